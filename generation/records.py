@@ -1,0 +1,216 @@
+"""The records that travel through the generator: who, what shape, which face, seen how, with what truth.
+
+Frames. The *head frame* is right-handed and in metres: +x to the subject's left (the image's right when seen from the
+front), +y up, +z out of the face. The *camera frame* is OpenCV's: x right, y down, z forward. A camera maps head to
+camera frame by X_cam = R X + t and to pixels by p = K X_cam / z, pixel centres at +0.5.
+
+Colours are sRGB 0..255 where the dtype is uint8, linear otherwise. Every record is frozen; arrays are never written to.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Mapping
+
+import numpy as np
+
+# Pixel classes of `Sample.mask` (the dataset's `mask` column).
+MASK_CLASSES = (
+    "background", "skin", "ears", "neck", "brows", "eyes", "lips", "mouth", "hair", "facial_hair", "clothes",
+)
+
+# Mesh parts (`Topology.face_part`). Hair, clothes and headwear are added by the renderer and are no parts of the head.
+PARTS = ("skin", "eye_left", "eye_right", "teeth_upper", "teeth_lower", "tongue", "lashes")
+
+# Wrinkle maps (`Face.wrinkles`, and the channels of the wrinkle normal maps in skin UV).
+WRINKLES = (
+    "glabella", "forehead", "crow_left", "crow_right", "bunny", "nasolabial_left", "nasolabial_right", "chin",
+)
+
+SKIN_HEIGHT, SKIN_WIDTH = 768, 1384  # texels of the head's island in hm08 UV, upright
+
+
+@dataclass(frozen=True)
+class Skin:
+    """What the skin is asked to look like; amounts are 0 (none) to 1 (a great deal)."""
+
+    tone: float  # individual typology angle, degrees: about -60 (very dark) to 60 (very light)
+    seed: int  # of the texture's own noise
+    freckles: float = 0.0
+    moles: float = 0.0
+    age_spots: float = 0.0
+    redness: float = 0.0
+    wrinkles: float = 0.0
+    stubble: float = 0.0
+    makeup: float = 0.0
+
+
+@dataclass(frozen=True)
+class Hair:
+    """Head hair, brows and beard. Colours come from `melanin`, `red` and `grey`, so that brows and beard match."""
+
+    style: str  # one of generation.hair.STYLES
+    beard: str  # one of generation.hair.BEARDS
+    melanin: float  # 0 blond .. 1 black
+    red: float  # 0 .. 1 pheomelanin share
+    grey: float  # 0 .. 1
+    curl: float  # 0 straight .. 1 coily
+    length: float  # 0 .. 1 within the style
+    density: float  # 0 .. 1
+    brow_density: float
+    brow_thickness: float
+    headwear: tuple[float, float, float]  # linear RGB of scarf or cap
+    seed: int
+
+
+@dataclass(frozen=True)
+class Eyes:
+    iris: tuple[float, float, float]  # linear RGB of the iris' middle ring
+    iris_scale: float  # radius relative to the mean iris
+    pupil: float  # pupil radius / iris radius, 0.2 .. 0.6
+    sclera: tuple[float, float, float]  # linear RGB
+    seed: int
+
+
+@dataclass(frozen=True)
+class Identity:
+    """One person: everything about them that does not change with expression, view or light."""
+
+    seed: int
+    age: float  # years, 18..90
+    gender: str
+    ethnicity: str
+    phenotypes: Mapping[str, float]  # Anny's phenotype sliders
+    shape: np.ndarray  # float32 [S]: coefficients in the order of HeadModel.shape_names
+    skin: Skin
+    hair: Hair
+    eyes: Eyes
+    resting: Mapping[str, float]  # small action units of the resting face: nobody's neutral is a mask
+    gain: Mapping[str, float]  # personal dynamic range per action unit, around 1
+    asymmetry: Mapping[str, float]  # -1..1 per action unit: > 0 acts stronger on the subject's left
+
+
+@dataclass(frozen=True)
+class Topology:
+    """What all busts share. UVs: u right, v up, 0..1 over the upright 1384 x 768 skin crop for the skin part; the other
+    parts have their own 0..1 squares. Skin below the crop (shoulders, chest) has `body` = 1 and takes the neck's tone."""
+
+    faces: np.ndarray  # int32 [F, 3]
+    uvs: np.ndarray  # float32 [T, 2]
+    face_uvs: np.ndarray  # int32 [F, 3]
+    face_part: np.ndarray  # int8 [F], index into PARTS
+    face_class: np.ndarray  # int8 [F], index into MASK_CLASSES (brows and hair come from textures, not from here)
+    mirror: np.ndarray  # int32 [V]: the vertex on the other side
+    body: np.ndarray  # float32 [V], 0 on the head's UV island .. 1 beyond it
+    scalp: np.ndarray  # float32 [V], 0..1 where head hair may grow
+    beard: np.ndarray  # float32 [V], 0..1 where a beard may grow
+    landmark_faces: np.ndarray  # int32 [68], iBUG order
+    landmark_barycentric: np.ndarray  # float32 [68, 3]
+
+
+@dataclass(frozen=True)
+class Bust:
+    """An identity's neutral head and the offsets its facial actions cause."""
+
+    identity: Identity
+    topology: Topology
+    vertices: np.ndarray  # float32 [V, 3], head frame, resting face
+    basis: np.ndarray  # float32 [A, V, 3], HeadModel.action_names order
+    eye_centres: np.ndarray  # float32 [2, 3], left, right
+    eye_radius: float
+    neck_pivot: np.ndarray  # float32 [3]
+    neck_weight: np.ndarray  # float32 [V]: 1 moves with the head, 0 stays with the shoulders
+
+
+@dataclass(frozen=True)
+class Face:
+    """A bust with an expression: what the renderer draws."""
+
+    bust: Bust
+    action_units: Mapping[str, float]
+    vertices: np.ndarray  # float32 [V, 3], head frame, head pose applied
+    heat: np.ndarray  # float32 [V], mm moved by the PSPI action units alone
+    wrinkles: np.ndarray  # float32 [len(WRINKLES)], 0..1 depth of each wrinkle map
+    head_pose: np.ndarray  # float32 [3, 4]: rigid motion of the skull relative to the bust, [R | t]
+    head_angles: tuple[float, float, float] = (0.0, 0.0, 0.0)  # yaw, pitch, roll in degrees
+    gaze: tuple[float, float] = (0.0, 0.0)  # degrees left, up
+
+
+@dataclass(frozen=True)
+class SkinMaps:
+    """What a texture backend returns for one identity."""
+
+    albedo: np.ndarray  # uint8 [768, 1384, 3], sRGB, without brows
+    brows: np.ndarray  # uint8 [768, 1384], opacity of the brow hairs; the renderer paints them in the hair's colour
+
+
+@dataclass(frozen=True)
+class Camera:
+    K: np.ndarray  # float64 [3, 3]
+    R: np.ndarray  # float64 [3, 3], head frame -> camera frame
+    t: np.ndarray  # float64 [3]
+    size: int  # the picture is size x size
+
+
+@dataclass(frozen=True)
+class KeyLight:
+    direction: tuple[float, float, float]  # towards the light, head frame
+    colour: tuple[float, float, float]  # linear RGB irradiance
+    softness: float  # 0 hard .. 1 very soft
+
+
+@dataclass(frozen=True)
+class Light:
+    kind: str
+    environment: np.ndarray  # float32 [9, 3], real spherical harmonics of irradiance / pi in the head frame
+    keys: tuple[KeyLight, ...]
+    exposure: float
+
+
+@dataclass(frozen=True)
+class Background:
+    kind: str  # indoor, clinical, outdoor, plain
+    seed: int
+
+
+@dataclass(frozen=True)
+class Sensor:
+    """Camera imperfections; `Sensor()` is a perfect camera."""
+
+    noise: float = 0.0  # standard deviation at mid grey, 0..1 scale
+    blur: float = 0.0  # pixels at 512
+    white_balance: tuple[float, float, float] = (1.0, 1.0, 1.0)
+    jpeg: int = 100
+    seed: int = 0
+
+
+@dataclass(frozen=True)
+class Clothes:
+    kind: str  # gown, crew, collar, vneck
+    colour: tuple[float, float, float]
+    seed: int
+
+
+@dataclass(frozen=True)
+class Scene:
+    camera: Camera
+    light: Light
+    background: Background
+    sensor: Sensor
+    clothes: Clothes
+
+
+@dataclass(frozen=True)
+class Sample:
+    """One picture with its truth, all from the same fragments."""
+
+    image: np.ndarray  # uint8 [S, S, 3], sRGB
+    heatmap: np.ndarray  # uint8 [S, S], 0.05 mm a level
+    mask: np.ndarray  # uint8 [S, S], index into MASK_CLASSES
+    depth: np.ndarray  # float32 [S, S], metres along the optical axis, 0 on the background
+    landmarks: np.ndarray  # float32 [68, 2], pixels
+    landmarks_3d: np.ndarray  # float32 [68, 3], metres, camera frame
+    landmarks_visible: np.ndarray  # bool [68]
+    bbox: tuple[float, float, float, float]  # x0, y0, x1, y1
+    camera: Camera
+    regions: np.ndarray | None = field(default=None)  # uint8 [S, S], index into facs.REGIONS + 1, 0 elsewhere
