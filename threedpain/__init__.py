@@ -1,0 +1,42 @@
+"""3DPain: faces in pain with exact labels, and ViTPain, which learns to read them.
+
+Importing this package is light: attributes are loaded when first used, and the transformers Auto classes and the
+dataset builder are entered when (and only when) transformers and datasets are there.
+"""
+
+from importlib import import_module
+from typing import Any
+
+from .errors import InvalidInput, MissingExtra, MissingFile, ThreeDPainError
+
+__version__ = "0.1.0"
+
+# Public name -> (module, attribute) that holds it.
+_LAZY = {
+    "ACTION_UNITS": ("threedpain.facs", "ACTION_UNITS"),
+    "PAIN_UNITS": ("threedpain.facs", "PAIN_UNITS"),
+    "pspi": ("threedpain.facs", "pspi"),
+    "weights": ("threedpain.assets", "weights"),
+    "features": ("threedpain.schema", "features"),
+    "PainFacePipeline": ("threedpain.generation.pipeline", "PainFacePipeline"),
+    "replay": ("threedpain.generation.replay", "replay"),
+    "load": ("threedpain.dataset_script", "load"),
+    "ViTPainConfig": ("threedpain.modeling", "ViTPainConfig"),
+    "ViTPainModel": ("threedpain.modeling", "ViTPainModel"),
+    "ViTPainImageProcessor": ("threedpain.modeling", "ViTPainImageProcessor"),
+}
+
+__all__ = ["InvalidInput", "MissingExtra", "MissingFile", "ThreeDPainError", "__version__", *_LAZY]
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _LAZY:
+        raise AttributeError(f"module 'threedpain' has no attribute {name!r}")
+    module, attribute = _LAZY[name]
+    value = getattr(import_module(module), attribute)
+    globals()[name] = value
+    return value
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *_LAZY})

@@ -1,0 +1,25 @@
+"""Every test: offline, one thread, caches in a temporary folder, no settings of the user's."""
+
+import os
+import tempfile
+from pathlib import Path
+
+# Before any library is imported: they read these once.
+_CACHE = Path(tempfile.mkdtemp(prefix="threedpain-tests-"))
+os.environ.update(
+    HF_HUB_OFFLINE="1",
+    HF_HOME=str(_CACHE / "huggingface"),
+    HF_DATASETS_CACHE=str(_CACHE / "datasets"),
+    HF_HUB_DISABLE_TELEMETRY="1",
+    GRADIO_ANALYTICS_ENABLED="False",
+    MPLBACKEND="Agg",
+    OMP_NUM_THREADS="1",
+    MKL_NUM_THREADS="1",
+    NUMBA_NUM_THREADS="1",
+    THREEDPAIN_CACHE=str(_CACHE / "threedpain"),
+)
+os.environ.pop("HF_TOKEN", None)
+
+
+def pytest_configure(config):
+    config.add_cleanup(lambda: __import__("shutil").rmtree(_CACHE, ignore_errors=True))

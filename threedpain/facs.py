@@ -1,0 +1,283 @@
+"""Facial action units: their names, muscles, sides and regions; the validated vector; PSPI; sampling of expressions.
+
+Sources. Names and muscles: Ekman, Friesen and Hager, Facial Action Coding System, 2002. PSPI: Prkachin and Solomon,
+The structure, reliability and validity of pain expression, Pain 139, 2008. Pain's companions (lip stretch, parted lips,
+dropped jaw): Prkachin, Pain 51, 1992; Kunz, Meixner and Lautenbacher, Facial muscle movements encoding pain, Pain 160,
+2019. Prototypes of the emotions: Ekman and Friesen, EMFACS, as tabulated by Du, Tao and Martinez, PNAS 111, 2014.
+"""
+
+from __future__ import annotations
+
+import itertools
+import math
+import sys
+from bisect import bisect
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cache
+from typing import Any
+
+from .errors import InvalidInput
+from .regions import REGIONS
+
+__all__ = [
+    "ACTION_UNITS", "EXCLUSIVE", "OTHER_EXPRESSIONS", "PAIN_UNITS", "REGIONS", "ActionUnit", "plausible", "pspi",
+    "sample_for_pspi", "sample_other", "sided", "validate",
+]
+
+
+@dataclass(frozen=True)
+class ActionUnit:
+    """One action unit. `regions` are names in `REGIONS` without their side; `sided` units may act on one side alone."""
+
+    name: str
+    facs_name: str
+    muscles: tuple[str, ...]
+    regions: tuple[str, ...]
+    sided: bool = True
+    maximum: float = 5.0
+
+
+_BROW_RAISED = ("forehead", "brow", "upper_lid")
+_LIDS = ("upper_lid", "lower_lid")
+_MOUTH = ("upper_lip", "lower_lip", "corner", "chin")
+_AROUND = (*_MOUTH, "nasolabial")
+
+ACTION_UNITS: dict[str, ActionUnit] = {
+    unit.name: unit
+    for unit in (
+        ActionUnit("AU1", "inner brow raiser", ("frontalis, pars medialis",), _BROW_RAISED),
+        ActionUnit("AU2", "outer brow raiser", ("frontalis, pars lateralis",), _BROW_RAISED),
+        ActionUnit("AU4", "brow lowerer", ("depressor glabellae", "depressor supercilii", "corrugator supercilii"),
+                   ("brow", *_LIDS, "nose")),
+        ActionUnit("AU5", "upper lid raiser", ("levator palpebrae superioris",), ("brow", *_LIDS)),
+        ActionUnit("AU6", "cheek raiser", ("orbicularis oculi, pars orbitalis",), (*_LIDS, "cheek")),
+        ActionUnit("AU7", "lid tightener", ("orbicularis oculi, pars palpebralis",), ("brow", *_LIDS)),
+        ActionUnit("AU9", "nose wrinkler", ("levator labii superioris alaeque nasi",),
+                   ("brow", "nose", "nasolabial", "upper_lip")),
+        ActionUnit("AU10", "upper lip raiser", ("levator labii superioris", "caput infraorbitalis"),
+                   ("nose", "nasolabial", "upper_lip", "corner", "cheek")),
+        ActionUnit("AU12", "lip corner puller", ("zygomaticus major",),
+                   ("upper_lip", "lower_lip", "corner", "nasolabial", "cheek")),
+        ActionUnit("AU14", "dimpler", ("buccinator",), ("upper_lip", "lower_lip", "corner", "nasolabial", "cheek")),
+        ActionUnit("AU15", "lip corner depressor", ("depressor anguli oris",), _AROUND),
+        ActionUnit("AU16", "lower lip depressor", ("depressor labii inferioris",), _MOUTH),
+        ActionUnit("AU17", "chin raiser", ("mentalis",), _MOUTH, sided=False),
+        ActionUnit("AU18", "lip pucker", ("incisivii labii superioris", "incisivii labii inferioris"),
+                   _AROUND, sided=False),
+        ActionUnit("AU20", "lip stretcher", ("risorius", "platysma"), _AROUND),
+        ActionUnit("AU22", "lip funneler", ("orbicularis oris",), _AROUND, sided=False),
+        ActionUnit("AU23", "lip tightener", ("orbicularis oris",), _AROUND, sided=False),
+        ActionUnit("AU24", "lip pressor", ("orbicularis oris",), _AROUND, sided=False),
+        ActionUnit("AU25", "lips part", ("depressor labii inferioris", "relaxed mentalis or orbicularis oris"),
+                   _MOUTH, sided=False),
+        ActionUnit("AU26", "jaw drop", ("relaxed masseter", "temporal and internal pterygoid"),
+                   (*_AROUND, "jaw"), sided=False),
+        ActionUnit("AU27", "mouth stretch", ("pterygoids", "digastric"), (*_AROUND, "jaw", "cheek"), sided=False),
+        ActionUnit("AU43", "eyes closed", ("relaxed levator palpebrae superioris", "orbicularis oculi"),
+                   ("brow", *_LIDS), maximum=1.0),
+    )
+}
+
+PAIN_UNITS = ("AU4", "AU6", "AU7", "AU9", "AU10", "AU43")
+
+# Pairs no face can do at once: opposite movements of the same lid, jaw or lips.
+EXCLUSIVE: frozenset[frozenset[str]] = frozenset(
+    frozenset(pair)
+    for pair in (
+        ("AU5", "AU43"), ("AU26", "AU27"), ("AU18", "AU20"), ("AU18", "AU27"), ("AU20", "AU22"), ("AU23", "AU27"),
+        ("AU24", "AU25"), ("AU24", "AU26"), ("AU24", "AU27"), ("AU22", "AU24"), ("AU12", "AU18"), ("AU17", "AU27"),
+    )
+)
+
+
+def unit_of(key: str) -> tuple[str, str]:
+    """'AU12L' -> ('AU12', 'L'), 'AU12' -> ('AU12', ''); InvalidInput for a name that is none."""
+    if key in ACTION_UNITS:
+        return key, ""
+    if isinstance(key, str) and key[-1:] in ("L", "R") and key[:-1] in ACTION_UNITS:
+        if not ACTION_UNITS[key[:-1]].sided:
+            raise InvalidInput(f"{key} is not allowed: {key[:-1]} has no sides, use {key[:-1]}")
+        return key[:-1], key[-1]
+    raise InvalidInput(f"unknown action unit {key!r}; known are {', '.join(ACTION_UNITS)}, "
+                       "and one-sided keys such as AU12L and AU12R")
+
+
+def validate(action_units: Mapping[str, float]) -> dict[str, float]:
+    """The same vector as plain floats, or InvalidInput naming the key, its value and what is allowed.
+
+    Intensities are 0 (absent) to 5 (maximum), AU43 0 to 1. A plain key sets both sides, `AU12L` and `AU12R` one each
+    (the subject's left and right).
+    """
+    if not isinstance(action_units, Mapping):
+        raise InvalidInput(f"action units must be a mapping such as {{'AU4': 3}}, got {type(action_units).__name__}")
+    checked: dict[str, float] = {}
+    for key, value in action_units.items():
+        name, side = unit_of(key)
+        if side and name in action_units:
+            raise InvalidInput(f"{name} and {key} exclude each other: give {name} for both sides, or {name}L, {name}R")
+        maximum = ACTION_UNITS[name].maximum
+        try:
+            intensity = float(value)
+        except (TypeError, ValueError):
+            raise InvalidInput(f"{key} must be a number from 0 to {maximum:g}, got {value!r}") from None
+        if not 0.0 <= intensity <= maximum:  # also refuses NaN
+            raise InvalidInput(f"{key} must be from 0 to {maximum:g}, got {intensity:g}")
+        checked[key] = intensity
+    return checked
+
+
+def sided(action_units: Mapping[str, float]) -> dict[str, tuple[float, float]]:
+    """Validated intensities as (left, right), one entry a unit that was named; the sides are the subject's."""
+    sides: dict[str, list[float]] = {}
+    for key, intensity in validate(action_units).items():
+        name, side = unit_of(key)
+        left_right = sides.setdefault(name, [0.0, 0.0])
+        for i, letter in enumerate("LR"):
+            if side in ("", letter):
+                left_right[i] = intensity
+    return {name: (left, right) for name, (left, right) in sides.items()}
+
+
+def pspi(*units: Any) -> Any:
+    """Prkachin and Solomon's pain intensity, 0 to 16: AU4 + max(AU6, AU7) + max(AU9, AU10) + AU43.
+
+    Takes a mapping of action units (validated; a one-sided unit counts with its stronger side; units that are no pain
+    unit do not count), a mapping of arrays, six numbers, or anything [..., 6], the six in the order of `PAIN_UNITS`.
+    Gives a float for numbers and an array or tensor [...] of the same library for arrays, whose range is not checked,
+    so that gradients and NaN pass through.
+    """
+    if len(units) == 1 and isinstance(units[0], Mapping):
+        given = units[0]
+        if any(getattr(value, "ndim", 0) for value in given.values()):
+            for key in given:
+                if key not in ACTION_UNITS:
+                    raise InvalidInput(f"unknown action unit {key!r} in a mapping of arrays; known are "
+                                       f"{', '.join(ACTION_UNITS)}")
+            six = [given.get(name, 0.0) for name in PAIN_UNITS]
+        else:
+            both = sided(given)
+            six = [max(both.get(name, (0.0, 0.0))) for name in PAIN_UNITS]
+    elif len(units) == 1 and hasattr(units[0], "__array__"):
+        array = units[0]
+        if array.ndim == 0 or array.shape[-1] != 6:
+            raise InvalidInput(f"pspi needs [..., 6] in the order {', '.join(PAIN_UNITS)}, got {list(array.shape)}")
+        six = [array[..., i] for i in range(6)]
+    else:
+        numbers = units[0] if len(units) == 1 and isinstance(units[0], (list, tuple)) else units
+        if len(numbers) != 6:
+            raise InvalidInput(f"pspi needs six values in the order {', '.join(PAIN_UNITS)}, got {len(numbers)}")
+        if isinstance(numbers[0], (list, tuple)):
+            raise InvalidInput("pspi takes no nested lists: give an array [..., 6]")
+        six = list(numbers)
+        if not any(getattr(value, "ndim", 0) for value in six):
+            six = list(validate(dict(zip(PAIN_UNITS, six, strict=True))).values())
+    au4, au6, au7, au9, au10, au43 = six
+    return au4 + _maximum(au6, au7) + _maximum(au9, au10) + au43
+
+
+def _maximum(a: Any, b: Any) -> Any:
+    torch = sys.modules.get("torch")
+    if torch is not None and (isinstance(a, torch.Tensor) or isinstance(b, torch.Tensor)):
+        like = a if isinstance(a, torch.Tensor) else b
+        return torch.maximum(torch.as_tensor(a, dtype=like.dtype, device=like.device),
+                             torch.as_tensor(b, dtype=like.dtype, device=like.device))
+    if getattr(a, "ndim", 0) or getattr(b, "ndim", 0):
+        import numpy
+
+        return numpy.maximum(a, b)
+    return max(a, b)
+
+
+def plausible(action_units: Mapping[str, float]) -> bool:
+    """Whether a face can do this at all: valid, and no two units that exclude each other."""
+    active = {name for name, sides in sided(action_units).items() if max(sides) > 0}
+    return not any(pair <= active for pair in EXCLUSIVE)
+
+
+@cache
+def _combinations(target: int) -> tuple[list[tuple[int, ...]], list[float]]:
+    """Every integer combination of the pain units with this PSPI, and the running sum of their weights.
+
+    The weight is never zero, and prefers what coders see: AU6 with AU7 and AU9 with AU10 of like strength, pain spread
+    over brow, eyes and nose rather than in one of them alone, and closed eyes the oftener the stronger the pain.
+    """
+    combinations, weights = [], []
+    for au4, au6, au7, au9, au10, au43 in itertools.product(*[range(6)] * 5, range(2)):
+        brow, orbit, levator = au4, max(au6, au7), max(au9, au10)
+        if brow + orbit + levator + au43 != target:
+            continue
+        mean = (brow + orbit + levator) / 3
+        spread = (brow - mean) ** 2 + (orbit - mean) ** 2 + (levator - mean) ** 2
+        likeness = (au6 - au7) ** 2 + (au9 - au10) ** 2
+        closed = (1 + target) / 17
+        weights.append(math.exp(-likeness / 16 - spread / 16) * (closed if au43 else 1.05 - closed))
+        combinations.append((au4, au6, au7, au9, au10, au43))
+    return combinations, list(itertools.accumulate(weights))
+
+
+# What often goes with pain without counting in PSPI: unit, probability at the greatest pain, greatest intensity.
+_COMPANIONS = (("AU25", 0.6, 3), ("AU26", 0.35, 3), ("AU27", 0.15, 3), ("AU20", 0.3, 3), ("AU12", 0.2, 2),
+               ("AU17", 0.2, 3), ("AU1", 0.15, 2), ("AU15", 0.1, 2))
+
+
+def sample_for_pspi(target: int, rng: Any) -> dict[str, float]:
+    """A plausible expression whose PSPI is exactly `target` (integer, 0 to 16): the six pain units and, with growing
+    pain, companions that leave PSPI as it is. `rng` is a numpy Generator. Every integer combination can come."""
+    if isinstance(target, bool) or target != target or target not in range(17):
+        raise InvalidInput(f"target PSPI must be an integer from 0 to 16, got {target!r}")
+    target = int(target)
+    combinations, cumulative = _combinations(target)
+    chosen = combinations[min(bisect(cumulative, rng.random() * cumulative[-1]), len(combinations) - 1)]
+    action_units = dict(zip(PAIN_UNITS, map(float, chosen), strict=True))
+    for name, probability, strongest in _COMPANIONS:
+        come, strength = rng.random(), 1 + rng.integers(strongest)  # always drawn: one unit's luck moves no other's
+        if come < probability * target / 16 and plausible({**action_units, name: 1.0}):
+            action_units[name] = float(strength)
+    if action_units.keys() & {"AU26", "AU27"} and plausible({**action_units, "AU25": 1.0}):
+        action_units.setdefault("AU25", 1.0)  # a dropped jaw parts the lips
+    return action_units
+
+
+# Expressions that are not pain: unit -> (least, most). A least of 0 is a unit that may stay away. Several share pain's
+# units, and their PSPI follows the formula: a model that reads effort or a smile as pain is wrong here.
+OTHER_EXPRESSIONS: dict[str, dict[str, tuple[float, float]]] = {
+    "smile": {"AU6": (0, 4), "AU12": (2, 5), "AU25": (0, 3)},
+    "surprise": {"AU1": (2, 5), "AU2": (2, 5), "AU5": (1, 4), "AU25": (1, 3), "AU26": (1, 4)},
+    "fear": {"AU1": (2, 5), "AU2": (1, 4), "AU4": (1, 4), "AU5": (2, 5), "AU20": (1, 4), "AU25": (1, 3),
+             "AU26": (0, 3)},
+    "anger": {"AU4": (2, 5), "AU5": (0, 3), "AU7": (1, 4), "AU17": (0, 3), "AU23": (1, 4), "AU24": (0, 3)},
+    "disgust": {"AU4": (0, 2), "AU9": (2, 5), "AU10": (0, 4), "AU15": (0, 3), "AU17": (0, 3), "AU25": (0, 2)},
+    "sadness": {"AU1": (2, 5), "AU4": (1, 3), "AU15": (1, 5), "AU17": (0, 4)},
+    "contempt": {"AU12": (0, 1), "AU14": (2, 5)},
+    "squint": {"AU4": (0, 3), "AU6": (0, 2), "AU7": (2, 5)},
+    "yawn": {"AU1": (0, 2), "AU7": (0, 3), "AU25": (3, 5), "AU27": (3, 5), "AU43": (0, 1)},
+    "effort": {"AU4": (1, 3), "AU7": (1, 4), "AU17": (1, 3), "AU24": (2, 5)},
+    "blink": {"AU43": (1, 1)},
+    "speech_open": {"AU25": (2, 5), "AU26": (1, 4)},
+    "speech_wide": {"AU20": (1, 4), "AU25": (1, 4), "AU26": (0, 2)},
+    "speech_round": {"AU18": (2, 5), "AU25": (0, 3), "AU26": (0, 2)},
+    "speech_funnel": {"AU22": (2, 5), "AU25": (1, 3)},
+    "speech_closed": {"AU24": (1, 3)},
+    "speech_bite": {"AU16": (1, 3), "AU10": (0, 2), "AU25": (1, 3)},
+}
+
+
+def sample_other(rng: Any, name: str | None = None) -> tuple[str, dict[str, float]]:
+    """A non-pain expression: its name (drawn, unless given) and its action units in tenths, PSPI by the formula."""
+    if name is not None and name not in OTHER_EXPRESSIONS:
+        raise InvalidInput(f"unknown expression {name!r}; known are {', '.join(OTHER_EXPRESSIONS)}")
+    names = list(OTHER_EXPRESSIONS)
+    drawn = names[int(rng.integers(len(names)))]
+    name = name or drawn
+    action_units: dict[str, float] = {}
+    for unit, (least, most) in OTHER_EXPRESSIONS[name].items():
+        stays_away, amount = rng.random() < 0.4, rng.random()
+        if least == 0 and stays_away:
+            continue
+        intensity = round(least + (most - least) * float(amount), 1)
+        if unit == "AU43":
+            intensity = float(round(intensity))
+        if intensity > 0 and plausible({**action_units, unit: intensity}):
+            action_units[unit] = intensity
+    return name, action_units

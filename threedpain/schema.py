@@ -1,0 +1,112 @@
+"""The dataset's columns: one `datasets.Features` per config. Writer, readers, cards and tests all use these objects.
+
+Units and frames are those of docs/frames.md: pixels with centres at +0.5, metres in the OpenCV camera frame, degrees,
+the subject's own left and right. Pictures and shapes are columns of the Parquet files, never paths.
+"""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Collection
+
+from datasets import ClassLabel, Features, Image, List, Mesh, Value, Video
+
+from .demographics import AGE_GROUPS, ETHNICITIES, GENDERS
+from .errors import InvalidInput
+from .facs import ACTION_UNITS
+
+GENERATOR_VERSION = "1.0.0"  # a change of the bytes the same seed gives is a new version
+
+CONFIGS = ("images", "pairs", "expressions", "identities", "videos")
+TRUTHS = ("depth", "regions")  # optional image columns: 16-bit PNG in millimetres; index PNG, 1 + index into REGIONS
+EXPRESSIONS = ("neutral", "pain", "other")
+
+AU_COLUMNS = tuple(ACTION_UNITS)  # a one-sided unit is written with its stronger side
+
+_TEXT, _REAL = Value("string"), Value("float32")
+
+
+def _vector(length: int, kind: str = "float32") -> List:
+    return List(Value(kind), length=length)
+
+
+def _matrix(rows: int, columns: int, kind: str = "float32") -> List:
+    return List(_vector(columns, kind), length=rows)
+
+
+_PERSON = {
+    "age": _REAL,
+    "age_group": ClassLabel(names=list(AGE_GROUPS)),
+    "gender": ClassLabel(names=list(GENDERS)),
+    "ethnicity": ClassLabel(names=list(ETHNICITIES)),
+    "skin_tone": _REAL,  # individual typology angle asked for, degrees
+}
+_EXPRESSION = {"expression": ClassLabel(names=list(EXPRESSIONS)), "expression_name": _TEXT}
+_SCORES = {**{name: _REAL for name in AU_COLUMNS}, "PSPI": _REAL}
+_HAIR = {
+    "style": _TEXT, "beard": _TEXT, "melanin": _REAL, "red": _REAL, "grey": _REAL, "curl": _REAL, "length": _REAL,
+    "density": _REAL, "brow_density": _REAL, "brow_thickness": _REAL, "headwear": _vector(3), "seed": Value("int64"),
+}
+_SKIN = {
+    "seed": Value("int64"), "freckles": _REAL, "moles": _REAL, "age_spots": _REAL, "redness": _REAL, "wrinkles": _REAL,
+    "stubble": _REAL, "makeup": _REAL,
+}
+_LIGHT = {
+    "kind": _TEXT, "environment": _matrix(9, 3), "exposure": _REAL,
+    "keys": List({"direction": _vector(3), "colour": _vector(3), "softness": _REAL}),
+}
+_ORIGIN = {"seed": Value("int64"), "generator_version": _TEXT}
+
+_IMAGES = {
+    "id": _TEXT, "identity_id": _TEXT, "expression_id": _TEXT, "view_id": _TEXT,
+    "image": Image(),
+    "heatmap": Image(),  # 8-bit gray, 0.05 mm a level, 255 = 12.75 mm and more
+    "mask": Image(),  # 8-bit index into generation.records.MASK_CLASSES
+    **_EXPRESSION,
+    **_SCORES,
+    **_PERSON,
+    "yaw": _REAL, "pitch": _REAL, "roll": _REAL,
+    "camera": {"K": _matrix(3, 3, "float64"), "R": _matrix(3, 3, "float64"), "t": _vector(3, "float64")},
+    "bbox": _vector(4),
+    "landmarks": _matrix(68, 2), "landmarks_3d": _matrix(68, 3), "landmarks_visible": _vector(68, "bool"),
+    "hair": _HAIR, "light": _LIGHT, "background": {"kind": _TEXT, "seed": Value("int64")}, "shape": List(_REAL),
+    **_ORIGIN,
+}
+_COLUMNS = {
+    "images": _IMAGES,
+    "pairs": {**dict(itertools.takewhile(lambda item: item[0] != "heatmap", _IMAGES.items())), "neutral_image": Image(),
+              **_IMAGES},  # the neutral beside the image, all else the same
+    "expressions": {
+        "id": _TEXT, "identity_id": _TEXT, "expression_id": _TEXT, **_EXPRESSION, **_SCORES,
+        "heatmap": Image(), **_PERSON, **_ORIGIN,
+    },
+    "identities": {
+        "identity_id": _TEXT, **_PERSON, "shape": List(_REAL), "hair": _HAIR, "skin": _SKIN,
+        "albedo": Image(), "neutral_mesh": Mesh(), "posed_mesh": Mesh(),  # glb
+        **{name: _REAL for name in AU_COLUMNS}, "PSPI": _REAL,  # of the posed mesh
+        **_ORIGIN,
+    },
+    "videos": {
+        "id": _TEXT, "identity_id": _TEXT, "expression_id": _TEXT, "video": Video(), "fps": _REAL,
+        **_EXPRESSION, **{name: List(_REAL) for name in AU_COLUMNS}, "PSPI": List(_REAL),  # one value a frame
+        **_PERSON, **_ORIGIN,
+    },
+}
+
+
+def features(config: str = "images", truth: Collection[str] = ()) -> Features:
+    """The columns of a config, with the optional image columns in `truth` ("depth", "regions") after `mask`."""
+    if config not in _COLUMNS:
+        raise InvalidInput(f"unknown config {config!r}; known are {', '.join(CONFIGS)}")
+    for name in truth:
+        if name not in TRUTHS:
+            raise InvalidInput(f"unknown truth {name!r}; known are {', '.join(TRUTHS)}")
+    columns = {}
+    for name, kind in _COLUMNS[config].items():
+        columns[name] = kind
+        if name == "mask":
+            columns |= {extra: Image() for extra in TRUTHS if extra in truth}
+    return Features(columns)
+
+
+FEATURES: dict[str, Features] = {config: features(config) for config in CONFIGS}
