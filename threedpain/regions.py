@@ -4,7 +4,7 @@ Every corner is an affine combination of landmarks, so a region follows any face
 landmarks (the hairline) are extrapolated along the nose: `_UP` is the way from the subnasale to the nasion, about 5 cm,
 and by the rule of facial thirds the hairline stands about 1.5 of it above the nasion (Farkas, Anthropometry of the
 Head and Face, 1994). Borders follow the aesthetic units of Gonzalez-Ulloa, Plast. Reconstr. Surg. 79, 1987: forehead,
-brow, orbit, nose, cheek, nasolabial, upper lip, lower lip, chin. `facs` names the regions that each unit's muscle moves.
+brow, orbit, nose, cheek, nasolabial, upper lip, lower lip, chin. `facs` names the regions each unit's muscle moves.
 
 Only the subject's right half (the image's left) is written down; the left half is its mirror.
 """
