@@ -1,0 +1,72 @@
+"""Where things are on the upright hm08 skin crop, in texels (x right, y down), and soft masks of them.
+
+The crop is a photograph-like flat face: the subject's right is on the left. Its mirror axis is x = 705.5.
+"""
+
+from __future__ import annotations
+
+from functools import cache
+
+import numpy as np
+
+from threedpain.generation.records import SKIN_HEIGHT, SKIN_WIDTH
+
+AXIS = 705.5  # texel coordinate (centres at +0.5) of the plane of symmetry
+EYES = ((637.0, 440.0), (774.0, 440.0))  # centres of the lid openings
+MOUTH = (705.5, 582.0)  # middle of the closed lips
+LIPS = (44.0, 26.0)  # half width and half height of the red of the lips
+NOSTRILS = ((688.0, 520.0), (723.0, 520.0))
+EARS = ((418.0, 470.0), (993.0, 470.0))
+
+
+def grid() -> tuple[np.ndarray, np.ndarray]:
+    """x [1, W] and y [H, 1] of the texel centres."""
+    return np.arange(SKIN_WIDTH, dtype=np.float32)[None] + 0.5, np.arange(SKIN_HEIGHT, dtype=np.float32)[:, None] + 0.5
+
+
+def ellipse(x: float, y: float, rx: float, ry: float, softness: float = 0.3) -> np.ndarray:
+    """float32 [H, W]: 1 inside the ellipse, falling to 0 over `softness` radii around its rim."""
+    gx, gy = grid()
+    radius = np.sqrt(((gx - x) / rx) ** 2 + ((gy - y) / ry) ** 2)
+    t = np.clip((1 + softness / 2 - radius) / max(softness, 1e-3), 0, 1)
+    return (t * t * (3 - 2 * t)).astype(np.float32)
+
+
+def both(x: float, y: float, rx: float, ry: float, softness: float = 0.3) -> np.ndarray:
+    """An ellipse and its mirror image."""
+    return np.maximum(ellipse(x, y, rx, ry, softness), ellipse(2 * AXIS - x, y, rx, ry, softness))
+
+
+@cache
+def eyes() -> np.ndarray:
+    """Soft mask [H, W] of the lid openings and their rims."""
+    return both(*EYES[0], 34, 19, 0.5)
+
+
+@cache
+def lips() -> np.ndarray:
+    """Soft mask [H, W] of the red of the lips: two upper bows and a lower curve."""
+    x, y = MOUTH
+    upper = np.maximum(both(x - 17, y - 6, 30, 17, 0.35), ellipse(x, y - 2, 26, 15, 0.35))
+    return np.maximum(upper, ellipse(x, y + 6, 37, 21, 0.35))
+
+
+@cache
+def face() -> np.ndarray:
+    """bool [H, W]: bare skin of the face, where tone is measured: no eyes, lips, nostrils, brows or hairline."""
+    inside = ellipse(AXIS, 488, 128, 172, 0.0) > 0.5
+    brows = both(632, 412, 72, 26, 0.0) > 0.5
+    holes = np.maximum.reduce([both(*EYES[0], 46, 30, 0), ellipse(*MOUTH, 58, 36, 0), both(*NOSTRILS[0], 14, 12, 0)])
+    return inside & ~brows & (holes < 0.5)
+
+
+@cache
+def scalp() -> np.ndarray:
+    """float32 [H, W]: 1 where head hair grows (behind the hairline), 0 on the face, ears and neck."""
+    gx, gy = grid()
+    side = np.abs(gx - AXIS)
+    # Lower edge of the hair: hairline over the forehead, around the temple and the ear, down to the nape.
+    edge = np.interp(side, [0, 60, 110, 150, 175, 205, 235, 270, 330, 380, 430, 500, 560, 700],
+                     [268, 268, 285, 315, 375, 430, 400, 385, 385, 440, 520, 545, 545, 545])
+    t = np.clip((edge - gy) / 44 + 0.5, 0, 1)
+    return (t * t * (3 - 2 * t)).astype(np.float32)
