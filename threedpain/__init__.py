@@ -7,6 +7,7 @@ dataset builder are entered when (and only when) transformers and datasets are t
 from importlib import import_module
 from typing import Any
 
+from . import registration
 from .errors import InvalidInput, MissingExtra, MissingFile, ThreeDPainError
 
 __version__ = "0.1.0"
@@ -26,10 +27,14 @@ _LAZY = {
     "ViTPainImageProcessor": ("threedpain.modeling", "ViTPainImageProcessor"),
 }
 
+_MODULES = ("assets", "demographics", "facs", "regions", "schema")  # so that `threedpain.facs` needs no second import
+
 __all__ = ["InvalidInput", "MissingExtra", "MissingFile", "ThreeDPainError", "__version__", *_LAZY]
 
 
 def __getattr__(name: str) -> Any:
+    if name in _MODULES:
+        return import_module(f"threedpain.{name}")
     if name not in _LAZY:
         raise AttributeError(f"module 'threedpain' has no attribute {name!r}")
     module, attribute = _LAZY[name]
@@ -39,4 +44,7 @@ def __getattr__(name: str) -> Any:
 
 
 def __dir__() -> list[str]:
-    return sorted({*globals(), *_LAZY})
+    return sorted({*globals(), *_LAZY, *_MODULES})
+
+
+registration.install()

@@ -1,0 +1,55 @@
+"""What several commands make of their arguments: action units, sizes, and paths they may write to."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Sequence
+from pathlib import Path
+
+from ..errors import InvalidInput
+from ..extras import need_extra
+
+__all__ = ["action_units", "image_size", "need_extra", "writable"]
+
+
+def action_units(pairs: Sequence[str]) -> dict[str, float]:
+    """["AU4=3", "AU12L=1"] as a validated vector."""
+    from ..facs import validate
+
+    units: dict[str, float] = {}
+    for pair in pairs:
+        name, equals, value = pair.partition("=")
+        name = name.strip().upper()
+        if not equals:
+            raise InvalidInput(f"an action unit is written as AU4=3, got {pair!r}")
+        if name in units:
+            raise InvalidInput(f"{name} is given twice")
+        try:
+            units[name] = float(value)
+        except ValueError:
+            raise InvalidInput(f"{name} must be a number, got {value!r}") from None
+    return validate(units)
+
+
+def image_size(size: int) -> int:
+    """Pixels a side, 16 to 2048."""
+    if not 16 <= size <= 2048:
+        raise InvalidInput(f"size must be from 16 to 2048 pixels, got {size}")
+    return size
+
+
+def writable(path: Path, folder: bool = False) -> Path:
+    """The path, if a file (or a folder) can be written there; checked before the work, not after it."""
+    path = Path(path)
+    if not folder and path.is_dir():
+        raise InvalidInput(f"{path} is a folder; name a file")
+    if folder and path.exists() and not path.is_dir():
+        raise InvalidInput(f"{path} is a file; name a folder")
+    place = path if path.exists() else path.parent
+    if not folder and not place.exists():
+        raise InvalidInput(f"the folder {path.parent} does not exist")
+    while not place.exists():
+        place = place.parent
+    if not os.access(place, os.W_OK) or (place.is_file() and place != path):
+        raise InvalidInput(f"cannot write to {path}: no permission for {place}")
+    return path
