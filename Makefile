@@ -1,0 +1,46 @@
+# Two commands: `make demo` shows what this project does, `make test` proves it. Both install into .venv first, once.
+
+PYTHON := $(shell for p in python3.11 python3.12 python3 python; do \
+	$$p -c 'import sys; sys.exit(sys.version_info[:2] not in ((3, 11), (3, 12)))' 2>/dev/null && { echo $$p; break; }; done)
+BIN := .venv/bin
+# One thread a process: two workers on two cores, and the same bytes everywhere.
+export OMP_NUM_THREADS := 1
+export MKL_NUM_THREADS := 1
+
+.PHONY: help demo test test-slow lint install clean
+
+help:  ## Say what there is
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "make %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+demo: install  ## Make a small dataset, load it back, read it with ViTPain
+	@$(BIN)/3dpain generate --out 3dpain --identities 6 --expressions 3 --others 2 --views 3 --size 256 --seed 0 --workers 2
+	@$(BIN)/python -m threedpain.cli.summary 3dpain
+
+test: install  ## Run the tests (under 15 minutes on 2 cores)
+	@$(BIN)/python -m pytest -q -n 2 --dist loadfile -m "not slow"
+
+test-slow: install  ## Run their long forms
+	@$(BIN)/python -m pytest -q -n 2 --dist loadfile -m slow
+
+lint: install  ## Check the code's form
+	@$(BIN)/ruff check .
+
+# What is installed is said by three files; their checksum is the stamp. With the same stamp nothing is fetched.
+install:
+ifeq ($(PYTHON),)
+	@echo "3DPain needs Python 3.11 or 3.12, and neither is on the PATH." >&2; exit 2
+else
+	@stamp=$$(cat setup.cfg pyproject.toml constraints.txt | sha256sum | cut -d' ' -f1); \
+	if [ "$$(cat .venv/installed 2>/dev/null)" = "$$stamp" ] && [ -x $(BIN)/3dpain ]; then exit 0; fi; \
+	set -e; \
+	echo "Installing into .venv with $(PYTHON) (about 7 GB, once) ..."; \
+	$(PYTHON) -c 'import venv, ensurepip' 2>/dev/null || \
+		{ echo "$(PYTHON) cannot make virtual environments: install its venv package (Debian: python3-venv)." >&2; exit 2; }; \
+	[ -x $(BIN)/python ] && $(BIN)/python -c 'import sys; sys.exit(sys.version_info[:2] not in ((3, 11), (3, 12)))' \
+		|| $(PYTHON) -m venv --clear .venv; \
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[dev]'; \
+	echo "$$stamp" > .venv/installed
+endif
+
+clean:  ## Remove what was built, not what was generated
+	rm -rf build dist *.egg-info .pytest_cache .ruff_cache
