@@ -1,0 +1,228 @@
+"""Reading other people's archives safely: nothing leaves its folder, nothing grows without limit, nothing vanishes.
+
+A tar or zip is unpacked once into a folder of the cache. Whatever points outside that folder, is a link or a device, or
+is larger than the limits allow condemns the whole archive: no published set holds such a thing. What is merely damaged
+is counted and named in a `Problems`, and everything before the damage is kept.
+"""
+
+from __future__ import annotations
+
+import bz2
+import gzip
+import hashlib
+import json
+import lzma
+import os
+import shutil
+import stat
+import tarfile
+import zipfile
+import zlib
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path, PurePosixPath
+from typing import IO
+
+from threedpain.assets import cache_dir
+from threedpain.errors import InvalidInput
+
+SUFFIXES = (".tar", ".tar.gz", ".tgz", ".tar.bz2", ".tar.xz", ".zip")
+
+_DAMAGE = (tarfile.TarError, zipfile.BadZipFile, EOFError, zlib.error, lzma.LZMAError, OSError)
+
+
+@dataclass(frozen=True)
+class Limits:
+    """The most an archive may unpack to: bytes a file, files, and bytes in all: a floor plus a multiple of its size."""
+
+    file_bytes: int = 512 << 20
+    members: int = 2_000_000
+    total_floor: int = 64 << 20
+    total_ratio: int = 200
+
+
+class Problems:
+    """What could not be used, counted by reason and named; the same file under the same reason counts once."""
+
+    def __init__(self, entries: Mapping[str, list[str]] | None = None) -> None:
+        self.entries: dict[str, list[str]] = {reason: list(names) for reason, names in (entries or {}).items()}
+        self._seen = {(reason, name) for reason, names in self.entries.items() for name in names}
+
+    def add(self, reason: str, name: str) -> None:
+        if (reason, name) not in self._seen:
+            self._seen.add((reason, name))
+            self.entries.setdefault(reason, []).append(name)
+
+    def update(self, other: Mapping[str, list[str]]) -> None:
+        for reason, names in other.items():
+            for name in names:
+                self.add(reason, name)
+
+    def __bool__(self) -> bool:
+        return bool(self.entries)
+
+    def __str__(self) -> str:
+        """One sentence a reason: the count and the first names."""
+        return "; ".join(f"{reason}: {len(names)} ({', '.join(names[:3])}{', ...' if len(names) > 3 else ''})"
+                         for reason, names in self.entries.items())
+
+
+def is_archive(path: Path) -> bool:
+    return path.is_file() and path.name.lower().endswith(SUFFIXES)
+
+
+def stem(path: Path) -> str:
+    """The file's name without its archive suffix."""
+    name = path.name
+    for suffix in sorted(SUFFIXES, key=len, reverse=True):
+        if name.lower().endswith(suffix):
+            return name[: -len(suffix)]
+    return name
+
+
+def unpack(archive: Path, problems: Problems, limits: Limits = Limits()) -> Path:
+    """The folder in the cache that holds the archive's files, unpacked now or before; damage goes to `problems`."""
+    state = archive.stat()
+    key = hashlib.sha256(f"{archive.resolve()}|{state.st_size}|{state.st_mtime_ns}|{limits}".encode()).hexdigest()[:16]
+    folder = cache_dir() / "unpacked" / f"{stem(archive)}-{key}"
+    marker = folder.with_suffix(".json")
+    if marker.is_file():
+        problems.update(json.loads(marker.read_text()))
+        return folder
+    shutil.rmtree(folder, ignore_errors=True)
+    partial = folder.with_name(f"{folder.name}.{os.getpid()}.part")
+    shutil.rmtree(partial, ignore_errors=True)
+    partial.mkdir(parents=True)
+    found = Problems()
+    try:
+        for name, stream, size in _members(archive, found, limits):
+            target = partial / name
+            if target.exists():
+                found.add("file twice in an archive, the first one kept", f"{archive.name}: {name}")
+                continue
+            target.parent.mkdir(parents=True, exist_ok=True)
+            try:
+                with open(target, "wb") as out:
+                    shutil.copyfileobj(stream, out, 1 << 20)
+                if target.stat().st_size != size:
+                    raise EOFError("it ends inside a file")
+            except BaseException:
+                target.unlink(missing_ok=True)
+                raise
+    except InvalidInput:
+        shutil.rmtree(partial, ignore_errors=True)
+        raise
+    except _DAMAGE as error:
+        if getattr(error, "errno", None):  # a full disk is no damaged archive
+            shutil.rmtree(partial, ignore_errors=True)
+            raise
+        held = sum(1 for path in partial.rglob("*") if path.is_file())
+        found.add("damaged archive, read up to the damage", f"{archive.name} ({held} files kept: {error})")
+    partial.rename(folder)
+    marker.write_text(json.dumps(found.entries))
+    problems.update(found.entries)
+    return folder
+
+
+def files(folder: Path, problems: Problems, limits: Limits = Limits()) -> Iterator[tuple[str, Path]]:
+    """(name relative to `folder`, path) of every file below it, archives replaced by what they hold, in name order.
+
+    A file in an archive has the archive's own folder as its base, as if it had been unpacked beside it.
+    """
+    for path in sorted(folder.rglob("*")):
+        relative = path.relative_to(folder)
+        if any(part.startswith(".") for part in relative.parts):
+            continue
+        if path.is_symlink() and not path.resolve().is_relative_to(folder.resolve()) and not _hub_blob(path):
+            problems.add("link to a place outside the folder, not followed", relative.as_posix())
+        elif is_archive(path):
+            base = unpack(path, problems, limits)
+            for inner in sorted(base.rglob("*")):
+                if inner.is_file():
+                    yield (relative.parent / inner.relative_to(base)).as_posix(), inner
+        elif path.is_file():
+            yield relative.as_posix(), path
+
+
+def _hub_blob(path: Path) -> bool:
+    """The Hub's cache keeps its files as links from snapshots/ to blobs/ of the same repository."""
+    parents = [parent.name for parent in path.parents]
+    if "snapshots" not in parents:
+        return False
+    repository = path.parents[parents.index("snapshots")].parent
+    return path.resolve().is_relative_to((repository / "blobs").resolve())
+
+
+def _members(archive: Path, problems: Problems, limits: Limits) -> Iterator[tuple[str, IO[bytes], int]]:
+    """(checked name, stream, declared size) of every regular file."""
+    budget = limits.total_floor + limits.total_ratio * archive.stat().st_size
+    opened = _zip_members if archive.name.lower().endswith(".zip") else _tar_members
+    count = total = 0
+    for name, size, kind, stream in opened(archive, budget):
+        count += 1
+        if count > limits.members:
+            raise InvalidInput(f"{archive.name} holds more than {limits.members} entries: it was not read")
+        safe = _checked(archive, name)
+        if kind == "folder":
+            continue
+        if kind != "file":
+            raise InvalidInput(f"{archive.name} holds {name!r}, which is a {kind}, not a file: it was not read")
+        if PurePosixPath(safe).name.startswith("._") or "__MACOSX" in safe:
+            continue  # what macOS adds to every archive; never data
+        total += size
+        if size > limits.file_bytes:
+            raise InvalidInput(f"{archive.name} holds {name!r} of {size} bytes, more than the {limits.file_bytes} "
+                               "allowed: it was not read")
+        if total > budget:
+            raise InvalidInput(f"{archive.name} unpacks to more than {budget} bytes, {limits.total_ratio} times its "
+                               "size: it was not read")
+        yield safe, stream, size
+    if not count:
+        problems.add("archive without files", archive.name)
+
+
+def _checked(archive: Path, name: str) -> str:
+    path = PurePosixPath(name)
+    if path.is_absolute() or ".." in path.parts or "\\" in name or "\0" in name or name[1:2] == ":":
+        raise InvalidInput(f"{archive.name} holds {name!r}, which points outside its folder: it was not read")
+    return str(path)
+
+
+class _Bounded:
+    """A stream that ends in an error after `budget` bytes: also a header cannot swallow the memory."""
+
+    def __init__(self, stream: IO[bytes], budget: int, name: str) -> None:
+        self.stream, self.left, self.name = stream, budget, name
+
+    def read(self, size: int = -1) -> bytes:
+        data = self.stream.read(size)
+        self.left -= len(data)
+        if self.left < 0:
+            raise InvalidInput(f"{self.name} unpacks to far more than its size allows: it was not read")
+        return data
+
+
+def _tar_members(archive: Path, budget: int) -> Iterator[tuple[str, int, str, IO[bytes] | None]]:
+    lower = archive.name.lower()
+    opener = {".gz": gzip.open, ".tgz": gzip.open, ".bz2": bz2.open, ".xz": lzma.open}.get(Path(lower).suffix, open)
+    with opener(archive, "rb") as raw:
+        # Headers and padding come on top of the files, at most a few blocks a file.
+        with tarfile.open(fileobj=_Bounded(raw, 2 * budget, archive.name), mode="r|") as tar:
+            for member in tar:
+                kind = ("file" if member.isreg() else "folder" if member.isdir() else
+                        "link" if member.issym() or member.islnk() else "device")
+                yield member.name, member.size, kind, tar.extractfile(member) if kind == "file" else None
+
+
+def _zip_members(archive: Path, budget: int) -> Iterator[tuple[str, int, str, IO[bytes] | None]]:
+    with zipfile.ZipFile(archive) as packed:
+        for member in packed.infolist():
+            mode = member.external_attr >> 16
+            kind = "folder" if member.is_dir() else "link" if stat.S_ISLNK(mode) else "file"
+            if member.flag_bits & 1:
+                raise InvalidInput(f"{archive.name} is encrypted: unpack it yourself and give the folder")
+            if kind == "file":
+                with packed.open(member) as stream:
+                    yield member.filename, member.file_size, kind, _Bounded(stream, budget, archive.name)
+            else:
+                yield member.filename, 0, kind, None

@@ -1,0 +1,255 @@
+"""UNBC-McMaster Shoulder Pain Expression Archive, in its original layout or as three HDF5 files.
+
+Original layout (unpacked, or as the archives it comes in):
+
+    Images/042-ll042/ll042t1aaaff/ll042t1aaaff001.png
+    Frame_Labels/PSPI/042-ll042/ll042t1aaaff/ll042t1aaaff001_facs.txt     one number
+    Frame_Labels/FACS/042-ll042/ll042t1aaaff/ll042t1aaaff001_facs.txt     a line an action unit: code, intensity, ...
+    AAM_landmarks/042-ll042/ll042t1aaaff/ll042t1aaaff001_aam.txt          66 lines: x y
+
+FACS/ may also lie beside Images/. A unit the coders did not list is 0. The 66 points are iBUG's 68 without the inner
+mouth corners (61 and 65), which stay NaN and not visible.
+
+HDF5 layout, three files found by their keys: frames (`image` [N, H, W, 3], `index`), annotations (`index`,
+`subject_name`, `label_AU_4` ... `label_AU_43`, `label_pspi`, NaN = 0) and folds (`fold-0` ... with `train_subjects`,
+`validation_subjects`). `fold` of a row is the fold in which its person is validated; without published folds people are
+dealt to five folds in the order of their names.
+
+The neutral references of a picture are its person's frames with PSPI 0: five, evenly spread over all of them in the
+order of sequence and frame, the middle one first.
+"""
+
+from __future__ import annotations
+
+import io
+import re
+from collections import defaultdict
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import PIL.Image
+
+from threedpain.errors import InvalidInput, MissingExtra
+from threedpain.facs import ACTION_UNITS, PAIN_UNITS, pspi
+
+from .adapter import Adapter, Blob, Entry, deal, spread
+from .archives import Problems, files
+
+FOLDS = 5
+_KINDS = ("Images", "PSPI", "FACS", "AAM_landmarks")
+_IBUG_OF_AAM = [i for i in range(68) if i not in (60, 64)]
+
+
+class Unbc(Adapter):
+    """load("unbc", folder)."""
+
+    name = "unbc"
+
+    @classmethod
+    def index(cls, path: Path, problems: Problems) -> dict[str, list[Entry]]:
+        hdf5 = sorted([*path.rglob("*.hdf5"), *path.rglob("*.h5")]) if path.is_dir() else []
+        entries = list(_hdf5(hdf5, problems) if hdf5 else _original(path, problems))
+        if not entries:
+            raise InvalidInput(f"unbc: {path} holds no labelled frame" + (f" ({problems})" if problems else ""))
+        resting = defaultdict(list)
+        for entry in entries:
+            if entry.columns["PSPI"] == 0:
+                resting[entry.subject].append(entry.id)
+        people = sorted({entry.subject for entry in entries})
+        for person in people:
+            if not resting[person]:
+                problems.add("person without a frame of PSPI 0", person)
+        references = {person: spread(resting[person]) for person in people}
+        dealt = {person: i % FOLDS for i, person in enumerate(people)}
+        for entry in entries:
+            entry.references = references[entry.subject]
+            entry.columns.setdefault("fold", dealt[entry.subject])
+        return deal(entries)
+
+
+def _columns(subject: str, sequence: str | None, units: dict[str, float], score: float) -> dict[str, Any]:
+    return {"identity_id": subject, "expression_id": sequence, **units, "PSPI": score,
+            "expression": "pain" if score > 0 else "neutral" if not any(units.values()) else "other"}
+
+
+# ---- original layout
+
+
+def _original(path: Path, problems: Problems) -> Iterator[Entry]:
+    images: dict[str, Path] = {}
+    labels: dict[str, dict[str, Path]] = {"PSPI": {}, "FACS": {}, "AAM": {}}
+    for name, file in files(path, problems):
+        parts = name.split("/")
+        if len(parts) < 4:
+            continue
+        frame = re.sub(r"_(facs|aam)$", "", Path(name).stem)
+        key, suffix = "/".join([*parts[-3:-1], frame]), file.suffix.lower()
+        kind = next((word for word in reversed(parts[:-3]) if word in _KINDS), None)
+        if kind == "Images" and suffix in (".png", ".jpg", ".jpeg", ".bmp"):
+            images[key] = file
+        elif kind in ("PSPI", "FACS", "AAM_landmarks") and suffix == ".txt":
+            labels["AAM" if kind == "AAM_landmarks" else kind][key] = file
+    if not images or not labels["PSPI"]:
+        raise InvalidInput(f"unbc: {path} has neither three HDF5 files nor Images/ and Frame_Labels/PSPI/ with a folder a "
+                           "person, a folder a sequence and a file a frame "
+                           "(Images/042-ll042/ll042t1aaaff/ll042t1aaaff001.png)")
+    for key in sorted(images):
+        if key not in labels["PSPI"]:
+            problems.add("frame without a PSPI file", key)
+            continue
+        subject, sequence, frame = key.split("/")
+        try:
+            score = _numbers(labels["PSPI"].pop(key), 1)[0, 0]
+            units = _facs(labels["FACS"].get(key))
+        except ValueError as error:
+            problems.add("label file that cannot be read", f"{key} ({error})")
+            continue
+        if key not in labels["FACS"]:
+            problems.add("frame without a FACS file, its action units are null", key)
+        columns = _columns(subject, sequence, units, 0.0 if np.isnan(score) else float(score))
+        if not 0 <= columns["PSPI"] <= 16:
+            problems.add("PSPI outside 0 to 16", key)
+            continue
+        _check(columns, key, problems)
+        if key in labels["AAM"]:
+            try:
+                columns |= _landmarks(_numbers(labels["AAM"][key], 2))
+            except ValueError as error:
+                problems.add("landmark file that cannot be read", f"{key} ({error})")
+        yield Entry(frame, subject, columns, Blob.file(images[key], key))
+    for key in labels["PSPI"].keys() - images.keys():
+        problems.add("label without a frame", key)
+
+
+def _numbers(file: Path, columns: int) -> np.ndarray:
+    """The numbers of a text file as rows [n, >= columns], NaN allowed; ValueError when there are none."""
+    lines = [line.split() for line in file.read_text(errors="replace").splitlines() if line.strip()]
+    numbers = np.array([[float(word) for word in line] for line in lines], float)
+    if numbers.ndim != 2 or numbers.shape[1] < columns:
+        raise ValueError(f"expected {columns} numbers a line, got {'nothing' if not lines else ' '.join(lines[0])}")
+    return numbers
+
+
+def _facs(file: Path | None) -> dict[str, float]:
+    """The coded units; every other one the coders know is 0. Codes this project has no unit for are left out."""
+    if file is None:
+        return {}
+    text = file.read_text(errors="replace").strip()
+    units = dict.fromkeys(ACTION_UNITS, 0.0)
+    for code, intensity, *_ in _numbers(file, 2) if text else ():
+        name = f"AU{int(code)}"
+        if name in units:
+            # FACS grades an eye closure by its duration elsewhere; here it is present or not.
+            units[name] = float(intensity > 0) if name == "AU43" else 0.0 if np.isnan(intensity) else float(intensity)
+            if units[name] > ACTION_UNITS[name].maximum:
+                raise ValueError(f"{name} is {intensity:g}")
+    return units
+
+
+def _check(columns: dict[str, Any], key: str, problems: Problems) -> None:
+    if all(name in columns for name in PAIN_UNITS) and pspi({n: columns[n] for n in PAIN_UNITS}) != columns["PSPI"]:
+        problems.add("PSPI that is not that of the action units, kept as coded", key)
+
+
+def _landmarks(points: np.ndarray) -> dict[str, Any]:
+    if points.shape[0] != 66:
+        raise ValueError(f"expected 66 points, got {points.shape[0]}")
+    landmarks = np.full((68, 2), np.nan, np.float32)
+    landmarks[_IBUG_OF_AAM] = points[:, :2]
+    # The box of every other set reaches the hairline: as far above the brows as the brows are above the nose's tip.
+    x0, y0, x1, y1 = *np.nanmin(landmarks, 0), *np.nanmax(landmarks, 0)
+    y0 = min(y0, 2 * np.nanmean(landmarks[17:27, 1]) - landmarks[30, 1])
+    return {"landmarks": landmarks.tolist(), "landmarks_visible": (~np.isnan(landmarks[:, 0])).tolist(),
+            "bbox": [float(x0), float(y0), float(x1), float(y1)]}
+
+
+# ---- three HDF5 files
+
+
+def _hdf5(paths: list[Path], problems: Problems) -> Iterator[Entry]:
+    try:
+        import h5py
+    except ImportError:
+        raise MissingExtra("reading UNBC's HDF5 files needs: pip install h5py") from None
+    found: dict[str, Path] = {}
+    for path in paths:
+        try:
+            with h5py.File(path) as file:
+                kind = ("frames" if "image" in file else "annotations" if "subject_name" in file else
+                        "folds" if "fold-0" in file else None)
+        except OSError as error:
+            problems.add("damaged HDF5 file", f"{path.name} ({error})")
+            continue
+        if kind is not None:
+            found.setdefault(kind, path)
+    for kind, key in (("frames", "image"), ("annotations", "subject_name")):
+        if kind not in found:
+            raise InvalidInput(f"unbc: {', '.join(path.name for path in paths)}: no HDF5 file of {kind} (with the key "
+                               f"'{key}')" + (f"; {problems}" if problems else ""))
+    folds = _published_folds(found["folds"], h5py) if "folds" in found else {}
+
+    with h5py.File(found["annotations"]) as file:
+        count = len(file["subject_name"])
+        subjects = [name.decode() if isinstance(name, bytes) else str(name) for name in file["subject_name"][:]]
+        indices = file["index"][:].astype(int) if "index" in file else np.arange(count)
+        labels = {f"AU{key.removeprefix('label_AU_')}": _peaks(file[key][:])
+                  for key in file if key.startswith("label_AU_")}
+        given = _peaks(file["label_pspi"][:]) if "label_pspi" in file else None
+    units = {name: values for name, values in labels.items() if name in ACTION_UNITS}
+    if "AU43" in units:
+        units["AU43"] = (units["AU43"] > 0).astype(float)
+    if given is None:
+        given = pspi({name: units.get(name, np.zeros(count)) for name in PAIN_UNITS})
+    with h5py.File(found["frames"]) as file:
+        frames = {int(index): row for row, index in enumerate(file["index"][:])} if "index" in file else {
+            row: row for row in range(len(file["image"]))}
+
+    for i, (subject, index) in enumerate(zip(subjects, indices, strict=True)):
+        if index not in frames:
+            problems.add("annotation without a frame", f"{subject} index {index}")
+            continue
+        columns = _columns(subject, None, {name: float(values[i]) for name, values in units.items()}, float(given[i]))
+        number = re.match(r"\d+", subject)
+        if folds:
+            if number is None or int(number[0]) not in folds:
+                problems.add("person in no published fold", subject)
+                columns["fold"] = None
+            else:
+                columns["fold"] = folds[int(number[0])]
+        name = f"frame_{index:06d}"
+        yield Entry(name, subject, columns, Blob(name + ".png", _FrameReader(found["frames"], frames.pop(index))))
+    for index in frames:
+        problems.add("frame without an annotation", f"index {index}")
+
+
+def _peaks(values: np.ndarray) -> np.ndarray:
+    """One number a frame: NaN is 0, and of several codings of a frame the strongest counts."""
+    values = np.nan_to_num(np.asarray(values, float), nan=0.0)
+    return values.reshape(len(values), -1).max(axis=1)
+
+
+def _published_folds(path: Path, h5py: Any) -> dict[int, int]:
+    folds: dict[int, int] = {}
+    with h5py.File(path) as file:
+        for key in sorted(file):
+            for subject in file[key]["validation_subjects"][:]:
+                folds[int(subject)] = int(key.removeprefix("fold-"))
+    return folds
+
+
+class _FrameReader:
+    """One frame of the HDF5 file as PNG bytes; the file is opened for each, so that readers may be in any process."""
+
+    def __init__(self, path: Path, row: int) -> None:
+        self.path, self.row = path, row
+
+    def __call__(self) -> bytes:
+        import h5py
+
+        with h5py.File(self.path) as file:
+            pixels = np.asarray(file["image"][self.row]).astype(np.uint8)
+        out = io.BytesIO()
+        PIL.Image.fromarray(pixels).save(out, "PNG", compress_level=1)
+        return out.getvalue()

@@ -1,0 +1,129 @@
+"""Archives of strangers: what is inside comes out, and nothing else happens."""
+
+import io
+import tarfile
+import zipfile
+
+import pytest
+
+from threedpain.dataset_script.archives import Limits, Problems, files, unpack
+from threedpain.errors import InvalidInput
+
+
+@pytest.fixture(autouse=True)
+def cache(tmp_path, monkeypatch):
+    monkeypatch.setenv("THREEDPAIN_CACHE", str(tmp_path / "cache"))
+
+
+def tar(path, entries, mode="w:gz"):
+    """`entries`: name -> bytes, or a ready TarInfo -> bytes or None."""
+    with tarfile.open(path, mode) as out:
+        for name, data in entries:
+            info = name if isinstance(name, tarfile.TarInfo) else tarfile.TarInfo(name)
+            if data is not None:
+                info.size = len(data)
+            out.addfile(info, io.BytesIO(data) if data is not None else None)
+    return path
+
+
+@pytest.mark.parametrize("suffix, mode", [(".tar", "w"), (".tar.gz", "w:gz"), (".tar.bz2", "w:bz2"),
+                                          (".tar.xz", "w:xz")])
+def test_tar_comes_out_as_it_went_in(tmp_path, suffix, mode):
+    content = {"a/one.txt": b"1" * 5000, "a/b/two.txt": b"", "three.txt": b"3"}
+    problems = Problems()
+    folder = unpack(tar(tmp_path / f"x{suffix}", content.items(), mode), problems)
+    assert {p.relative_to(folder).as_posix(): p.read_bytes() for p in folder.rglob("*") if p.is_file()} == content
+    assert not problems
+
+
+def test_unpacked_once_and_problems_remembered(tmp_path):
+    archive = tar(tmp_path / "x.tar.gz", [(f"{i}.txt", bytes([i]) * 4000) for i in range(50)])
+    archive.write_bytes(archive.read_bytes()[:-200])
+    first, second = Problems(), Problems()
+    folder = unpack(archive, first)
+    stamp = folder.stat().st_mtime_ns
+    assert unpack(archive, second) == folder and folder.stat().st_mtime_ns == stamp
+    assert first.entries == second.entries and "damaged archive" in str(first)
+
+
+def test_everything_before_the_damage_is_kept(tmp_path):
+    archive = tar(tmp_path / "x.tar", [(f"{i}.txt", bytes([i]) * 600) for i in range(10)], "w")
+    archive.write_bytes(archive.read_bytes()[: 5 * 1536 + 700])  # inside the sixth file
+    problems = Problems()
+    folder = unpack(archive, problems)
+    assert sorted(p.name for p in folder.iterdir()) == [f"{i}.txt" for i in range(5)]
+    assert "x.tar (5 files kept" in str(problems)
+
+
+def link(name, target, kind):
+    info = tarfile.TarInfo(name)
+    info.type, info.linkname = kind, target
+    return info
+
+
+@pytest.mark.parametrize("entry, data, sentence", [
+    ("/etc/evil", b"x", "'/etc/evil', which points outside"),
+    ("../evil", b"x", "'../evil', which points outside"),
+    ("a/../../evil", b"x", "points outside"),
+    ("c:evil", b"x", "points outside"),
+    ("a\\..\\evil", b"x", "points outside"),
+    (link("soft", "/etc/passwd", tarfile.SYMTYPE), None, "'soft', which is a link"),
+    (link("hard", "ok.txt", tarfile.LNKTYPE), None, "'hard', which is a link"),
+    (link("pipe", "", tarfile.FIFOTYPE), None, "'pipe', which is a device"),
+    (link("null", "", tarfile.CHRTYPE), None, "'null', which is a device"),
+])
+def test_hostile_tar_is_refused_and_leaves_nothing(tmp_path, entry, data, sentence):
+    archive = tar(tmp_path / "evil.tar.gz", [("ok.txt", b"fine"), (entry, data)])
+    with pytest.raises(InvalidInput, match=sentence):
+        unpack(archive, Problems())
+    assert sorted(p.name for p in tmp_path.iterdir()) in (["evil.tar.gz"], ["cache", "evil.tar.gz"])
+    assert not [p for p in (tmp_path / "cache").rglob("*") if p.is_file()]
+
+
+def test_bombs_are_refused(tmp_path):
+    archive = tar(tmp_path / "bomb.tar.gz", [("zeros", bytes(8 << 20))])
+    small = Limits(total_floor=1 << 20, total_ratio=10)
+    with pytest.raises(InvalidInput, match="10 times its size"):
+        unpack(archive, Problems(), small)
+    with pytest.raises(InvalidInput, match="more than the 1000 allowed"):
+        unpack(archive, Problems(), Limits(file_bytes=1000))
+    with pytest.raises(InvalidInput, match="more than 1 entries"):
+        unpack(tar(tmp_path / "many.tar", [("a", b""), ("b", b"")], "w"), Problems(), Limits(members=1))
+
+
+def test_header_bomb_is_refused(tmp_path):
+    """A PAX header is read into memory before any member is seen: it too counts against the limit."""
+    info = tarfile.TarInfo("a")
+    info.pax_headers = {"comment": "x" * (6 << 20)}
+    with tarfile.open(tmp_path / "pax.tar.gz", "w:gz", format=tarfile.PAX_FORMAT) as out:
+        out.addfile(info)
+    with pytest.raises(InvalidInput, match="far more than its size"):
+        unpack(tmp_path / "pax.tar.gz", Problems(), Limits(total_floor=1 << 20, total_ratio=1))
+
+
+def test_zip_is_read_as_safely(tmp_path):
+    with zipfile.ZipFile(tmp_path / "x.zip", "w") as out:
+        out.writestr("a/one.txt", "1")
+    assert [p.name for p in unpack(tmp_path / "x.zip", Problems()).rglob("*.txt")] == ["one.txt"]
+    with zipfile.ZipFile(tmp_path / "evil.zip", "w") as out:
+        out.writestr("../evil", "1")
+    with pytest.raises(InvalidInput, match="points outside"):
+        unpack(tmp_path / "evil.zip", Problems())
+    soft = zipfile.ZipInfo("soft")
+    soft.external_attr = 0o120777 << 16
+    with zipfile.ZipFile(tmp_path / "link.zip", "w") as out:
+        out.writestr(soft, "/etc/passwd")
+    with pytest.raises(InvalidInput, match="is a link"):
+        unpack(tmp_path / "link.zip", Problems())
+
+
+def test_files_treats_archives_as_folders_and_follows_no_link_out(tmp_path):
+    data = tmp_path / "data"
+    (data / "sub").mkdir(parents=True)
+    (data / "plain.txt").write_text("p")
+    tar(data / "sub" / "shard_000.tar.gz", [("inner/one.txt", b"1"), ("._one.txt", b"mac")])
+    (tmp_path / "secret.txt").write_text("s")
+    (data / "leak.txt").symlink_to(tmp_path / "secret.txt")
+    problems = Problems()
+    assert [name for name, _ in files(data, problems)] == ["plain.txt", "sub/inner/one.txt"]
+    assert problems.entries == {"link to a place outside the folder, not followed": ["leak.txt"]}
