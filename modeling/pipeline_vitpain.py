@@ -1,0 +1,59 @@
+"""The `pain-assessment` pipeline: pictures in, plain numbers out."""
+
+from __future__ import annotations
+
+from transformers import AutoModel
+from transformers.image_utils import load_image
+from transformers.pipelines import PIPELINE_REGISTRY, Pipeline
+
+from .configuration_vitpain import PAIN_THRESHOLDS, PAIN_UNITS
+
+
+class PainAssessmentPipeline(Pipeline):
+    """`pipeline("pain-assessment", model=folder)(photo, neutral=rest, box=face_box)`.
+
+    Pictures are PIL images, paths or URLs. The answer: `pspi`, `interval`, `au` (by name), `probabilities` (of PSPI
+    >= 1, 2, 3) and `heatmap` (mm, float32 [S, S] over the crop).
+    """
+
+    _load_processor = False
+    _load_image_processor = True
+    _load_feature_extractor = False
+    _load_tokenizer = False
+
+    def _sanitize_parameters(self, neutral=None, box=None, neutral_box=None, **kwargs):
+        given = {"neutral": neutral, "box": box, "neutral_box": neutral_box}
+        return {name: value for name, value in given.items() if value is not None}, {}, {}
+
+    def preprocess(self, image, neutral=None, box=None, neutral_box=None):
+        if isinstance(neutral, (list, tuple)):
+            neutral = [load_image(one) for one in neutral]
+        elif neutral is not None:
+            neutral = load_image(neutral)
+        return self.image_processor(
+            images=load_image(image), neutral_images=neutral, boxes=box, neutral_boxes=neutral_box, return_tensors="pt"
+        )
+
+    def _forward(self, inputs):
+        return self.model(**inputs)
+
+    def postprocess(self, output):
+        interval, au, heatmap = (output.get(name) for name in ("pspi_interval", "au", "heatmap"))
+        answer = {
+            "pspi": float(output["pspi"][0]),
+            "interval": None if interval is None else tuple(interval[0].tolist()),
+            "au": None if au is None else dict(zip(PAIN_UNITS, au[0].tolist(), strict=True)),
+            "probabilities": {
+                f"PSPI>={threshold}": float(p)
+                for threshold, p in zip(PAIN_THRESHOLDS, output["pain_logits"][0].sigmoid(), strict=True)
+            },
+            "heatmap": None if heatmap is None else heatmap[0].float().cpu().numpy(),
+        }
+        return answer
+
+
+PIPELINE_REGISTRY.register_pipeline(
+    "pain-assessment", pipeline_class=PainAssessmentPipeline, pt_model=AutoModel, type="image"
+)
+
+__all__ = ["PainAssessmentPipeline"]
