@@ -168,23 +168,23 @@ class CompareBlock(nn.Module):
         self.norm_mlp = nn.LayerNorm(width)
         self.mlp = mlp(2 * width, 2 * width, width)
 
-    def forward(self, tokens, neutral, where, weights):
+    def forward(self, tokens, neutral, known, where, weights):
         found = self.norm_neutral(neutral)
         looked_up, attention = self.attention(self.norm_token(tokens) + where, found + where, found, weights)
         return tokens + self.mlp(torch.cat((self.norm_mlp(tokens), looked_up), dim=-1)), attention
 
 
 class AttentionBlock(nn.Module):
-    """One post-norm cross-attention, as in the published model."""
+    """One post-norm cross-attention, skipped where there is no reference, as in the published model."""
 
     def __init__(self, config: ViTPainConfig):
         super().__init__()
         self.attention = Attention(config.hidden_size, config.num_attention_heads, config.dropout)
         self.norm = nn.LayerNorm(config.hidden_size)
 
-    def forward(self, tokens, neutral, where, weights):
+    def forward(self, tokens, neutral, known, where, weights):
         looked_up, attention = self.attention(tokens, neutral, neutral, weights)
-        return self.norm(tokens + looked_up), attention
+        return torch.where(known[:, None, None], self.norm(tokens + looked_up), tokens), attention
 
 
 class DecoderLayer(nn.Module):
@@ -352,10 +352,10 @@ class ViTPainModel(PreTrainedModel):
         where = F.pad(where, (0, 0, tokens.shape[1] - len(where), 0))  # [T, D], zero for prefix tokens
         attentions, share = (), None
         if self.comparison is not None:
-            neutral, share = self._references(tokens, neutral_pixel_values, neutral_mask, neutral_index)
+            neutral, known, share = self._references(tokens, neutral_pixel_values, neutral_mask, neutral_index)
             tokens = tokens.repeat_interleave(share.shape[1], dim=0)  # [B * N, T, D]
             for block in self.comparison:
-                tokens, attention = block(tokens, neutral, where, output_attentions)
+                tokens, attention = block(tokens, neutral, known, where, output_attentions)
             attentions += (attention,)
         answers = self.heads(tokens, where, output_attentions)
         attentions += (answers.pop("attention"),)
@@ -376,12 +376,13 @@ class ViTPainModel(PreTrainedModel):
             output["loss"] = sum(weights[name] * value for name, value in losses.items())
         return output if return_dict else output.to_tuple()
 
-    def _references(self, tokens, neutral, mask, index) -> tuple[torch.Tensor, torch.Tensor]:
-        """Neutral tokens [B * N, T, D] and the share [B, N] of each reference in the answer."""
+    def _references(self, tokens, neutral, mask, index) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
+        """Neutral tokens [B * N, T, D], whether each is known [B * N], and its share [B, N] in the answer."""
         batch = len(tokens)
         missing = self.missing.to(tokens.dtype)
         if neutral is None:
-            return missing.expand_as(tokens), tokens.new_ones(batch, 1)
+            known = torch.zeros(batch, dtype=torch.bool, device=tokens.device)
+            return missing.expand_as(tokens), known, tokens.new_ones(batch, 1)
         encoder = self.neutral_encoder or self.encoder
         if index is not None:
             index = index.view(batch, -1)
@@ -396,7 +397,7 @@ class ViTPainModel(PreTrainedModel):
         found = torch.where(mask.flatten()[:, None, None], found, missing)
         # a picture with some references averages over those; one with none answers once, with the learned token
         share = torch.where(mask.any(1, keepdim=True), mask, torch.ones_like(mask)).to(tokens.dtype)
-        return found, share / share.sum(1, keepdim=True)
+        return found, mask.flatten(), share / share.sum(1, keepdim=True)
 
     def _interval(self, pspi: torch.Tensor) -> torch.Tensor | None:
         if self.config.interval_quantiles is None:

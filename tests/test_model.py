@@ -174,7 +174,7 @@ processor = AutoImageProcessor.from_pretrained({str(folder)!r}, trust_remote_cod
 picture = np.random.default_rng(0).integers(0, 256, (40, 40, 3), dtype=np.uint8)
 out = model(**processor(images=picture, neutral_images=picture, return_tensors="pt"))
 model.save_pretrained({str(tmp_path / "resaved")!r})
-print(float(out.pspi[0]))
+print(out.pspi[0].item())
 """
     env = {**os.environ, "HF_HOME": str(tmp_path / "hf"), "HF_HUB_OFFLINE": "1"}
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, env=env, cwd=tmp_path)
@@ -182,7 +182,7 @@ print(float(out.pspi[0]))
     picture = np.random.default_rng(0).integers(0, 256, (40, 40, 3), dtype=np.uint8)
     processor, model = AutoImageProcessor.from_pretrained(folder), AutoModel.from_pretrained(folder)
     here = model(**processor(images=picture, neutral_images=picture, return_tensors="pt"))
-    assert float(done.stdout) == pytest.approx(float(here.pspi[0]), abs=1e-4)
+    assert float(done.stdout) == pytest.approx(here.pspi[0].item(), abs=1e-4)
     assert (tmp_path / "resaved" / "modeling_vitpain.py").exists()
 
 
