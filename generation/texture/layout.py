@@ -60,13 +60,31 @@ def face() -> np.ndarray:
     return inside & ~brows & (holes < 0.5)
 
 
+def _above(sides: list[float], edges: list[float], softness: float) -> np.ndarray:
+    """float32 [H, W]: 1 above the symmetric line through (distance from the axis, y), 0 below."""
+    gx, gy = grid()
+    t = np.clip((np.interp(np.abs(gx - AXIS), sides, edges) - gy) / softness + 0.5, 0, 1)
+    return (t * t * (3 - 2 * t)).astype(np.float32)
+
+
 @cache
 def scalp() -> np.ndarray:
-    """float32 [H, W]: 1 where head hair grows (behind the hairline), 0 on the face, ears and neck."""
-    gx, gy = grid()
-    side = np.abs(gx - AXIS)
-    # Lower edge of the hair: hairline over the forehead, around the temple and the ear, down to the nape.
-    edge = np.interp(side, [0, 60, 110, 150, 175, 205, 235, 270, 330, 380, 430, 500, 560, 700],
-                     [268, 268, 285, 315, 375, 430, 400, 385, 385, 440, 520, 545, 545, 545])
-    t = np.clip((edge - gy) / 44 + 0.5, 0, 1)
-    return (t * t * (3 - 2 * t)).astype(np.float32)
+    """float32 [H, W]: 1 where head hair grows, 0 on the face, ears and neck: the line runs over the forehead, around
+    temple and ear and down to the nape."""
+    return _above([0, 60, 110, 150, 175, 205, 235, 270, 330, 380, 430, 500, 560, 700],
+                  [268, 268, 285, 315, 375, 430, 400, 385, 385, 440, 520, 545, 545, 545], 44)
+
+
+@cache
+def shaven() -> np.ndarray:
+    """float32 [H, W]: 1 wherever the photographs show hair or its shadow, a margin beyond `scalp`."""
+    return _above([0, 60, 110, 150, 175, 205, 225, 245, 270, 330, 348, 385, 440, 500, 700],
+                  [312, 312, 326, 368, 432, 470, 450, 418, 404, 404, 470, 548, 584, 588, 588], 34)
+
+
+@cache
+def firm() -> np.ndarray:
+    """float32 [H, W]: 1 where the texture must stay where it is: lids, lips, nostrils, ears and the skin around."""
+    parts = [both(*EYES[0], 60, 40, 0.8), ellipse(*MOUTH, 70, 50, 0.8), ellipse(AXIS, 505, 52, 45, 0.8),
+             both(*EARS[0], 60, 85, 0.6)]
+    return np.maximum.reduce(parts)
