@@ -9,10 +9,14 @@ Colours are sRGB 0..255 where the dtype is uint8, linear otherwise. Every record
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Mapping
+from typing import TYPE_CHECKING
 
 import numpy as np
+
+if TYPE_CHECKING:
+    from .head import HeadModel
 
 # Pixel classes of `Sample.mask` (the dataset's `mask` column).
 MASK_CLASSES = (
@@ -113,9 +117,11 @@ class Bust:
     """An identity's neutral head and the offsets its facial actions cause."""
 
     identity: Identity
+    model: HeadModel  # shared; turns the cage into the smooth surface
     topology: Topology
-    vertices: np.ndarray  # float32 [V, 3], head frame, resting face
-    basis: np.ndarray  # float32 [A, V, 3], HeadModel.action_names order
+    vertices: np.ndarray  # float32 [V, 3], head frame, resting face; skin and mouth first, then the two eyeballs
+    cage: np.ndarray  # float32 [C, 3], the coarse mesh of skin and mouth, without expression
+    basis: np.ndarray  # float32 [A, C, 3], offsets of the cage by facial action, HeadModel.action_names order
     eye_centres: np.ndarray  # float32 [2, 3], left, right
     eye_radius: float
     neck_pivot: np.ndarray  # float32 [3]
