@@ -1,0 +1,104 @@
+"""`load_dataset("3dpain")`: reads the folder ./3dpain where there is one, and makes a set in the cache where there is none."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import logging
+import os
+from dataclasses import asdict, dataclass, fields
+from pathlib import Path
+
+import datasets
+import pyarrow.parquet as pq
+from datasets.packaged_modules.parquet.parquet import Parquet, ParquetConfig
+
+from threedpain.assets import cache_dir
+from threedpain.demographics import SPLITS
+from threedpain.errors import InvalidInput, MissingFile
+from threedpain.schema import CONFIGS, GENERATOR_VERSION, features
+
+from . import NAME
+from .card import FOLDER, write_card
+
+logger = logging.getLogger(__name__)
+
+
+@dataclass
+class PainConfig(ParquetConfig):
+    """What to make when there is no folder ./3dpain; giving any of these makes that set, whatever folder there is."""
+
+    identities: int = 50
+    expressions: int = 10
+    others: int = 0
+    views: int = 3
+    size: int = 256
+    seed: int = 0
+    videos: int | None = None
+    truth: tuple[str, ...] = ()
+    picture: str = "jpeg"
+    texture: str = "embedded"
+    device: str = "auto"
+    workers: int | None = None  # processes that make the set; None: one a core
+
+
+PARAMETERS = tuple(f.name for f in fields(PainConfig) if f.name not in {f.name for f in fields(ParquetConfig)})
+
+
+class ThreeDPain(Parquet):
+    """Parquet files as every reader of datasets reads them; what is ours is where they come from."""
+
+    BUILDER_CONFIG_CLASS = PainConfig
+    BUILDER_CONFIGS = [PainConfig(name=name) for name in CONFIGS]
+    DEFAULT_CONFIG_NAME = "images"
+
+    def __init__(self, *args, hash: str | None = None, **kwargs):
+        self.asked = any(name in kwargs for name in PARAMETERS)
+        self.folder = None if self.asked or not Path(NAME).is_dir() else Path(NAME).resolve()
+        # The library's cache may not outlive the folder it was made from.
+        source = (self.folder / "manifest.json").read_bytes() if _whole(self.folder) else GENERATOR_VERSION.encode()
+        super().__init__(*args, hash=hashlib.sha256(source).hexdigest()[:32], **kwargs)
+
+    def _split_generators(self, dl_manager):
+        folder = self.folder or self._make()
+        if not _whole(folder):
+            raise MissingFile(f"{folder} is not a finished dataset: `3dpain generate --out {folder}` goes on with one.")
+        name = self.config.name
+        files = {split: sorted(map(str, folder.glob(f"{FOLDER[name]}/{split}-*.parquet"))) for split in SPLITS}
+        files = {split: paths for split, paths in files.items() if paths}
+        if not files:
+            raise MissingFile(f"{folder} was made without {name}.")
+        columns = datasets.Features.from_arrow_schema(pq.read_schema(next(iter(files.values()))[0]))
+        if name == "images":
+            columns.pop("neutral_image")  # of `pairs`, which reads the same files
+            self.config.columns = list(columns)
+        if name == "pairs":
+            self.config.filters = [("expression", "!=", features("images")["expression"].str2int("neutral"))]
+        self.info.features = columns
+        return [
+            datasets.SplitGenerator(name=split, gen_kwargs={"files": paths, "row_groups_list": [None] * len(paths)})
+            for split, paths in files.items()
+        ]
+
+    def _make(self) -> Path:
+        """The folder in the cache that holds the set this config describes; made now unless it is there."""
+        from threedpain.generation.generate import generate
+        from threedpain.generation.plan import Config
+
+        asked = {name: getattr(self.config, name) for name in PARAMETERS}
+        workers = asked.pop("workers") or len(os.sched_getaffinity(0))
+        try:
+            config = Config(**asked)
+        except TypeError as mistake:
+            raise InvalidInput(str(mistake)) from None
+        what = json.dumps([GENERATOR_VERSION, asdict(config)], sort_keys=True)
+        folder = cache_dir() / "sets" / hashlib.sha256(what.encode()).hexdigest()[:16]
+        if not _whole(folder):
+            why = "" if self.asked else f"There is no folder ./{NAME}: "
+            logger.warning(f"{why}making {config.identities} identities at {config.size} px in {folder}, once.")
+            generate(folder, config, workers, finish=write_card, progress=not datasets.are_progress_bars_disabled())
+        return folder
+
+
+def _whole(folder: Path | None) -> bool:
+    return folder is not None and (folder / "manifest.json").is_file()

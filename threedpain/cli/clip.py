@@ -1,0 +1,59 @@
+"""`3dpain clip`: one expression as a film, with its labels for every frame."""
+
+from pathlib import Path
+from typing import Annotated, Optional
+
+import typer
+
+
+def command(
+    out: Annotated[Path, typer.Option(help="Film to write, .mp4; the labels go beside it as .csv.")] = Path("clip.mp4"),
+    au: Annotated[
+        Optional[list[str]], typer.Option(help="Action unit and intensity at the apex, such as AU4=3; repeatable.")
+    ] = None,
+    seconds: Annotated[float, typer.Option(help="Length, 1 to 60.")] = 5.0,
+    fps: Annotated[int, typer.Option(help="Frames a second, 1 to 60.")] = 24,
+    age: Annotated[Optional[float], typer.Option(help="Years, 18 to 90. Default: drawn from the seed.")] = None,
+    gender: Annotated[Optional[str], typer.Option(help="female or male. Default: drawn from the seed.")] = None,
+    ethnicity: Annotated[
+        Optional[str],
+        typer.Option(help="black, white, middle_eastern, south_asian or east_asian. Default: drawn from the seed."),
+    ] = None,
+    size: Annotated[int, typer.Option(help="Pixels, 32 to 2048, even.")] = 512,
+    seed: Annotated[int, typer.Option(help="Who and where: any whole number from 0.")] = 0,
+    device: Annotated[str, typer.Option(help="auto, cpu or cuda.")] = "auto",
+) -> None:
+    """Film a face that goes from rest to an expression and back."""
+    import csv
+
+    from tqdm.auto import tqdm
+
+    from threedpain import PainFacePipeline, facs, schema
+    from threedpain.cli.arguments import action_units, writable
+    from threedpain.errors import InvalidInput
+    from threedpain.generation.clip import film
+    from threedpain.generation.identity import sample_identity
+    from threedpain.generation.rows import plain_units
+
+    units = facs.validate(action_units(au or []))
+    if out.suffix != ".mp4":
+        raise InvalidInput(f"a film is an .mp4 file, not {out.name!r}.")
+    for name, value, low, high in (("seconds", seconds, 1, 60), ("fps", fps, 1, 60), ("size", size, 32, 2048)):
+        if not low <= value <= high:
+            raise InvalidInput(f"{name} is from {low} to {high}, not {value}.")
+    if size % 2:
+        raise InvalidInput(f"size is an even number of pixels for a film, not {size}.")
+    writable(out)
+    pipe = PainFacePipeline.from_pretrained(device=device)
+    person = pipe.person(sample_identity(seed, age=age, gender=gender, ethnicity=ethnicity))
+    with tqdm(total=round(seconds * fps), unit="frame") as bar:
+        clip = film(pipe, person, units, seed, size, seconds, fps, progress=lambda done: bar.update(done - bar.n))
+    out.write_bytes(clip.mp4())
+    with open(out.with_suffix(".csv"), "w", newline="") as file:
+        table = csv.writer(file)
+        table.writerow(["frame", "seconds", *schema.AU_COLUMNS, "PSPI"])
+        for number, frame in enumerate(clip.action_units):
+            plain = plain_units(frame)
+            values = [plain.get(name, 0.0) for name in schema.AU_COLUMNS]
+            table.writerow([number, round(number / fps, 4), *values, round(facs.pspi(frame), 3)])
+    typer.echo(f"{out} and {out.with_suffix('.csv')}: {len(clip.action_units)} frames, PSPI up to {facs.pspi(units):g}")
