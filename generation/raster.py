@@ -137,10 +137,9 @@ def pixel_centres(size: int, other: int) -> np.ndarray:
     return -offset + (span * index + offset) / np.float32(size)
 
 
-# A coverage test (hair): the first tested face; uv and opacity at the corners of each tested face [T, 3, 3]; its page (offset and
-# side) in the alpha atlas [T, 2]; the atlas, uint8, flat. A sample counts where alpha x opacity exceeds a threshold that differs
-# between the four samples of a 2 x 2 block, so that coverage becomes the number of samples hit.
-NO_TEST = (1 << 40, np.zeros((0, 3, 3), np.float32), np.zeros((0, 2), np.int32), np.zeros(1, np.uint8))
+# A coverage test (hair): the first tested face; uv and opacity at the corners of each tested face [T, 3, 3]; ranks uint8 [A, A],
+# a pattern that repeats in uv. A sample of a tested face counts only where the rank under its uv is below 255 x its opacity.
+NO_TEST = (1 << 40, np.zeros((0, 3, 3), np.float32), np.zeros((1, 1), np.uint8))
 
 
 @njit(cache=True, inline="always")
@@ -205,7 +204,8 @@ def visibility(
     corners, start, stop, neighbours, xs, ys, top, bottom, blur, perspective, clamp, cull, test, winners, zbuf
 ):
     """Enter faces start..stop of `corners` [F, 3, 3] into the rows top..bottom of winners int32 and zbuf float32 [H, W, K]."""
-    tested, test_uv, pages, alpha = test
+    tested, test_uv, ranks = test
+    rows = ranks.shape[0]
     height, width, depth = winners.shape
     reach = np.sqrt(blur)
     step_x = (xs[0] - xs[width - 1]) / (width - 1) if width > 1 else 2.0
@@ -298,11 +298,8 @@ def visibility(
                     u = b0 * test_uv[t, 0, 0] + b1 * test_uv[t, 1, 0] + b2 * test_uv[t, 2, 0]
                     v = b0 * test_uv[t, 0, 1] + b1 * test_uv[t, 1, 1] + b2 * test_uv[t, 2, 1]
                     cover = b0 * test_uv[t, 0, 2] + b1 * test_uv[t, 1, 2] + b2 * test_uv[t, 2, 2]
-                    side = pages[t, 1]
-                    i = int(np.floor(v * side)) & (side - 1)
-                    j = int(np.floor(u * side)) & (side - 1)
-                    step = ((xi & 1) * 3) ^ ((yi & 1) * 2) ^ (t * 7 >> 2 & 3)
-                    if cover * alpha[pages[t, 0] + i * side + j] < np.float32(63.75) * (step + np.float32(0.5)):
+                    i, j = int(np.floor(v * rows)) & (rows - 1), int(np.floor(u * rows)) & (rows - 1)
+                    if cover < 1 and not ranks[i, j] < cover * np.float32(255):
                         continue
                 k = depth - 1
                 while k > 0 and (winners[yi, xi, k - 1] < 0 or z < zbuf[yi, xi, k - 1]):

@@ -1,0 +1,151 @@
+"""The renderer: a face with its skin, in a scene, becomes a picture with its truth.
+
+    surfaces = build_surfaces(bust, maps, hair and clothes)    # once a person in an outfit
+    posed    = pose(surfaces, face, light)                     # once an expression in a light
+    view     = look(posed, camera)                             # visibility at n x n samples a pixel
+    light    = shade(view)                                     # once a pixel and surface
+    sample   = develop(light), annotate(view)                  # the picture and its truth
+"""
+
+from __future__ import annotations
+
+from collections import OrderedDict
+from collections.abc import Collection
+from dataclasses import dataclass
+
+import numpy as np
+
+from threedpain.errors import InvalidInput
+from threedpain.generation import annotate, background, sensor
+from threedpain.generation.camera import to_ndc
+from threedpain.generation.hair_mesh import HairMesh, merge
+from threedpain.generation.raster import pixel_centres, visibility
+from threedpain.generation.records import Camera, Clothes, Face, Light, Sample, Scene, SkinMaps
+from threedpain.generation.shade import KEYS, OPTICS, tone_table
+from threedpain.generation.shade_numba import develop, shade
+from threedpain.generation.surfaces import Posed, Surfaces, build_surfaces, pose
+
+TRUTH = ("depth", "regions")
+KEPT = 8  # people, and expressions, remembered
+
+
+@dataclass(frozen=True)
+class View:
+    """What the samples of a picture see; n x n samples a pixel."""
+
+    posed: Posed
+    camera: Camera
+    corners: np.ndarray  # float32 [F, 3, 3], NDC and depth
+    winners: np.ndarray  # int32 [S n, S n], nearest face or -1
+    zbuf: np.ndarray  # float32 [S n, S n], metres or -1
+    xs: np.ndarray  # float32 [S n], NDC of the samples
+    ys: np.ndarray
+
+
+class Renderer:
+    """Draws faces. `device` is "cpu" (own rasterizer, Numba) or "cuda" (PyTorch3D's rasterizer, torch)."""
+
+    def __init__(self, device: str = "cpu", supersampling: int = 2):
+        if supersampling not in (1, 2, 3, 4):
+            raise InvalidInput(f"supersampling must be 1 to 4, got {supersampling}")
+        self.device = device
+        self.supersampling = supersampling
+        self._surfaces: OrderedDict[tuple, Surfaces] = OrderedDict()
+        self._posed: OrderedDict[tuple, tuple[Face, Posed]] = OrderedDict()
+
+    def render(
+        self, face: Face, maps: SkinMaps, scene: Scene, hair: HairMesh | None = None, truth: Collection[str] = ()
+    ) -> Sample:
+        """The picture and its truth; `truth` may add "regions" (depth is always there)."""
+        unknown = set(truth) - set(TRUTH)
+        if unknown:
+            raise InvalidInput(f"truth may hold {', '.join(TRUTH)}; got {', '.join(sorted(unknown))}")
+        surfaces = self.surfaces(face, maps, scene.clothes, hair)
+        posed = self.posed(surfaces, face, scene.light)
+        view = self.look(posed, scene.camera)
+        image = self.picture(view, scene)
+        return self.annotated(view, image, "regions" in truth)
+
+    def surfaces(self, face: Face, maps: SkinMaps, clothes: Clothes, hair: HairMesh | None = None) -> Surfaces:
+        """All that is drawn of a person in an outfit, remembered for the next picture."""
+        from threedpain.generation.clothes import build_clothes
+        from threedpain.generation.hair import build_hair
+
+        bust = face.bust
+
+        def build():
+            return build_surfaces(bust, maps, merge(hair or build_hair(bust), build_clothes(bust, clothes)))
+
+        # The entry holds bust and maps, so their ids stay theirs as long as it lives.
+        return _remember(self._surfaces, (id(bust), id(maps), id(hair), clothes), lambda: (bust, maps, hair, build()))[-1]
+
+    def posed(self, surfaces: Surfaces, face: Face, light: Light) -> Posed:
+        """An expression under a light, remembered for its other views."""
+        key = (id(surfaces), id(face), id(light))
+        return _remember(self._posed, key, lambda: (surfaces, face, light, pose(surfaces, face, light)))[-1]
+
+    def look(self, posed: Posed, camera: Camera) -> View:
+        """Visibility at every sample."""
+        samples = camera.size * self.supersampling
+        surfaces = posed.surfaces
+        centres = pixel_centres(samples, samples)
+        corners = to_ndc(camera, posed.table[:, :3])[surfaces.faces]
+        winners = np.full((samples, samples, 1), -1, np.int32)
+        zbuf = np.full((samples, samples, 1), -1, np.float32)
+        visibility(
+            corners, 0, len(corners), np.full(len(corners), -1), centres, centres, 0, samples, np.float32(0), True, False, False,
+            surfaces.test, winners, zbuf,
+        )
+        return View(posed, camera, corners, winners[:, :, 0], zbuf[:, :, 0], centres, centres)
+
+    def picture(self, view: View, scene: Scene) -> np.ndarray:
+        """Shade, expose, develop and send through the sensor: sRGB uint8 [S, S, 3]."""
+        behind = background.paint(scene.background, view.camera.size, scene.light, view.camera)
+        radiance = self.radiance(view, scene.light, behind)
+        gain = (scene.light.exposure * np.asarray(scene.sensor.white_balance)).astype(np.float32)
+        return sensor.apply(develop(radiance, gain, tone_table()), scene.sensor)
+
+    def radiance(self, view: View, light: Light, behind: np.ndarray) -> np.ndarray:
+        """Linear radiance float32 [S, S, 3]; `behind` is the background's."""
+        surfaces, size = view.posed.surfaces, view.camera.size
+        out = np.empty((size, size, 3), np.float32)
+        eye = (-view.camera.R.T @ view.camera.t).astype(np.float32)
+        shade(
+            view.winners, view.zbuf, view.corners, view.xs, view.ys, surfaces.faces, surfaces.uvs, surfaces.material,
+            view.posed.table, eye, np.ascontiguousarray(light.environment, np.float32), key_table(light), OPTICS,
+            surfaces.texels, surfaces.levels, *view.posed.relief, view.posed.person, surfaces.strands,
+            np.ascontiguousarray(behind, np.float32), out,
+        )
+        return out
+
+    def annotated(self, view: View, image: np.ndarray, regions: bool) -> Sample:
+        """The picture with its truth, from the same fragments."""
+        posed, camera = view.posed, view.camera
+        surfaces, size = posed.surfaces, camera.size
+        mask, heatmap = np.empty((size, size), np.uint8), np.empty((size, size), np.uint8)
+        depth, chosen = np.empty((size, size), np.float32), np.empty((size, size), np.int32)
+        annotate.truth(
+            view.winners, view.zbuf, view.corners, view.xs, view.ys, surfaces.faces, surfaces.uvs, surfaces.material,
+            surfaces.face_class, posed.table, surfaces.texels, surfaces.levels, mask, heatmap, depth, chosen,
+        )
+        pixels, points, visible = annotate.landmarks(posed, camera, view.zbuf)
+        return Sample(
+            image=image, heatmap=heatmap, mask=mask, depth=depth, landmarks=pixels, landmarks_3d=points,
+            landmarks_visible=visible, bbox=annotate.face_box(posed.face, camera, pixels), camera=camera,
+            regions=annotate.regions(view, mask, chosen) if regions else None,
+        )
+
+
+def key_table(light: Light) -> np.ndarray:
+    """Key lights float32 [K, 7]: direction, colour, softness."""
+    keys = [(*key.direction, *key.colour, key.softness) for key in light.keys[:KEYS]]
+    return np.array(keys, np.float32).reshape(len(keys), 7)
+
+
+def _remember(store: OrderedDict, key: tuple, make):
+    if key not in store:
+        store[key] = make()
+        while len(store) > KEPT:
+            store.popitem(last=False)
+    store.move_to_end(key)
+    return store[key]

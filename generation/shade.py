@@ -1,0 +1,73 @@
+"""The shading model: what is common to its two forms, the torch reference (`shade_torch`) and the fused kernel (`shade_numba`).
+
+A picture is shaded once per pixel and surface. Where the samples of a pixel see the same material at about the same depth they
+are one surface; its colour is computed at the centre of the samples that see its nearest triangle and weighs by their number.
+
+All light is linear. Radiance leaving a surface towards the eye is
+    diffuse   albedo x (environment x occlusion + sum over keys of wrapped cosine x visibility x colour)
+    specular  two GGX lobes per key, and the environment in the mirror direction, both with Schlick's Fresnel term
+with skin's wrap wider in red than in blue: a cheap image of light that wanders under the skin (redder terminator and
+shadow edges). Hair uses the two shifted highlights of Marschner et al. (2003) in the form of Kajiya and Kay (1989).
+"""
+
+from __future__ import annotations
+
+from functools import lru_cache
+
+import numpy as np
+
+# Materials of a face (`Surfaces.material`).
+MATERIALS = ("skin", "eye_left", "eye_right", "teeth", "mouth", "lashes", "hair", "cloth")
+SKIN, EYE_LEFT, EYE_RIGHT, TEETH, MOUTH, LASHES, HAIR, CLOTH = range(len(MATERIALS))
+
+# Per material: wrap r, g, b; reflectance at normal incidence; alpha of the wide and the narrow lobe; share of the
+# narrow lobe; strength of the mirrored environment; tint r, g, b that half-shadows and occlusion take on.
+OPTICS = np.array(
+    [
+        [0.30, 0.14, 0.09, 0.028, 0.30, 0.13, 0.25, 0.70, 0.55, 0.18, 0.10],  # skin
+        [0.20, 0.12, 0.10, 0.030, 0.07, 0.03, 0.60, 1.00, 0.30, 0.12, 0.10],  # eyes, wet
+        [0.20, 0.12, 0.10, 0.030, 0.07, 0.03, 0.60, 1.00, 0.30, 0.12, 0.10],
+        [0.25, 0.20, 0.16, 0.040, 0.18, 0.08, 0.40, 0.60, 0.20, 0.10, 0.05],  # teeth
+        [0.30, 0.12, 0.10, 0.035, 0.20, 0.10, 0.40, 0.60, 0.50, 0.10, 0.08],  # mouth, wet
+        [0.20, 0.20, 0.20, 0.020, 0.50, 0.40, 0.00, 0.20, 0.00, 0.00, 0.00],  # lashes
+        [0.25, 0.25, 0.25, 0.045, 0.30, 0.13, 0.50, 0.25, 0.00, 0.00, 0.00],  # hair
+        [0.15, 0.15, 0.15, 0.030, 0.70, 0.60, 0.00, 0.50, 0.00, 0.00, 0.00],  # cloth
+    ],
+    np.float32,
+)
+
+# Columns of the vertex table float32 [V, 16] that both shaders read. The first ten are common to all materials.
+POSITION, NORMAL, OCCLUSION, VISIBILITY = slice(0, 3), slice(3, 6), 6, slice(7, 10)
+HEAT, PAINT, BODY, GLOSS = 10, 11, 12, 13  # head: mm, hair colour on the skin, beyond the texture, oil
+COLOUR, TANGENT = slice(10, 13), slice(13, 16)  # hair and cloth
+KEYS = 3  # key lights at most
+
+IRIS_ANGLE = 0.49  # radians from the eye's axis to the rim of a mean iris (radius 5.9 mm on a sphere of 12.5 mm)
+CORNEA = 1.54  # how much steeper the cornea's normal leans than the eyeball's
+NEAR = 0.006  # metres: samples of one material closer than this in depth are one surface
+
+# The tone curve: an S in the logarithm of exposure as film has it, 0.18 -> 0.18, shoulder to 1 near 8.
+TONE_STEPS, TONE_LIMIT = 8192, 9.0
+
+
+def tone(x: np.ndarray) -> np.ndarray:
+    """Exposed linear light >= 0 to display-linear 0..1."""
+    x = np.asarray(x, np.float64)
+    return np.clip(x * (3.147 * x + 0.8129) / (x * (3.0516 * x + 1.483) + 1.0), 0, 1)
+
+
+@lru_cache(maxsize=1)
+def tone_table() -> np.ndarray:
+    """uint8 [TONE_STEPS]: sRGB code of exposed light (i / (TONE_STEPS - 1))^2 x TONE_LIMIT, tone curve included."""
+    light = np.linspace(0, 1, TONE_STEPS) ** 2 * TONE_LIMIT
+    return np.round(255 * to_srgb(tone(light))).astype(np.uint8)
+
+
+def to_srgb(linear: np.ndarray) -> np.ndarray:
+    """Linear 0..1 to sRGB 0..1 (IEC 61966-2-1)."""
+    return np.where(linear <= 0.0031308, 12.92 * linear, 1.055 * np.maximum(linear, 1e-9) ** (1 / 2.4) - 0.055)
+
+
+def to_linear(srgb: np.ndarray) -> np.ndarray:
+    """sRGB 0..1 to linear 0..1."""
+    return np.where(srgb <= 0.04045, srgb / 12.92, ((srgb + 0.055) / 1.055) ** 2.4)

@@ -1,0 +1,236 @@
+"""All that is drawn, as one list of triangles: the head's parts, hair and clothes, with their materials and textures.
+
+`Surfaces` holds what stays the same for a person in an outfit; `Posed` what an expression under a light adds: the table of
+vertices the shaders read (columns in `shade`).
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numba import njit
+
+from threedpain.generation.hair_mesh import HairMesh, strand_pattern
+from threedpain.generation.occlusion import SHADOW_SIZE, DepthMap, ambient, vertex_normals
+from threedpain.generation.relief import active
+from threedpain.generation.records import MASK_CLASSES, PARTS, Bust, Face, Light, SkinMaps
+from threedpain.generation.seeds import child
+from threedpain.generation.shade import (
+    CLOTH, COLOUR, EYE_LEFT, EYE_RIGHT, GLOSS, HAIR, HEAT, KEYS, LASHES, MOUTH, NORMAL, OCCLUSION, PAINT, POSITION, SKIN, TANGENT,
+    TEETH, BODY, to_linear,
+)
+
+PART_MATERIAL = dict(zip(PARTS, (SKIN, EYE_LEFT, EYE_RIGHT, TEETH, TEETH, MOUTH, LASHES), strict=True))
+LEVELS = 6  # mip levels of the skin
+TEETH_COLOUR = np.array([0.60, 0.52, 0.40])
+BLOOD = np.array([0.85, 0.42, 0.36])  # what vessels leave of the sclera's white
+
+
+@dataclass(frozen=True)
+class Surfaces:
+    """A person in an outfit. H head vertices come first, then hair and clothes; faces that need a coverage test come last."""
+
+    bust: Bust
+    hair: HairMesh
+    faces: np.ndarray  # int32 [F, 3]
+    uvs: np.ndarray  # float32 [F, 3, 2]
+    material: np.ndarray  # uint8 [F], index into shade.MATERIALS
+    face_class: np.ndarray  # uint8 [F], index into MASK_CLASSES
+    test: tuple  # coverage test of hair and lashes, as raster.visibility takes it
+    ambient: np.ndarray  # float32 [H], share of the sky each head vertex sees
+    gloss: np.ndarray  # float32 [H], oil on the skin
+    inner: np.ndarray  # bool [H], inside the mouth
+    poles: np.ndarray  # int64 [2], the vertices where the eyes' axes leave them
+    texels: np.ndarray  # uint16 [T, 4], mip levels of linear skin colour and brow opacity
+    levels: np.ndarray  # int32 [L, 3]: offset, height, width
+    person: np.ndarray  # float32 [100], see person_table
+    strands: np.ndarray  # uint8 [A, A, 2]
+
+
+@dataclass(frozen=True)
+class Posed:
+    surfaces: Surfaces
+    face: Face
+    table: np.ndarray  # float32 [V, 16]
+    person: np.ndarray  # float32 [100], the eyes' axes filled in
+    relief: tuple[np.ndarray, np.ndarray]  # wrinkles, see relief.active
+
+
+def build_surfaces(bust: Bust, maps: SkinMaps, hair: HairMesh) -> Surfaces:
+    topology = bust.topology
+    count = len(bust.vertices)
+    material = np.array([PART_MATERIAL[part] for part in PARTS], np.uint8)[topology.face_part]
+    mouth = topology.face_class == MASK_CLASSES.index("mouth")
+    material[mouth & (material == SKIN)] = MOUTH
+    order = np.argsort(material == LASHES, kind="stable")  # lashes last: they are tested for coverage
+    lashes = int((material == LASHES).sum())
+    uvs = topology.uvs[topology.face_uvs][order]
+    hair_material = np.where(np.isin(hair.face_class, [8, 9]), HAIR, CLOTH)
+    faces = np.concatenate([topology.faces[order], hair.faces + count]).astype(np.int32)
+    all_uvs = np.concatenate([uvs, hair.uv[hair.faces]]).astype(np.float32)
+    tested = len(order) - lashes
+    opacity = np.concatenate([lash_opacity(uvs[tested:]), hair.opacity[hair.faces]])
+    texels, levels = skin_texture(maps)
+    flat_normals = vertex_normals(bust.vertices, topology.faces)
+    inner = np.zeros(count, bool)
+    inner[topology.faces[mouth]] = True
+    return Surfaces(
+        bust=bust,
+        hair=hair,
+        faces=faces,
+        uvs=all_uvs,
+        material=np.concatenate([material[order], hair_material]).astype(np.uint8),
+        face_class=np.concatenate([topology.face_class[order], hair.face_class]).astype(np.uint8),
+        test=(tested, np.concatenate([all_uvs[tested:], opacity[:, :, None]], 2).astype(np.float32), _ranks()),
+        ambient=ambient(bust.vertices, flat_normals, topology.faces),
+        gloss=skin_gloss(bust),
+        inner=inner,
+        poles=np.array([_pole(bust, part) for part in ("eye_left", "eye_right")]),
+        texels=texels,
+        levels=levels,
+        person=person_table(bust, texels, levels, hair),
+        strands=strand_pattern(),
+    )
+
+
+def pose(surfaces: Surfaces, face: Face, light: Light) -> Posed:
+    """Vertices, normals, occlusion and key visibility of an expression under a light."""
+    bust, hair, topology = surfaces.bust, surfaces.hair, surfaces.bust.topology
+    head = len(bust.vertices)
+    table = np.zeros((head + len(hair.vertices), 16), np.float32)
+    table[:head, POSITION] = face.vertices
+    table[:head, NORMAL] = vertex_normals(face.vertices, topology.faces)
+    table[:head, OCCLUSION] = np.where(surfaces.inner, mouth_light(face), surfaces.ambient) * hair.shadow
+    table[:head, HEAT] = face.heat
+    table[:head, PAINT] = hair.scalp
+    table[:head, BODY] = topology.body
+    table[:head, GLOSS] = surfaces.gloss
+    if len(hair.vertices):
+        table[head:, POSITION], table[head:, NORMAL], table[head:, TANGENT] = hair.posed(face)
+        table[head:, OCCLUSION] = hair.occlusion
+        table[head:, COLOUR] = hair.colour
+    for i, key in enumerate(light.keys[:KEYS]):
+        table[:, 7 + i] = _key_visibility(surfaces, table, key)
+    table[:head, 7 : 7 + KEYS] *= np.sqrt(hair.shadow)[:, None]
+    person = surfaces.person.copy()
+    for side in (0, 1):
+        person[30 + 3 * side : 33 + 3 * side] = table[surfaces.poles[side], NORMAL]
+    return Posed(surfaces, face, table, person, active(face.wrinkles))
+
+
+def _key_visibility(surfaces: Surfaces, table: np.ndarray, key) -> np.ndarray:
+    points, normals = np.ascontiguousarray(table[:, POSITION]), np.ascontiguousarray(table[:, NORMAL])
+    shadow = DepthMap(key.direction, points, SHADOW_SIZE)
+    shadow.draw(points, surfaces.faces, surfaces.test)
+    return shadow.visible(points, normals, spread=0.004 + 0.022 * key.softness)
+
+
+def mouth_light(face: Face) -> np.ndarray:
+    """Light inside the mouth, float32 [H]: it enters between the lips and fades with the depth behind them."""
+    topology = face.bust.topology
+    corners = face.vertices[topology.faces[topology.landmark_faces]]
+    lips = np.einsum("lij,li->lj", corners, topology.landmark_barycentric)[[48, 54, 60, 62, 64, 66]]
+    skull, shift = face.head_pose[:, :3], face.head_pose[:, 3]
+    depth = ((face.vertices - shift) @ skull)[:, 2]
+    front = ((lips - shift) @ skull)[3:5, 2].mean()
+    gap = np.linalg.norm(lips[3] - lips[5])
+    open_ = np.clip(gap / 0.018, 0, 1)
+    return ((0.25 + 0.5 * open_) * np.exp(-np.maximum(front - depth - 0.006, 0) / 0.014)).astype(np.float32)
+
+
+def skin_gloss(bust: Bust) -> np.ndarray:
+    """Oil on the skin, float32 [H], around 1: more on nose, forehead, lips, less below the head."""
+    topology = bust.topology
+    gloss = np.full(len(bust.vertices), 0.9, np.float32)
+    corners = bust.vertices[topology.faces[topology.landmark_faces]]
+    marks = np.einsum("lij,li->lj", corners, topology.landmark_barycentric)
+    for centre, reach, amount in ((marks[30], 0.022, 0.6), (marks[27:30].mean(0), 0.02, 0.4),
+                                  (marks[27] + [0, 0.045, 0.01], 0.035, 0.45), (marks[8], 0.02, 0.15)):
+        gloss += amount * np.exp(-(((bust.vertices - centre) / reach) ** 2).sum(1)).astype(np.float32)
+    lips = topology.faces[topology.face_class == MASK_CLASSES.index("lips")]
+    gloss[lips] = 1.7
+    return (gloss * (1 - 0.5 * topology.body)).astype(np.float32)
+
+
+def _pole(bust: Bust, part: str) -> int:
+    """The vertex in the middle of an eye's polar UV square."""
+    topology = bust.topology
+    rows = topology.face_part == PARTS.index(part)
+    uvs, vertices = topology.uvs[topology.face_uvs[rows]].reshape(-1, 2), topology.faces[rows].reshape(-1)
+    return int(vertices[np.square(uvs - 0.5).sum(1).argmin()])
+
+
+def lash_opacity(uvs: np.ndarray) -> np.ndarray:
+    """Opacity at the corners of the lashes [L, 3]: full at the lid, thinning to the tips (v up their own square)."""
+    return np.clip(0.75 - 0.75 * uvs[:, :, 1], 0, 1)
+
+
+def _ranks() -> np.ndarray:
+    return np.ascontiguousarray(strand_pattern()[:, :, 0])
+
+
+def person_table(bust: Bust, texels: np.ndarray, levels: np.ndarray, hair: HairMesh) -> np.ndarray:
+    """Colours of one person, float32 [100]: neck 0, scalp 3, brows 6, lashes 9, iris 12 (15 scale, 16 pupil), teeth 18,
+    sclera 21, its vessels 24, eye axes 30 and 33 (filled in by `pose`), 64 random numbers from 36."""
+    who = bust.identity
+    table = np.zeros(100, np.float32)
+    brows = hair.scalp_colour
+    table[0:3] = neck_tone(bust, texels, levels)
+    table[3:6] = hair.scalp_colour
+    table[6:9] = 0.7 * brows
+    table[9:12] = 0.3 * brows
+    table[12:15] = who.eyes.iris
+    table[15], table[16] = who.eyes.iris_scale, who.eyes.pupil
+    table[18:21] = TEETH_COLOUR * (1 - 0.004 * np.array([0.3, 0.7, 1.5]) * (who.age - 18))
+    table[21:24] = who.eyes.sclera
+    table[24:27] = BLOOD
+    table[36:] = child(who.eyes.seed, "iris").random(64)
+    return table
+
+
+def neck_tone(bust: Bust, texels: np.ndarray, levels: np.ndarray) -> np.ndarray:
+    """The linear skin colour where the texture ends: the mean over the corners of skin faces at the border."""
+    topology = bust.topology
+    weight = topology.body[topology.faces].mean(1)
+    border = (topology.face_part == 0) & (weight > 0.02) & (weight < 0.6)
+    rows = border if border.any() else topology.face_part == 0
+    u, v = topology.uvs[topology.face_uvs[rows]].reshape(-1, 2).T
+    start, height, width = levels[3]
+    i = np.clip(((1 - v) * height).astype(int), 0, height - 1)
+    j = np.clip((u * width).astype(int), 0, width - 1)
+    return np.median(texels[start + i * width + j, :3], axis=0) / 65535
+
+
+def skin_texture(maps: SkinMaps) -> tuple[np.ndarray, np.ndarray]:
+    """Mip levels of linear colour and brow opacity: texels uint16 [T, 4], levels int32 [L, 3] (offset, height, width)."""
+    height, width = maps.brows.shape
+    levels, start = [], 0
+    for _ in range(LEVELS):
+        levels.append((start, height, width))
+        start += height * width
+        height, width = max(height // 2, 1), max(width // 2, 1)
+    levels = np.array(levels, np.int32)
+    texels = np.empty((start, 4), np.uint16)
+    curve = np.round(65535 * to_linear(np.arange(256) / 255)).astype(np.uint16)
+    _mip(np.ascontiguousarray(maps.albedo), np.ascontiguousarray(maps.brows), curve, levels, texels)
+    return texels, levels
+
+
+@njit(cache=True, nogil=True)
+def _mip(albedo, brows, curve, levels, texels):
+    height, width = brows.shape
+    for i in range(height):
+        for j in range(width):
+            for k in range(3):
+                texels[i * width + j, k] = curve[albedo[i, j, k]]
+            texels[i * width + j, 3] = np.uint16(257) * brows[i, j]
+    for level in range(1, len(levels)):
+        above, start = levels[level - 1, 0], levels[level, 0]
+        wide = levels[level - 1, 2]
+        for i in range(levels[level, 1]):
+            for j in range(levels[level, 2]):
+                corner = above + 2 * i * wide + 2 * j
+                for k in range(4):
+                    total = np.uint32(texels[corner, k]) + texels[corner + 1, k] + texels[corner + wide, k]
+                    texels[start + i * levels[level, 2] + j, k] = (total + texels[corner + wide + 1, k] + 2) // 4
