@@ -21,10 +21,10 @@ _LAZY = {
     "features": ("threedpain.schema", "features"),
     "PainFacePipeline": ("threedpain.generation.pipeline", "PainFacePipeline"),
     "replay": ("threedpain.generation.replay", "replay"),
-    "load": ("threedpain.dataset_script", "load"),
-    "ViTPainConfig": ("threedpain.modeling", "ViTPainConfig"),
-    "ViTPainModel": ("threedpain.modeling", "ViTPainModel"),
-    "ViTPainImageProcessor": ("threedpain.modeling", "ViTPainImageProcessor"),
+    "load": ("threedpain.dataset_script.load", "load"),
+    "ViTPainConfig": ("threedpain.modeling.configuration_vitpain", "ViTPainConfig"),
+    "ViTPainModel": ("threedpain.modeling.modeling_vitpain", "ViTPainModel"),
+    "ViTPainImageProcessor": ("threedpain.modeling.image_processing_vitpain", "ViTPainImageProcessor"),
 }
 
 _MODULES = ("assets", "demographics", "facs", "regions", "schema")  # so that `threedpain.facs` needs no second import
