@@ -92,8 +92,8 @@ def _original(path: Path, problems: Problems) -> Iterator[Entry]:
         elif kind in ("PSPI", "FACS", "AAM_landmarks") and suffix == ".txt":
             labels["AAM" if kind == "AAM_landmarks" else kind][key] = file
     if not images or not labels["PSPI"]:
-        raise InvalidInput(f"unbc: {path} has neither three HDF5 files nor Images/ and Frame_Labels/PSPI/ with a folder a "
-                           "person, a folder a sequence and a file a frame "
+        raise InvalidInput(f"unbc: {path} has neither three HDF5 files nor Images/ and Frame_Labels/PSPI/ with a "
+                           "folder a person, a folder a sequence and a file a frame "
                            "(Images/042-ll042/ll042t1aaaff/ll042t1aaaff001.png)")
     for key in sorted(images):
         if key not in labels["PSPI"]:
