@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import errno
 import logging
-import os
 import sys
 from collections.abc import Sequence
 from importlib import import_module
@@ -19,8 +18,8 @@ import typer
 from .. import __version__
 from ..errors import ThreeDPainError
 
-COMMANDS = ("generate", "face", "clip", "check", "train", "evaluate", "audit", "predict", "weights", "publish", "demo",
-            "env")
+COMMANDS = ("generate", "face", "clip", "check", "train", "evaluate", "audit", "predict", "convert", "weights", "publish",
+            "demo", "env")
 
 # What the system refuses on a user's path or disk, as opposed to a mistake in this program.
 _USER_ERRNO = {errno.EACCES, errno.EPERM, errno.EROFS, errno.ENOSPC, errno.ENOTDIR, errno.EISDIR, errno.EEXIST,
@@ -64,19 +63,13 @@ def main(arguments: Sequence[str] | None = None) -> None:
 def _run(arguments: list[str]) -> int:
     try:
         code = typer.main.get_command(app).main(arguments, prog_name="3dpain", standalone_mode=False)
-        sys.stdout.flush()
-        return code if isinstance(code, int) else 0
-    except typer.Exit as exit_:
-        return exit_.exit_code
+        return _say("interrupted", 130) if code == 130 else code or 0  # typer turns an interrupt into this number
     except (typer.Abort, KeyboardInterrupt):
         return _say("interrupted", 130)
     except typer.TyperException as mistake:  # of the command line itself
         return _say(" ".join(mistake.format_message().split()) or "a command is needed; see 3dpain --help", 2)
     except ThreeDPainError as mistake:
         return _say(str(mistake), 2)
-    except BrokenPipeError:  # the reader of our output has gone, as in `3dpain env | head`
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        return 0
     except OSError as mistake:
         if mistake.errno not in _USER_ERRNO:
             raise
