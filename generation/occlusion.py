@@ -7,7 +7,7 @@ import math
 import numpy as np
 from numba import njit
 
-from threedpain.generation.raster import NO_TEST, pixel_centres, visibility
+from threedpain.generation.raster_nearest import NO_TEST, nearest
 
 DIRECTIONS = 32  # over the sphere, for ambient occlusion
 AMBIENT_SIZE, SHADOW_SIZE = 112, 224  # texels of a depth map
@@ -46,36 +46,30 @@ class DepthMap:
         low, high = placed.min(0), placed.max(0)
         self.centre = ((low + high) / 2).astype(np.float32)
         self.radius = np.float32(max(high[0] - low[0], high[1] - low[1]) / 2 * 1.02)
-        self.nearest = np.float32(low[2] - 0.1)
-        self.winners = np.full((size, size, 1), -1, np.int32)
-        self.depth = np.full((size, size, 1), -1, np.float32)
+        self.farthest = np.float32(high[2] + 0.1)
+        self.winners = np.full((size, size), -1, np.int32)
+        self.nearness = np.zeros((size, size), np.float32)
 
     def draw(self, vertices: np.ndarray, faces: np.ndarray, test) -> None:
-        corners = self._place(vertices)[faces]
-        size = len(self.depth)
-        centres = pixel_centres(size, size)
-        visibility(
-            corners, 0, len(corners), np.full(len(corners), -1), centres, centres, 0, size, np.float32(0), False, False,
-            False, test, self.winners, self.depth,
-        )
+        nearest(self._place(vertices), faces, 0, test, self.winners, self.nearness)
 
     def visible(self, vertices: np.ndarray, normals: np.ndarray, spread: float) -> np.ndarray:
         """Share of a disc of light of radius `spread` metres (on the map) that reaches each vertex, float32 [V]."""
         return _gather(
-            self._place(vertices), normals @ self.axes.T, self.depth, np.float32(spread / self.radius), self.radius
+            self._place(vertices), normals @ self.axes.T, self.nearness, np.float32(spread / self.radius), self.radius
         )
 
     def _place(self, vertices: np.ndarray) -> np.ndarray:
         placed = vertices @ self.axes.T
         placed[:, :2] = (placed[:, :2] - self.centre[:2]) / self.radius
-        placed[:, 2] -= self.nearest
+        placed[:, 2] = self.farthest - placed[:, 2]
         return placed
 
 
 @njit(cache=True, nogil=True)
-def _gather(placed, normals, depth, spread, scale):
+def _gather(placed, normals, nearness, spread, scale):
     """Percentage-closer filtering over a sunflower of taps, each compared with the receiver's tangent plane."""
-    size = depth.shape[0]
+    size = nearness.shape[0]
     result = np.zeros(len(placed), np.float32)
     for p in range(len(placed)):
         nz = -normals[p, 2]  # towards the light
@@ -89,11 +83,11 @@ def _gather(placed, normals, depth, spread, scale):
             dx, dy = radius * np.float32(math.cos(turn)), radius * np.float32(math.sin(turn))
             i = int((np.float32(1) - placed[p, 1] - dy) * np.float32(0.5 * size))
             j = int((np.float32(1) - placed[p, 0] - dx) * np.float32(0.5 * size))
-            if i < 0 or j < 0 or i >= size or j >= size or depth[i, j, 0] < 0:
+            if i < 0 or j < 0 or i >= size or j >= size:
                 free += 1
                 continue
-            plane = placed[p, 2] + scale * (dx * normals[p, 0] + dy * normals[p, 1]) / lean
-            if plane < depth[i, j, 0] + np.float32(0.003) + scale * np.float32(1.5 / size) / lean:
+            plane = placed[p, 2] - scale * (dx * normals[p, 0] + dy * normals[p, 1]) / lean
+            if plane > nearness[i, j] - np.float32(0.003) - scale * np.float32(1.5 / size) / lean:
                 free += 1
         result[p] = np.float32(free) / np.float32(TAPS)
     return result

@@ -105,7 +105,7 @@ def rasterize(corners: np.ndarray, counts: np.ndarray, settings: RasterizationSe
         n, top, bottom = job
         visibility(
             clipped.corners, ends[n] - clipped.counts[n], ends[n], clipped.neighbours, xs, ys, top, bottom, blur,
-            settings.perspective_correct, clamp, settings.cull_backfaces, NO_TEST, winners[n], zbuf[n],
+            settings.perspective_correct, clamp, settings.cull_backfaces, winners[n], zbuf[n],
         )
         attributes(clipped.corners, xs, ys, top, bottom, settings.perspective_correct, clamp, winners[n], bary[n], dists[n])
 
@@ -135,11 +135,6 @@ def pixel_centres(size: int, other: int) -> np.ndarray:
     offset = span / np.float32(2)
     index = np.arange(size - 1, -1, -1).astype(np.float32)
     return -offset + (span * index + offset) / np.float32(size)
-
-
-# A coverage test (hair): the first tested face; uv and opacity at the corners of each tested face [T, 3, 3]; ranks uint8 [A, A],
-# a pattern that repeats in uv. A sample of a tested face counts only where the rank under its uv is below 255 x its opacity.
-NO_TEST = (1 << 40, np.zeros((0, 3, 3), np.float32), np.zeros((1, 1), np.uint8))
 
 
 @njit(cache=True, inline="always")
@@ -201,11 +196,9 @@ def _cut(low, high, slope, offset):
 
 @njit(cache=True, nogil=True)
 def visibility(
-    corners, start, stop, neighbours, xs, ys, top, bottom, blur, perspective, clamp, cull, test, winners, zbuf
+    corners, start, stop, neighbours, xs, ys, top, bottom, blur, perspective, clamp, cull, winners, zbuf
 ):
     """Enter faces start..stop of `corners` [F, 3, 3] into the rows top..bottom of winners int32 and zbuf float32 [H, W, K]."""
-    tested, test_uv, ranks = test
-    rows = ranks.shape[0]
     height, width, depth = winners.shape
     reach = np.sqrt(blur)
     step_x = (xs[0] - xs[width - 1]) / (width - 1) if width > 1 else 2.0
@@ -234,7 +227,7 @@ def visibility(
         box_last = min(width - 1, int(min(max((first_x - left) / step_x + 1.0, -1.0), 1e6)))
         if box_first > box_last:
             continue
-        spans = blur == 0 and max(abs(left), abs(right), abs(low), abs(high)) < FAR_AWAY
+        spans = blur == 0 and box_last - box_first > 5 and max(abs(left), abs(right), abs(low), abs(high)) < FAR_AWAY
         divisor = _edge(x2, y2, x0, y0, x1, y1) + EPSILON
         sign = 1.0 if divisor > 0 else -1.0
         neighbour = neighbours[f]
@@ -293,14 +286,6 @@ def visibility(
                     winners[yi, xi, slot], zbuf[yi, xi, slot] = -1, -1
                 elif winners[yi, xi, depth - 1] >= 0 and not z < zbuf[yi, xi, depth - 1]:
                     continue
-                if f >= tested:
-                    t = f - tested
-                    u = b0 * test_uv[t, 0, 0] + b1 * test_uv[t, 1, 0] + b2 * test_uv[t, 2, 0]
-                    v = b0 * test_uv[t, 0, 1] + b1 * test_uv[t, 1, 1] + b2 * test_uv[t, 2, 1]
-                    cover = b0 * test_uv[t, 0, 2] + b1 * test_uv[t, 1, 2] + b2 * test_uv[t, 2, 2]
-                    i, j = int(np.floor(v * rows)) & (rows - 1), int(np.floor(u * rows)) & (rows - 1)
-                    if cover < 1 and not ranks[i, j] < cover * np.float32(255):
-                        continue
                 k = depth - 1
                 while k > 0 and (winners[yi, xi, k - 1] < 0 or z < zbuf[yi, xi, k - 1]):
                     winners[yi, xi, k] = winners[yi, xi, k - 1]

@@ -19,13 +19,14 @@ from threedpain.errors import InvalidInput
 from threedpain.generation import annotate, background, sensor
 from threedpain.generation.camera import to_ndc
 from threedpain.generation.hair_mesh import HairMesh, merge
-from threedpain.generation.raster import pixel_centres, visibility
+from threedpain.generation.raster_nearest import nearest
 from threedpain.generation.records import Camera, Clothes, Face, Light, Sample, Scene, SkinMaps
 from threedpain.generation.shade import KEYS, OPTICS, tone_table
 from threedpain.generation.shade_numba import develop, shade
 from threedpain.generation.surfaces import Posed, Surfaces, build_surfaces, pose
 
 TRUTH = ("depth", "regions")
+NEAREST = 0.05  # metres: triangles nearer to the camera are not drawn
 KEPT = 8  # people, and expressions, remembered
 
 
@@ -35,11 +36,9 @@ class View:
 
     posed: Posed
     camera: Camera
-    corners: np.ndarray  # float32 [F, 3, 3], NDC and depth
+    vertices: np.ndarray  # float32 [V, 3], NDC and nearness, 1 / metres
     winners: np.ndarray  # int32 [S n, S n], nearest face or -1
-    zbuf: np.ndarray  # float32 [S n, S n], metres or -1
-    xs: np.ndarray  # float32 [S n], NDC of the samples
-    ys: np.ndarray
+    nearness: np.ndarray  # float32 [S n, S n], 0 where there is nothing
 
 
 class Renderer:
@@ -88,15 +87,12 @@ class Renderer:
         """Visibility at every sample."""
         samples = camera.size * self.supersampling
         surfaces = posed.surfaces
-        centres = pixel_centres(samples, samples)
-        corners = to_ndc(camera, posed.table[:, :3])[surfaces.faces]
-        winners = np.full((samples, samples, 1), -1, np.int32)
-        zbuf = np.full((samples, samples, 1), -1, np.float32)
-        visibility(
-            corners, 0, len(corners), np.full(len(corners), -1), centres, centres, 0, samples, np.float32(0), True, False, False,
-            surfaces.test, winners, zbuf,
-        )
-        return View(posed, camera, corners, winners[:, :, 0], zbuf[:, :, 0], centres, centres)
+        vertices = to_ndc(camera, posed.table[:, :3])
+        vertices[:, 2] = np.where(vertices[:, 2] > NEAREST, 1 / vertices[:, 2], 0)
+        winners = np.full((samples, samples), -1, np.int32)
+        nearness = np.zeros((samples, samples), np.float32)
+        nearest(vertices, surfaces.faces, surfaces.test[0], surfaces.test, winners, nearness)
+        return View(posed, camera, vertices, winners, nearness)
 
     def picture(self, view: View, scene: Scene) -> np.ndarray:
         """Shade, expose, develop and send through the sensor: sRGB uint8 [S, S, 3]."""
@@ -111,7 +107,7 @@ class Renderer:
         out = np.empty((size, size, 3), np.float32)
         eye = (-view.camera.R.T @ view.camera.t).astype(np.float32)
         shade(
-            view.winners, view.zbuf, view.corners, view.xs, view.ys, surfaces.faces, surfaces.uvs, surfaces.material,
+            view.winners, view.nearness, view.vertices, surfaces.faces, surfaces.uvs, surfaces.material,
             view.posed.table, eye, np.ascontiguousarray(light.environment, np.float32), key_table(light), OPTICS,
             surfaces.texels, surfaces.levels, *view.posed.relief, view.posed.person, surfaces.strands,
             np.ascontiguousarray(behind, np.float32), out,
@@ -125,10 +121,10 @@ class Renderer:
         mask, heatmap = np.empty((size, size), np.uint8), np.empty((size, size), np.uint8)
         depth, chosen = np.empty((size, size), np.float32), np.empty((size, size), np.int32)
         annotate.truth(
-            view.winners, view.zbuf, view.corners, view.xs, view.ys, surfaces.faces, surfaces.uvs, surfaces.material,
+            view.winners, view.nearness, view.vertices, surfaces.faces, surfaces.uvs, surfaces.material,
             surfaces.face_class, posed.table, surfaces.texels, surfaces.levels, mask, heatmap, depth, chosen,
         )
-        pixels, points, visible = annotate.landmarks(posed, camera, view.zbuf)
+        pixels, points, visible = annotate.landmarks(posed, camera, view.nearness)
         return Sample(
             image=image, heatmap=heatmap, mask=mask, depth=depth, landmarks=pixels, landmarks_3d=points,
             landmarks_visible=visible, bbox=annotate.face_box(posed.face, camera, pixels), camera=camera,

@@ -7,6 +7,7 @@ import math
 import numpy as np
 from numba import njit
 
+from threedpain.generation.raster_nearest import barycentric, centre
 from threedpain.generation.shade import CLOTH, CORNEA, EYE_LEFT, EYE_RIGHT, HAIR, IRIS_ANGLE, LASHES, MOUTH, NEAR, SKIN
 from threedpain.generation.shade import TEETH, TONE_LIMIT, TONE_STEPS
 
@@ -16,13 +17,12 @@ ZERO, ONE, HALF = F(0), F(1), F(0.5)
 
 @njit(cache=True, nogil=True, fastmath=True, error_model="numpy")
 def shade(
-    winners, zbuf, corners, xs, ys, faces, uvs, material, table, eye, environment, keys, optics, texels, levels, slopes,
+    winners, nearness, vertices, faces, uvs, material, table, eye, environment, keys, optics, texels, levels, slopes,
     bumps, person, strands, background, out
 ):
     """Radiance float32 [S, S, 3] into `out`.
 
-    winners int32 and zbuf float32 [S n, S n]: the nearest face of each of the n x n samples; corners float32 [F, 3, 3] in NDC;
-    faces int32 [F, 3] and uvs float32 [F, 3, 2]; material uint8 [F]; table float32 [V, 16]; eye float32 [3], the camera;
+    winners int32 and nearness float32 [S n, S n]: see raster_nearest; vertices float32 [V, 3]: NDC and nearness; faces int32 [F, 3] and uvs float32 [F, 3, 2]; material uint8 [F]; table float32 [V, 16]; eye float32 [3], the camera;
     environment float32 [9, 3]; keys float32 [K, 7] (direction, colour, softness); optics: shade.OPTICS;
     texels uint16 [T, 4] linear RGB and brow opacity, levels int32 [L, 3] (offset, height, width); slopes int16 [X, 3] and bumps
     float32 [B, 8]: wrinkle maps; person float32 [.]: see `surfaces.person_table`; strands uint8 [A, A, 2].
@@ -53,7 +53,7 @@ def shade(
                 while taken[first]:
                     first += 1
                 f = winners[y * n + first // n, x * n + first % n]
-                z = zbuf[y * n + first // n, x * n + first % n]
+                z = ONE / nearness[y * n + first // n, x * n + first % n]
                 kind = material[f]
                 px = py = ZERO
                 same = weight = 0
@@ -62,25 +62,20 @@ def shade(
                         continue
                     yi, xi = y * n + s // n, x * n + s % n
                     g = winners[yi, xi]
-                    if g == f or (material[g] == kind and abs(zbuf[yi, xi] - z) < NEAR):
+                    if g == f or (material[g] == kind and abs(ONE / nearness[yi, xi] - z) < NEAR):
                         taken[s] = True
                         weight += 1
                         if g == f:
                             same += 1
-                            px += xs[xi]
-                            py += ys[yi]
+                            px += centre(xi, n * size)
+                            py += centre(yi, n * size)
                 left -= weight
                 px, py = px / F(same), py / F(same)
 
                 # barycentric coordinates there, and everything the vertices know
-                c = corners[f]
-                area = (c[2, 0] - c[0, 0]) * (c[1, 1] - c[0, 1]) - (c[2, 1] - c[0, 1]) * (c[1, 0] - c[0, 0])
-                b0 = ((px - c[1, 0]) * (c[2, 1] - c[1, 1]) - (py - c[1, 1]) * (c[2, 0] - c[1, 0])) / area / c[0, 2]
-                b1 = ((px - c[2, 0]) * (c[0, 1] - c[2, 1]) - (py - c[2, 1]) * (c[0, 0] - c[2, 0])) / area / c[1, 2]
-                b2 = ((px - c[0, 0]) * (c[1, 1] - c[0, 1]) - (py - c[0, 1]) * (c[1, 0] - c[0, 0])) / area / c[2, 2]
-                total = b0 + b1 + b2
-                b0, b1, b2 = b0 / total, b1 / total, b2 / total
                 i0, i1, i2 = faces[f, 0], faces[f, 1], faces[f, 2]
+                p0, p1, p2 = vertices[i0], vertices[i1], vertices[i2]
+                b0, b1, b2 = barycentric(px, py, p0, p1, p2)
                 for k in range(16):
                     a[k] = b0 * table[i0, k] + b1 * table[i1, k] + b2 * table[i2, k]
                 u = b0 * uvs[f, 0, 0] + b1 * uvs[f, 1, 0] + b2 * uvs[f, 2, 0]
@@ -102,7 +97,9 @@ def shade(
                         density = abs(
                             (uvs[f, 1, 0] - uvs[f, 0, 0]) * (uvs[f, 2, 1] - uvs[f, 0, 1])
                             - (uvs[f, 2, 0] - uvs[f, 0, 0]) * (uvs[f, 1, 1] - uvs[f, 0, 1])
-                        ) * F(levels[0, 1] * levels[0, 2]) / max(abs(area) * F(0.25 * size * size), F(1e-12))
+                        ) * F(levels[0, 1] * levels[0, 2])
+                        area = abs((p1[0] - p0[0]) * (p2[1] - p0[1]) - (p2[0] - p0[0]) * (p1[1] - p0[1]))
+                        density /= max(area * F(0.25 * size * size), F(1e-12))
                         level = HALF * F(math.log2(max(density, F(1e-6)))) - F(0.4)
                         _texture(u, v, level, texels, levels, texel)
                         body, paint = a[12], a[11]
