@@ -1,0 +1,263 @@
+"""The main pipeline: a seed and action units become a face with its truth.
+
+    identity = sample_identity(seed, demographics)     # who
+    bust     = head(identity)                          # neutral mesh, UV, eyes, teeth, lashes
+    maps     = texture(identity)                       # diffusion, in UV space
+    face     = rig(bust, action_units)                 # expression: geometry, wrinkles, heat
+    sample   = render(face, maps, scene)               # camera, light, hair, background, and the truth
+"""
+
+from __future__ import annotations
+
+import functools
+from collections import OrderedDict
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+from PIL import Image
+
+from threedpain import facs
+from threedpain.errors import InvalidInput, MissingFile
+from threedpain.generation.head import HeadModel
+from threedpain.generation.identity import sample_identity
+from threedpain.generation.records import Bust, Face, Identity, Sample, Scene, SkinMaps
+from threedpain.generation.render import Renderer
+from threedpain.generation.rig import rig
+from threedpain.generation.scene import LIGHTS, sample_scene
+from threedpain.generation.texture import load_texture
+
+if TYPE_CHECKING:
+    import trimesh
+
+SIZES = range(16, 2049)
+PEOPLE_KEPT = 8  # busts and skins of the last people asked for: moving a slider repaints a face, it does not remake a person
+
+
+@dataclass(frozen=True)
+class Person:
+    """An identity made flesh: what all pictures of one person share."""
+
+    identity: Identity
+    bust: Bust
+    maps: SkinMaps
+
+
+@dataclass(frozen=True)
+class PainFaceOutput:
+    """One face with its truth; arrays as in `records.Sample`."""
+
+    image: Image.Image
+    """RGB, size x size."""
+    neutral: Image.Image
+    """The same person, view, light and sensor with all action units at 0."""
+    heatmap: Image.Image
+    """8-bit gray, 0.05 mm a level, 255 = 12.75 mm and more."""
+    mask: Image.Image
+    """8-bit index into `records.MASK_CLASSES`."""
+    depth: np.ndarray
+    """float32 [size, size], metres along the optical axis, 0 on the background."""
+    landmarks: np.ndarray
+    """float32 [68, 2], pixels, iBUG order."""
+    pspi: float
+    """AU4 + max(AU6, AU7) + max(AU9, AU10) + AU43, 0 to 16."""
+    action_units: dict[str, float]
+    sample: Sample
+    person: Person
+    face: Face
+    scene: Scene
+
+    @functools.cached_property
+    def mesh(self) -> trimesh.Scene:
+        """The posed head with its skin and the pain heat painted on, y up, metres."""
+        from threedpain.generation.export import to_trimesh
+
+        return to_trimesh(self.face, self.person.maps, heat=True)
+
+
+class PainFacePipeline:
+    """Makes faces. `from_pretrained()` loads the shipped weights; the parts can be exchanged one by one.
+
+    Args:
+        head: neutral heads and facial actions.
+        texture: skin for identities, a backend of `generation.texture`.
+        renderer: picture and truth.
+        background: optional repainting of hair and background around the protected face (`inpaint-background`).
+    """
+
+    def __init__(self, head: HeadModel, texture, renderer: Renderer, background=None):
+        self.head = head
+        self.texture = texture
+        self.renderer = renderer
+        self.background = background
+        self._people: OrderedDict[int, tuple[Identity, Person]] = OrderedDict()
+
+    @classmethod
+    def from_pretrained(
+        cls,
+        source: str | Path | None = None,
+        *,
+        device: str = "auto",
+        head: str = "anny",
+        flame_file: str | Path | None = None,
+        texture: str = "embedded",
+        texture_model: str | None = None,
+        inpaint_model: str | None = None,
+    ) -> PainFacePipeline:
+        """Load the shipped weights, or those in a folder or Hub repository that holds head.safetensors and texture/.
+
+        Args:
+            device: "auto" (a GPU where there is one), "cpu" or "cuda".
+            head: "anny", or "flame" with `flame_file`, a FLAME model the caller holds.
+            texture: "embedded", "depth-to-image" (with `texture_model`, a Hub id) or "flat".
+            inpaint_model: Hub id of an inpainting model that repaints hair and background.
+        """
+        folder = _folder(source)
+        device = _device(device)
+        if head == "flame":
+            from threedpain.generation.flame import FlameHeadModel
+
+            model = FlameHeadModel.load(flame_file)
+        elif head == "anny":
+            model = HeadModel.load(folder / "head.safetensors" if folder else None)
+        else:
+            raise InvalidInput(f"head is {head!r}; allowed are 'anny' and 'flame'.")
+        renderer = Renderer(device=device)
+        options = {
+            "embedded": {"folder": folder / "texture" if folder else None, "device": device},
+            "depth-to-image": {"device": device} | ({"model": texture_model} if texture_model else {}),
+        }
+        skin = load_texture(texture, **options.get(texture, {}))
+        background = None
+        if inpaint_model:
+            from threedpain.generation.texture.inpaint_background import BackgroundInpainter
+
+            background = BackgroundInpainter.from_pretrained(inpaint_model, device=device)
+        return cls(model, skin, renderer, background)
+
+    def people(self, identities: Sequence[Identity]) -> list[Person]:
+        """Busts and skins for several identities, the skins in one call of the texture model."""
+        skins = self.texture(identities)
+        return [Person(who, self.head(who), maps) for who, maps in zip(identities, skins, strict=True)]
+
+    def person(self, identity: Identity) -> Person:
+        """One person, remembered for the next picture of the same identity object."""
+        kept = self._people.get(id(identity))
+        if kept is None:
+            kept = (identity, self.people([identity])[0])
+            self._people[id(identity)] = kept
+            while len(self._people) > PEOPLE_KEPT:
+                self._people.popitem(last=False)
+        self._people.move_to_end(id(identity))
+        return kept[1]
+
+    def photograph(
+        self,
+        person: Person,
+        action_units: Mapping[str, float],
+        scene: Scene,
+        truth: Sequence[str] = (),
+        head_angles: tuple[float, float, float] = (0.0, 0.0, 0.0),
+    ) -> Sample:
+        """One picture of a person with an expression in a scene; `truth` may add "regions" (depth is always there)."""
+        face = rig(person.bust, action_units, head_angles=head_angles)
+        return self._shoot(face, person, scene, truth)
+
+    def _shoot(self, face: Face, person: Person, scene: Scene, truth: Sequence[str] = ()) -> Sample:
+        sample = self.renderer.render(face, person.maps, scene, truth=set(truth) - {"depth"})
+        return self.background(sample, person.identity, scene) if self.background else sample
+
+    def __call__(
+        self,
+        action_units: Mapping[str, float] | None = None,
+        *,
+        age: float | None = None,
+        gender: str | None = None,
+        ethnicity: str | None = None,
+        seed: int = 0,
+        yaw: float = 0.0,
+        pitch: float = 0.0,
+        roll: float = 0.0,
+        fov: float | None = None,
+        light: str | None = None,
+        size: int = 512,
+        **changes,
+    ) -> PainFaceOutput:
+        """A face of the person that `seed` and the demographics draw, doing what `action_units` say.
+
+        Args:
+            action_units: FACS intensities, 0 to 5 (AU43 0 to 1); one-sided keys such as AU12L are allowed.
+            age: years, 18 to 90; gender and ethnicity as in `threedpain.demographics`; drawn from the seed if not given.
+            yaw: degrees the head turns to the subject's own left; pitch: up; roll: clockwise in the image.
+            fov: vertical field of view of the camera in degrees; drawn from the seed if not given.
+            light: "indoor", "clinical" or "outdoor"; drawn from the seed if not given.
+            changes: what else to change of the person, all else of the seed staying as it was: skin_tone (typology
+                angle in degrees), hair (a style), asymmetry, ...
+        """
+        units = self.check_inputs(action_units or {}, size, light)
+        identity = _identity(seed, age, gender, ethnicity, tuple(sorted(changes.items())))
+        person = self.person(identity)
+        scene = sample_scene(seed, view="front", size=size, light=light, fov=fov)
+        angles = (yaw, pitch, roll)
+        face = rig(person.bust, units, head_angles=angles)
+        sample = self._shoot(face, person, scene, truth=())
+        neutral = self.photograph(person, {}, scene, head_angles=angles)
+        return PainFaceOutput(
+            image=Image.fromarray(sample.image),
+            neutral=Image.fromarray(neutral.image),
+            heatmap=Image.fromarray(sample.heatmap),
+            mask=Image.fromarray(sample.mask),
+            depth=sample.depth,
+            landmarks=sample.landmarks,
+            pspi=facs.pspi(units),
+            action_units=units,
+            sample=sample,
+            person=person,
+            face=face,
+            scene=scene,
+        )
+
+    @staticmethod
+    def check_inputs(action_units: Mapping[str, float], size: int, light: str | None) -> dict[str, float]:
+        """The validated action units; a sentence for anything that cannot be rendered."""
+        if size not in SIZES:
+            raise InvalidInput(f"size is {size!r}; allowed are whole numbers from {SIZES[0]} to {SIZES[-1]}.")
+        if light is not None and light not in LIGHTS:
+            raise InvalidInput(f"light is {light!r}; allowed are {', '.join(LIGHTS)}.")
+        return facs.validate(action_units)
+
+
+@functools.lru_cache(maxsize=PEOPLE_KEPT)
+def _identity(seed, age, gender, ethnicity, changes) -> Identity:
+    return sample_identity(seed, age=age, gender=gender, ethnicity=ethnicity, **dict(changes))
+
+
+def _folder(source: str | Path | None) -> Path | None:
+    """The folder of a pretrained source: None for the shipped weights, a local folder, or a Hub id's snapshot."""
+    if source is None:
+        return None
+    if Path(source).is_dir():
+        return Path(source)
+    from huggingface_hub import snapshot_download
+    from huggingface_hub.errors import HfHubHTTPError, HFValidationError, LocalEntryNotFoundError
+
+    try:
+        return Path(snapshot_download(str(source), allow_patterns=["*.safetensors", "*.json", "texture/**"]))
+    except (HfHubHTTPError, HFValidationError, LocalEntryNotFoundError) as problem:
+        raise MissingFile(f"No folder and no reachable Hub repository is called {str(source)!r}.") from problem
+
+
+def _device(device: str) -> str:
+    if device not in ("auto", "cpu", "cuda"):
+        raise InvalidInput(f"device is {device!r}; allowed are auto, cpu and cuda.")
+    if device == "cpu":
+        return device
+    import torch
+
+    if torch.cuda.is_available():
+        return "cuda"
+    if device == "cuda":
+        raise InvalidInput("device is 'cuda', but torch sees no CUDA device here; use auto or cpu.")
+    return "cpu"
