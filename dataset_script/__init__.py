@@ -1,8 +1,8 @@
 """How samples are read back: the `datasets` builder, the card, the check, other people's data, publishing.
 
-Datasets on the Hub run no scripts any more (datasets 4 and later): a published 3DPain is Parquet files and a README.md whose
-YAML declares configs and splits, and needs nothing of this package. What remains for a script is to make the data where
-there are none: `builder`, a real `datasets` builder, entered in the library's registry when this package is imported.
+Datasets on the Hub run no scripts any more (datasets 4 and later): a published 3DPain is Parquet files and a README.md
+whose YAML declares configs and splits, and needs nothing of this package. What remains for a script is to make the data
+where there are none: `builder`, a real `datasets` builder, known to the library when this package is imported.
 """
 
 from .load import load as load
@@ -13,8 +13,8 @@ NAME = "3dpain"
 def register() -> None:
     """Make `load_dataset("3dpain")` known to `datasets`.
 
-    This is the one place that touches the library's private registry of builders. The factory beside it would look for data
-    files in the current folder before it asks a builder; ours knows where its files are, or makes them.
+    This is the one place that touches the library's private registry of builders. The factory beside it would look for
+    data files in the current folder before it asks a builder; ours knows where its files are, or makes them.
     """
     import datasets.load as loading
     import datasets.packaged_modules as packaged

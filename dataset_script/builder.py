@@ -1,4 +1,4 @@
-"""`load_dataset("3dpain")`: reads the folder ./3dpain where there is one, and makes a set in the cache where there is none."""
+"""`load_dataset("3dpain")`: reads the folder ./3dpain where there is one; otherwise makes a set in the cache."""
 
 from __future__ import annotations
 

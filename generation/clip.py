@@ -28,7 +28,9 @@ class Clip:
         height, width = (edge - edge % 2 for edge in self.frames.shape[1:3])  # 4:2:0 wants even edges
         buffer = io.BytesIO()
         with av.open(buffer, "w", format="mp4", options={"fflags": "+bitexact"}) as container:
-            stream = container.add_stream("libx264", rate=self.fps, options={"crf": "17", "preset": "medium", "threads": "1"})
+            stream = container.add_stream(
+                "libx264", rate=self.fps, options={"crf": "17", "preset": "medium", "threads": "1"}
+            )
             stream.width, stream.height, stream.pix_fmt = width, height, "yuv420p"
             stream.codec_context.time_base = Fraction(1, self.fps)
             for number, picture in enumerate(self.frames):
@@ -69,10 +71,16 @@ def sway(frames: int, fps: int, seed: int) -> np.ndarray:
 
 
 def film(
-    pipe, person, action_units: Mapping[str, float], seed: int, size: int = 512, seconds: float = VIDEO_SECONDS,
-    fps: int = VIDEO_FPS, progress: Callable[[int], None] | None = None,
+    pipe,
+    person,
+    action_units: Mapping[str, float],
+    seed: int,
+    size: int = 512,
+    seconds: float = VIDEO_SECONDS,
+    fps: int = VIDEO_FPS,
+    progress: Callable[[int], None] | None = None,
 ) -> Clip:
-    """Film one person with `pipe` (a `PainFacePipeline`): one scene, one light, the sensor's noise new in each frame."""
+    """Film one person with `pipe`, a `PainFacePipeline`: one scene and light, the sensor's noise new in each frame."""
     count = max(2, round(seconds * fps))
     scene = sample_scene(seed, view="front", size=size)
     units = course(action_units, count, seed)

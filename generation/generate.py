@@ -35,8 +35,13 @@ class Outcome:
 
 
 def generate(
-    out: str | Path, config: Config, workers: int = 1, executor: str = "local", pipeline: str = team.PIPELINE,
-    finish: Callable[[Path], None] | None = None, progress: bool = True,
+    out: str | Path,
+    config: Config,
+    workers: int = 1,
+    executor: str = "local",
+    pipeline: str = team.PIPELINE,
+    finish: Callable[[Path], None] | None = None,
+    progress: bool = True,
 ) -> Outcome:
     """Make, continue or grow the dataset in the folder `out`.
 
@@ -69,7 +74,9 @@ def generate(
                 _run_here(manifest, plan, left, workers, pipeline, progress)
         except KeyboardInterrupt:
             done = len(manifest.entries().keys() & {shard.name for shard in plan.shards})
-            logger.info("Stopped: %d of %d shards are done. The same command goes on from here.", done, len(plan.shards))
+            logger.info(
+                "Stopped: %d of %d shards are done. The same command goes on from here.", done, len(plan.shards)
+            )
             raise
         finally:
             manifest.sweep()
@@ -88,15 +95,23 @@ def _run_here(manifest: Manifest, plan: Plan, left: list[str], workers: int, pip
     rows = {"images": plan.config.rows_per_identity, "videos": VIDEO_SECONDS * VIDEO_FPS}
     weight = {name: len(shards[name].identities) * rows[shards[name].kind] for name in left}
     done: Counter = Counter()
-    with tqdm(total=sum(weight.values()), unit="image", smoothing=0.05, disable=not progress) as bar, \
-            open(manifest.out / WORK / "log.jsonl", "a") as log:
+    with (
+        tqdm(total=sum(weight.values()), unit="image", smoothing=0.05, disable=not progress) as bar,
+        open(manifest.out / WORK / "log.jsonl", "a") as log,
+    ):
 
         def heard(shard: str, message: dict) -> None:
             now = weight[shard] if "entry" in message else message["done"]
             bar.update(now - done[shard])
             done[shard] = now
             if "entry" in message:
-                line = {"shard": shard, "at": time.time(), "images": now, "seconds": message["seconds"], **message["stages"]}
+                line = {
+                    "shard": shard,
+                    "at": time.time(),
+                    "images": now,
+                    "seconds": message["seconds"],
+                    **message["stages"],
+                }
                 log.write(json.dumps(line) + "\n")
                 log.flush()
 

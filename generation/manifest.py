@@ -1,9 +1,9 @@
 """What of a dataset's folder is finished: one small entry a shard while it grows, one manifest.json when it is whole.
 
-    3dpain/
-        README.md, plan.json, manifest.json
-        images/train-00000.parquet ...      expressions/ identities/ videos/ alike
-        .generate/                           lock, log and entries of shards not yet merged; no part of the dataset
+3dpain/
+    README.md, plan.json, manifest.json
+    images/train-00000.parquet ...      expressions/ identities/ videos/ alike
+    .generate/                           lock, log and entries of shards not yet merged; no part of the dataset
 """
 
 from __future__ import annotations
@@ -36,7 +36,8 @@ def environment(device: str) -> dict:
     import torch
 
     return {
-        "generator": GENERATOR_VERSION, "python": platform.python_version(),
+        "generator": GENERATOR_VERSION,
+        "python": platform.python_version(),
         "packages": {name: version(name) for name in PACKAGES},
         "device": torch.cuda.get_device_name() if device == "cuda" else "cpu",
         "cpu": {"name": llvmlite.binding.get_host_cpu_name(), "torch": torch.backends.cpu.get_cpu_capability()},
@@ -85,7 +86,7 @@ class Manifest:
         return None
 
     def merge(self, plan: Plan) -> None:
-        """Write plan.json and manifest.json of the whole set, then drop the entries they replace and files of no shard."""
+        """Write plan.json and manifest.json of the whole set; drop the entries they replace and files of no shard."""
         entries = self.entries()
         ordered = [entries[shard.name] for shard in plan.shards]
         keep = {self.out / file["path"] for entry in ordered for file in entry["files"]}
@@ -123,7 +124,9 @@ def check_same(out: Path, config: Config) -> None:
     if not source.is_file():
         others = [path.name for path in out.iterdir() if path.name != WORK] if out.is_dir() else []
         if others:
-            raise InvalidInput(f"{out} is not empty and holds no 3dpain dataset ({others[0]} ...); give another folder.")
+            raise InvalidInput(
+                f"{out} is not empty and holds no 3dpain dataset ({others[0]} ...); give another folder."
+            )
         return
     if not Manifest(out).entries():
         return  # nothing was finished: the folder is free to become another dataset

@@ -1,7 +1,7 @@
 """The plan of a dataset: one typed `Config` says who, which expressions and which views; nothing here renders.
 
-Every part of the plan depends on the seed and on its own index alone, never on how many identities there are: a set of 50
-is the beginning of the set of 2,500, and a set can grow.
+Every part of the plan depends on the seed and on its own index alone, never on how many identities there are: a set of
+50 is the beginning of the set of 2,500, and a set can grow.
 """
 
 from __future__ import annotations
@@ -9,9 +9,9 @@ from __future__ import annotations
 import hashlib
 import json
 from collections import Counter
+from collections.abc import Iterator, Mapping
 from dataclasses import asdict, dataclass, fields
 from functools import cached_property
-from typing import Iterator
 
 from threedpain import demographics, facs
 from threedpain.errors import InvalidInput
@@ -21,8 +21,13 @@ from .seeds import child
 
 # Name -> what `sample_scene` is asked for: a named view, or (yaw, pitch) of the head relative to the camera in degrees.
 VIEWS: dict[str, str | tuple[float, float]] = {
-    "front": "front", "left": "left", "right": "right",
-    "above": (0.0, 18.0), "below": (0.0, -18.0), "far_left": (55.0, 0.0), "far_right": (-55.0, 0.0),
+    "front": "front",
+    "left": "left",
+    "right": "right",
+    "above": (0.0, 18.0),
+    "below": (0.0, -18.0),
+    "far_left": (55.0, 0.0),
+    "far_right": (-55.0, 0.0),
 }
 IDENTITIES_PER_SHARD = 6  # textures of a shard are sampled together, and 6 x 33 rows are two row groups of 99
 MAX_VIDEOS = 40  # as many as SynPAIN has
@@ -39,8 +44,12 @@ _CHOICES = {
     "texture": ("embedded", "depth-to-image", "flat"),
 }
 _RANGES = {
-    "identities": (1, 1_000_000), "expressions": (0, 100), "others": (0, 100), "views": (1, len(VIEWS)),
-    "size": (32, 2048), "seed": (0, 2**31 - 1),
+    "identities": (1, 1_000_000),
+    "expressions": (0, 100),
+    "others": (0, 100),
+    "views": (1, len(VIEWS)),
+    "size": (32, 2048),
+    "seed": (0, 2**31 - 1),
 }
 
 
@@ -79,7 +88,9 @@ class Config:
         if self.videos is None:
             object.__setattr__(self, "videos", min(MAX_VIDEOS, self.identities // 50))
         if not 0 <= self.videos <= self.identities:
-            raise InvalidInput(f"videos is a whole number from 0 to the {self.identities} identities, not {self.videos}.")
+            raise InvalidInput(
+                f"videos is a whole number from 0 to the {self.identities} identities, not {self.videos}."
+            )
         if self.videos and not self.expressions:
             raise InvalidInput("videos show pain expressions: ask for at least one expression, or for no videos.")
         if (self.head == "flame") != (self.flame_file is not None):
@@ -147,27 +158,33 @@ class Plan:
         low, high = demographics.AGE_GROUPS[group]
         age = round(float(child(seed, "age", index).uniform(low, min(high + 0.9, demographics.OLDEST))), 1)
         return Person(
-            index, identity_id(index), demographics.split_of(index, seed), age, group, gender, ethnicity,
+            index,
+            identity_id(index),
+            demographics.split_of(index, seed),
+            age,
+            group,
+            gender,
+            ethnicity,
             tuple(self._expressions(index)),
         )
 
     def _expressions(self, index: int) -> Iterator[Expression]:
-        """The neutral face, pain at PSPI targets spread evenly over 1..16 across the identity's cell, others by turns."""
+        """The neutral face; pain, its PSPI targets even over 1..16 across the identity's cell; others by turns."""
         seed, cell, name = self.config.seed, demographics.cell_of(index, self.config.seed), identity_id(index)
         turn = index // len(demographics.CELLS)
         yield Expression(f"{name}_neutral", "neutral", "neutral", {})
         for number in range(self.config.expressions):
-            # Cells go through the same order of targets, each from another place: even in a cell, and even across cells.
+            # Cells go through one order of targets, each from another place: even in a cell, and even across cells.
             block, place = divmod(turn * self.config.expressions + number, 16)
             order = child(seed, "targets", block).permutation(16)
             target = 1 + int(order[(place + 3 * demographics.CELLS.index(cell)) % 16])
             units = facs.sample_for_pspi(target, child(seed, "pain", *cell, target, block))
-            yield Expression(f"{name}_pain_{number:02d}", "pain", "pain", units)
+            yield Expression(f"{name}_pain_{number:02d}", "pain", "pain", in_order(units))
         for number in range(self.config.others):
             block, place = divmod(turn * self.config.others + number, len(facs.OTHER_EXPRESSIONS))
             order = child(seed, "turns", *cell, block).permutation(list(facs.OTHER_EXPRESSIONS))
             other, units = facs.sample_other(child(seed, "other", index, number), name=str(order[place]))
-            yield Expression(f"{name}_other_{number:02d}", "other", other, units)
+            yield Expression(f"{name}_other_{number:02d}", "other", other, in_order(units))
 
     def identity_seed(self, index: int, attempt: int = 0) -> int:
         return int(child(self.config.seed, "identity", index, attempt).integers(2**62))
@@ -197,7 +214,7 @@ class Plan:
         return shards
 
     def fingerprint(self, shard: Shard) -> str:
-        """Equal for two plans when the shard's bytes are: of what the set's size changes, only its own members count."""
+        """Equal for two plans when the shard's bytes are: of the set's size, only the shard's own members count."""
         same = {k: v for k, v in asdict(self.config).items() if k not in ("identities", "videos", "device")}
         text = json.dumps([GENERATOR_VERSION, same, asdict(shard)], sort_keys=True)
         return hashlib.sha256(text.encode()).hexdigest()
@@ -206,8 +223,10 @@ class Plan:
         """Rows of each split in one of `CONFIGS`; splits without rows are left out."""
         c = self.config
         per_identity = {
-            "images": c.rows_per_identity, "pairs": (c.expressions + c.others) * c.views,
-            "expressions": c.expressions, "identities": 1,
+            "images": c.rows_per_identity,
+            "pairs": (c.expressions + c.others) * c.views,
+            "expressions": c.expressions,
+            "identities": 1,
         }
         counts = {}
         for split, indices in self.members.items():
@@ -223,7 +242,9 @@ class Plan:
         c = self.config
         pictures, frames = sum(self.rows("images").values()), c.videos * VIDEO_SECONDS * VIDEO_FPS
         megapixels = (c.size / 1000) ** 2
-        seconds = (pictures + frames) * (PICTURE_SECONDS + MEGAPIXEL_SECONDS * megapixels) + c.identities * PERSON_SECONDS
+        seconds = (pictures + frames) * (
+            PICTURE_SECONDS + MEGAPIXEL_SECONDS * megapixels
+        ) + c.identities * PERSON_SECONDS
         size = pictures * (PICTURE_BYTES + MEGAPIXEL_BYTES * megapixels) + c.identities * PERSON_BYTES
         return seconds / workers, size
 
@@ -240,8 +261,12 @@ class Plan:
         seconds, size = self.estimate(workers)
         people = f"{min(per_cell)}" if min(per_cell) == max(per_cell) else f"{min(per_cell)} to {max(per_cell)}"
         cells = f"{people} in each of {len(per_cell)} cells of age, gender and ethnicity"
-        lines.append(f"{self.config.identities:,} people, {cells}; views: {', '.join(self.views)}; {self.config.size} pixels.")
-        lines.append(f"About {_duration(seconds)} with {workers} worker{'s'[: workers - 1]} on a CPU, {size / 1e9:.2g} GB.")
+        lines.append(
+            f"{self.config.identities:,} people, {cells}; views: {', '.join(self.views)}; {self.config.size} pixels."
+        )
+        lines.append(
+            f"About {_duration(seconds)} with {workers} worker{'s'[: workers - 1]} on a CPU, {size / 1e9:.2g} GB."
+        )
         return "\n".join(lines)
 
     def to_json(self) -> dict:
@@ -253,6 +278,11 @@ class Plan:
             "identities_per_shard": IDENTITIES_PER_SHARD,
             "shards": len(self.shards),
         }
+
+
+def in_order(action_units: Mapping[str, float]) -> dict[str, float]:
+    """The units that act, in the order of the dataset's columns: the same sums whether drawn or read from a row."""
+    return {name: float(action_units[name]) for name in facs.ACTION_UNITS if action_units.get(name)}
 
 
 def _duration(seconds: float) -> str:

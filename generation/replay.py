@@ -14,10 +14,20 @@ from threedpain import schema
 from threedpain.errors import InvalidInput
 
 from .identity import sample_identity
-from .plan import Config, Expression
+from .plan import Config, Expression, in_order
 from .rows import generator_version, image_row, take
 
-NEEDED = ("seed", "generator_version", "expression_id", "view_id", "age", "gender", "ethnicity", "image", *schema.AU_COLUMNS)
+NEEDED = (
+    "seed",
+    "generator_version",
+    "expression_id",
+    "view_id",
+    "age",
+    "gender",
+    "ethnicity",
+    "image",
+    *schema.AU_COLUMNS,
+)
 
 
 def replay(row: Mapping[str, Any], pipe=None) -> Image.Image:
@@ -33,7 +43,9 @@ def replay_row(row: Mapping[str, Any], pipe=None) -> dict:
     """All columns of a row made again, pictures as encoded bytes: what the writer would write."""
     missing = [name for name in NEEDED if name not in row]
     if missing:
-        raise InvalidInput(f"a row of the images config is needed to render it again; this one lacks {', '.join(missing)}.")
+        raise InvalidInput(
+            f"a row of the images config is needed to render it again; this one lacks {', '.join(missing)}."
+        )
     size, kind = _format(row["image"])
     truth = tuple(name for name in schema.TRUTHS if row.get(name) is not None)
     config = Config(identities=1, size=size, picture=kind, truth=truth)
@@ -46,8 +58,10 @@ def replay_row(row: Mapping[str, Any], pipe=None) -> dict:
         pipe = _pipeline()
     person = _person(pipe, *(_plain(name, row[name]) for name in ("seed", "age", "gender", "ethnicity")))
     expression = Expression(
-        row["expression_id"], _plain("expression", row["expression"]), row["expression_name"],
-        {name: _plain(name, row[name]) for name in schema.AU_COLUMNS if row[name]},
+        row["expression_id"],
+        _plain("expression", row["expression"]),
+        row["expression_name"],
+        in_order({name: _plain(name, row[name]) for name in schema.AU_COLUMNS}),
     )
     photo = take(pipe, person, expression.id, expression.action_units, row["view_id"], config.size, truth)
     again = image_row(config, person, expression, row["view_id"], photo)

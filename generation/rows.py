@@ -43,10 +43,15 @@ class Photo:
 
 
 def take(
-    pipe: Photographer, person, expression_id: str, action_units: Mapping[str, float], view: str, size: int,
+    pipe: Photographer,
+    person,
+    expression_id: str,
+    action_units: Mapping[str, float],
+    view: str,
+    size: int,
     truth: tuple[str, ...] = (),
 ) -> Photo:
-    """The picture of that name: scene and head pose follow from the identity's seed, the expression's id and the view."""
+    """The picture of that name: scene and head pose follow from identity's seed, expression's id and view."""
     seed = person.identity.seed
     for number in range(RETAKES):
         scene_seed = int(child(seed, "photo", expression_id, view, number).integers(2**62))
@@ -78,18 +83,29 @@ def image_row(config: Config, person, expression: Expression, view: str, photo: 
     head_pose = np.column_stack([rotation(*photo.head_angles), np.zeros(3)])
     yaw, pitch, roll = pose_of(scene.camera, head_pose)  # the view's and the head's own turn together
     row = {
-        "id": name, "identity_id": identity_of(expression.id), "expression_id": expression.id, "view_id": view,
+        "id": name,
+        "identity_id": identity_of(expression.id),
+        "expression_id": expression.id,
+        "view_id": view,
         "image": embedded(encode_picture(sample.image, config.picture), f"{name}.{EXTENSION[config.picture]}"),
         "heatmap": embedded(encode_png(sample.heatmap), f"{name}_heatmap.png"),
         "mask": embedded(encode_png(sample.mask), f"{name}_mask.png"),
-        **_expression(expression), **_scores(expression.action_units), **demographics(person.identity),
-        "yaw": yaw, "pitch": pitch, "roll": roll,
+        **_expression(expression),
+        **_scores(expression.action_units),
+        **demographics(person.identity),
+        "yaw": yaw,
+        "pitch": pitch,
+        "roll": roll,
         "camera": {"K": scene.camera.K.tolist(), "R": scene.camera.R.tolist(), "t": scene.camera.t.tolist()},
         "bbox": [float(edge) for edge in sample.bbox],
-        "landmarks": sample.landmarks.tolist(), "landmarks_3d": sample.landmarks_3d.tolist(),
+        "landmarks": sample.landmarks.tolist(),
+        "landmarks_3d": sample.landmarks_3d.tolist(),
         "landmarks_visible": sample.landmarks_visible.tolist(),
-        "hair": _hair(person.identity.hair), "light": _light(scene.light), "background": asdict(scene.background),
-        "shape": person.identity.shape.tolist(), **_origin(config, person.identity),
+        "hair": _hair(person.identity.hair),
+        "light": _light(scene.light),
+        "background": asdict(scene.background),
+        "shape": person.identity.shape.tolist(),
+        **_origin(config, person.identity),
     }
     if "depth" in config.truth:
         millimetres = np.round(sample.depth * 1000).clip(0, 65535).astype(np.uint16)
@@ -102,10 +118,14 @@ def image_row(config: Config, person, expression: Expression, view: str, photo: 
 def expression_row(config: Config, person, expression: Expression, front: dict) -> dict:
     """A row of `expressions`; the heatmap is that of the front view, the first row of the expression."""
     return {
-        "id": expression.id, "identity_id": front["identity_id"], "expression_id": expression.id,
-        **_expression(expression), **_scores(expression.action_units),
+        "id": expression.id,
+        "identity_id": front["identity_id"],
+        "expression_id": expression.id,
+        **_expression(expression),
+        **_scores(expression.action_units),
         "heatmap": embedded(front["heatmap"]["bytes"], f"{expression.id}_heatmap.png"),
-        **demographics(person.identity), **_origin(config, person.identity),
+        **demographics(person.identity),
+        **_origin(config, person.identity),
     }
 
 
@@ -117,11 +137,16 @@ def identity_row(config: Config, person, name: str, strongest: Expression | None
         for key, units_ in (("neutral", {}), ("posed", units))
     }
     return {
-        "identity_id": name, **demographics(person.identity), "shape": person.identity.shape.tolist(),
-        "hair": _hair(person.identity.hair), "skin": _skin(person.identity.skin),
+        "identity_id": name,
+        **demographics(person.identity),
+        "shape": person.identity.shape.tolist(),
+        "hair": _hair(person.identity.hair),
+        "skin": _skin(person.identity.skin),
         "albedo": embedded(encode_picture(person.maps.albedo), f"{name}_albedo.jpg"),
-        "neutral_mesh": meshes["neutral"], "posed_mesh": meshes["posed"],
-        **_scores(units), **_origin(config, person.identity),
+        "neutral_mesh": meshes["neutral"],
+        "posed_mesh": meshes["posed"],
+        **_scores(units),
+        **_origin(config, person.identity),
     }
 
 
@@ -129,12 +154,21 @@ def video_row(config: Config, pipe: Photographer, person, expression: Expression
     """A row of `videos`: neutral, onset, apex and offset of one expression, filmed from the front."""
     seed = int(child(person.identity.seed, "film", expression.id).integers(2**62))
     clip = film(pipe, person, expression.action_units, seed, size=config.size, progress=progress)
-    units = {name: [float(frame.get(name, 0.0)) for frame in map(plain_units, clip.action_units)] for name in schema.AU_COLUMNS}
+    units = {
+        name: [float(frame.get(name, 0.0)) for frame in map(plain_units, clip.action_units)]
+        for name in schema.AU_COLUMNS
+    }
     return {
-        "id": f"{expression.id}_video", "identity_id": identity_of(expression.id), "expression_id": expression.id,
-        "video": embedded(clip.mp4(), f"{expression.id}.mp4"), "fps": float(clip.fps),
-        **_expression(expression), **units, "PSPI": [float(facs.pspi(frame)) for frame in clip.action_units],
-        **demographics(person.identity), **_origin(config, person.identity),
+        "id": f"{expression.id}_video",
+        "identity_id": identity_of(expression.id),
+        "expression_id": expression.id,
+        "video": embedded(clip.mp4(), f"{expression.id}.mp4"),
+        "fps": float(clip.fps),
+        **_expression(expression),
+        **units,
+        "PSPI": [float(facs.pspi(frame)) for frame in clip.action_units],
+        **demographics(person.identity),
+        **_origin(config, person.identity),
     }
 
 

@@ -37,7 +37,11 @@ class Stages:
 
 
 def make_shard(
-    pipe: Photographer, plan: Plan, shard: Shard, out: Path, progress: Callable[[int], None] = lambda done: None,
+    pipe: Photographer,
+    plan: Plan,
+    shard: Shard,
+    out: Path,
+    progress: Callable[[int], None] = lambda done: None,
     stages: Stages | None = None,
 ) -> dict:
     """Write the shard's Parquet files under `out`; the returned entry for the manifest tells all about them."""
@@ -48,14 +52,20 @@ def make_shard(
     make = _videos if shard.kind == "videos" else _pictures
     files = make(pipe, plan, shard, list(zip(planned, people, strict=True)), out, progress, rejects, stages)
     return {
-        "shard": shard.name, "split": shard.split, "fingerprint": plan.fingerprint(shard),
-        "identities": list(shard.identities), "files": files, "rejects": dict(sorted(rejects.items())),
+        "shard": shard.name,
+        "split": shard.split,
+        "fingerprint": plan.fingerprint(shard),
+        "identities": list(shard.identities),
+        "files": files,
+        "rejects": dict(sorted(rejects.items())),
     }
 
 
 def cast_one(pipe: Photographer, plan: Plan, who: Planned, attempt: int):
     """The `attempt`-th draw of a planned identity."""
-    return sample_identity(plan.identity_seed(who.index, attempt), age=who.age, gender=who.gender, ethnicity=who.ethnicity)
+    return sample_identity(
+        plan.identity_seed(who.index, attempt), age=who.age, gender=who.gender, ethnicity=who.ethnicity
+    )
 
 
 def _cast(pipe: Photographer, plan: Plan, planned: list[Planned], rejects: Counter, stages: Stages) -> list:
@@ -92,9 +102,7 @@ def _pictures(pipe, plan, shard, people, out, progress, rejects, stages) -> list
     def photograph(who, person, expression, view) -> dict:
         nonlocal done
         with stages("render"):
-            photo: Photo = take(
-                pipe, person, expression.id, expression.action_units, view, config.size, config.truth
-            )
+            photo: Photo = take(pipe, person, expression.id, expression.action_units, view, config.size, config.truth)
         rejects.update({"picture retaken, face outside the frame": photo.takes - 1} if photo.takes > 1 else {})
         with stages("encode"):
             row = image_row(config, person, expression, view, photo)
@@ -109,10 +117,13 @@ def _pictures(pipe, plan, shard, people, out, progress, rejects, stages) -> list
                 for row in block:
                     row["neutral_image"] = block[0]["image"]
                 if view == plan.views[0]:
-                    expressions.append([
-                        expression_row(config, person, expression, row)
-                        for expression, row in zip(who.expressions, block, strict=True) if expression.kind == "pain"
-                    ])
+                    expressions.append(
+                        [
+                            expression_row(config, person, expression, row)
+                            for expression, row in zip(who.expressions, block, strict=True)
+                            if expression.kind == "pain"
+                        ]
+                    )
                 yield block
             pain = [expression for expression in who.expressions if expression.kind == "pain"]
             strongest = max(pain, key=lambda expression: facs.pspi(expression.action_units), default=None)
@@ -139,7 +150,9 @@ def _videos(pipe, plan, shard, people, out, progress, rejects, stages) -> list[d
             strongest = max(pain, key=lambda expression: facs.pspi(expression.action_units))
             with stages("film"):
                 before = number * VIDEO_SECONDS * VIDEO_FPS
-                row = video_row(plan.config, pipe, person, strongest, lambda frames, before=before: progress(before + frames))
+                row = video_row(
+                    plan.config, pipe, person, strongest, lambda frames, before=before: progress(before + frames)
+                )
             yield [row]
 
     path = f"videos/{shard.split}-{shard.number:05d}.parquet"

@@ -28,6 +28,7 @@ THREADS = dict.fromkeys(
     ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS", "NUMEXPR_NUM_THREADS", "NUMBA_NUM_THREADS"), "1"
 )
 DEATHS = 3  # of workers over the same shard before the run gives up
+SAFE = "What was finished is safe."
 FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 
 
@@ -36,8 +37,12 @@ class WorkFailed(ThreeDPainError):
 
 
 def run(
-    out: Path, shards: Sequence[str], workers: int, pipeline: str = PIPELINE,
-    heard: Callable[[str, dict], None] = lambda shard, message: None, warn: Callable[[str], None] = lambda sentence: None,
+    out: Path,
+    shards: Sequence[str],
+    workers: int,
+    pipeline: str = PIPELINE,
+    heard: Callable[[str, dict], None] = lambda shard, message: None,
+    warn: Callable[[str], None] = lambda sentence: None,
 ) -> None:
     """Have the named shards of the plan saved in `out` made; `heard` gets every message of the workers."""
     waiting, deaths = deque(shards), Counter()
@@ -94,8 +99,12 @@ class _Worker:
         self.log = out / WORK / f"worker-{number}.log"
         with open(self.log, "wb") as log:
             self.process = subprocess.Popen(
-                [sys.executable, "-m", __name__, str(out), pipeline], stdin=subprocess.PIPE, stdout=subprocess.PIPE,
-                stderr=log, env=os.environ | THREADS, start_new_session=True,
+                [sys.executable, "-m", __name__, str(out), pipeline],
+                stdin=subprocess.PIPE,
+                stdout=subprocess.PIPE,
+                stderr=log,
+                env=os.environ | THREADS,
+                start_new_session=True,
             )  # its own session: Ctrl-C is for the caller alone, who then dismisses it
 
     def give(self, shard: str) -> None:
@@ -123,8 +132,12 @@ def load_pipeline(config):
     from .pipeline import PainFacePipeline
 
     return PainFacePipeline.from_pretrained(
-        device=config.device, head=config.head, flame_file=config.flame_file, texture=config.texture,
-        texture_model=config.texture_model, inpaint_model=config.inpaint_model,
+        device=config.device,
+        head=config.head,
+        flame_file=config.flame_file,
+        texture=config.texture,
+        texture_model=config.texture_model,
+        inpaint_model=config.inpaint_model,
     )
 
 
@@ -180,13 +193,13 @@ def _work(out: Path, pipeline: str) -> None:
     except OSError as problem:
         if problem.errno not in FULL:
             traceback.print_exc()
-            say({"failed": f"A worker could not write: {problem}. What was finished is safe."})
+            say({"failed": f"A worker could not write: {problem}. {SAFE}"})
         else:
-            say({"failed": f"The disk of {out} is full. What was finished is safe: make room and run the same command again."})
+            say({"failed": f"The disk of {out} is full. {SAFE} Make room and run the same command again."})
     except Exception as problem:
         traceback.print_exc()
         what = f"{type(problem).__name__}: {problem}"
-        say({"failed": f"A worker failed ({what}). What was finished is safe; the trace is in the logs in {out}/.generate."})
+        say({"failed": f"A worker failed ({what}). {SAFE} The trace is in the logs in {out}/.generate."})
 
 
 if __name__ == "__main__":

@@ -75,14 +75,24 @@ def write_parquet(path: Path, features: Features, blocks: Iterable[list[dict]]) 
     """
     schema = features.arrow_schema
     embedded = [name for name, kind in features.items() if isinstance(kind, (Image, Mesh, Video))]
-    plain = [name for name in features if pa.types.is_primitive(schema.field(name).type) or
-             pa.types.is_string(schema.field(name).type)]
+    plain = [
+        name
+        for name in features
+        if pa.types.is_primitive(schema.field(name).type) or pa.types.is_string(schema.field(name).type)
+    ]
     rows_written = groups = 0
     with replacing(path) as file:
         with pq.ParquetWriter(
-            file, schema, version="2.6", write_statistics=plain, write_page_index=True,
+            file,
+            schema,
+            version="2.6",
+            write_statistics=plain,
+            write_page_index=True,
             compression={leaf: "none" if leaf.split(".")[0] in embedded else "zstd" for leaf in _leaves(schema)},
-            use_dictionary=[*(p for p in plain if not pa.types.is_floating(schema.field(p).type)), "neutral_image.bytes"],
+            use_dictionary=[
+                *(p for p in plain if not pa.types.is_floating(schema.field(p).type)),
+                "neutral_image.bytes",
+            ],
             dictionary_pagesize_limit=2 * MAX_BYTES,
         ) as writer:
             for group in _row_groups(blocks, embedded):

@@ -1,7 +1,7 @@
 """`3dpain clip`: one expression as a film, with its labels for every frame."""
 
 from pathlib import Path
-from typing import Annotated, Optional
+from typing import Annotated
 
 import typer
 
@@ -9,14 +9,14 @@ import typer
 def command(
     out: Annotated[Path, typer.Option(help="Film to write, .mp4; the labels go beside it as .csv.")] = Path("clip.mp4"),
     au: Annotated[
-        Optional[list[str]], typer.Option(help="Action unit and intensity at the apex, such as AU4=3; repeatable.")
+        list[str] | None, typer.Option(help="Action unit and intensity at the apex, such as AU4=3; repeatable.")
     ] = None,
     seconds: Annotated[float, typer.Option(help="Length, 1 to 60.")] = 5.0,
     fps: Annotated[int, typer.Option(help="Frames a second, 1 to 60.")] = 24,
-    age: Annotated[Optional[float], typer.Option(help="Years, 18 to 90. Default: drawn from the seed.")] = None,
-    gender: Annotated[Optional[str], typer.Option(help="female or male. Default: drawn from the seed.")] = None,
+    age: Annotated[float | None, typer.Option(help="Years, 18 to 90. Default: drawn from the seed.")] = None,
+    gender: Annotated[str | None, typer.Option(help="female or male. Default: drawn from the seed.")] = None,
     ethnicity: Annotated[
-        Optional[str],
+        str | None,
         typer.Option(help="black, white, middle_eastern, south_asian or east_asian. Default: drawn from the seed."),
     ] = None,
     size: Annotated[int, typer.Option(help="Pixels, 32 to 2048, even.")] = 512,

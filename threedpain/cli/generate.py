@@ -1,7 +1,7 @@
 """`3dpain generate`: make a dataset, continue one, or let one grow."""
 
 from pathlib import Path
-from typing import Annotated, Optional
+from typing import Annotated
 
 import typer
 
@@ -11,20 +11,33 @@ def command(
     identities: Annotated[int, typer.Option(help="People, from 1; 50 make one round of all demographic cells.")] = 2500,
     expressions: Annotated[int, typer.Option(help="Pain expressions per person, 0 to 100.")] = 10,
     others: Annotated[int, typer.Option(help="Non-pain expressions per person, 0 to 100.")] = 0,
-    views: Annotated[int, typer.Option(help="Views of every expression, 1 to 7: front, left, right, above, below, far left, far right.")] = 3,
+    views: Annotated[
+        int,
+        typer.Option(help="Views of every expression, 1 to 7: front, left, right, above, below, far left, far right."),
+    ] = 3,
     size: Annotated[int, typer.Option(help="Pixels, 32 to 2048.")] = 512,
     seed: Annotated[int, typer.Option(help="The dataset's seed, any whole number from 0.")] = 0,
-    workers: Annotated[int, typer.Option(help="Processes of one thread each, from 1; the bytes do not depend on them.")] = 2,
-    videos: Annotated[Optional[int], typer.Option(help="People who also get a video, from 0. Default: one in 50, at most 40.")] = None,
-    truth: Annotated[str, typer.Option(help="More label pictures, separated by commas: depth, regions. Default: none.")] = "",
+    workers: Annotated[
+        int, typer.Option(help="Processes of one thread each, from 1; the bytes do not depend on them.")
+    ] = 2,
+    videos: Annotated[
+        int | None, typer.Option(help="People who also get a video, from 0. Default: one in 50, at most 40.")
+    ] = None,
+    truth: Annotated[
+        str, typer.Option(help="More label pictures, separated by commas: depth, regions. Default: none.")
+    ] = "",
     picture: Annotated[str, typer.Option(help="jpeg (quality 92, 4:4:4) or webp.")] = "jpeg",
     device: Annotated[str, typer.Option(help="auto, cpu or cuda.")] = "auto",
     head: Annotated[str, typer.Option(help="anny, or flame together with --flame-file.")] = "anny",
-    flame_file: Annotated[Optional[str], typer.Option(help="A FLAME model of your own. Default: none.")] = None,
+    flame_file: Annotated[str | None, typer.Option(help="A FLAME model of your own. Default: none.")] = None,
     texture: Annotated[str, typer.Option(help="embedded, depth-to-image or flat.")] = "embedded",
-    texture_model: Annotated[Optional[str], typer.Option(help="Hub id or folder for --texture depth-to-image.")] = None,
-    inpaint_model: Annotated[Optional[str], typer.Option(help="Hub id or folder of a model that repaints hair and background.")] = None,
-    executor: Annotated[str, typer.Option(help="local, ray, slurm or jobs (the last three: pip install 'threedpain[cluster]').")] = "local",
+    texture_model: Annotated[str | None, typer.Option(help="Hub id or folder for --texture depth-to-image.")] = None,
+    inpaint_model: Annotated[
+        str | None, typer.Option(help="Hub id or folder of a model that repaints hair and background.")
+    ] = None,
+    executor: Annotated[
+        str, typer.Option(help="local, ray, slurm or jobs (the last three: pip install 'threedpain[cluster]').")
+    ] = "local",
 ) -> None:
     """Make a dataset with every label, or continue one; Ctrl-C leaves a folder that can be continued."""
     from threedpain.dataset_script.card import write_card
@@ -33,8 +46,9 @@ def command(
 
     config = Config(
         identities=identities, expressions=expressions, others=others, views=views, size=size, seed=seed, videos=videos,
-        truth=tuple(name.strip() for name in truth.split(",") if name.strip()), picture=picture, device=device, head=head,
-        flame_file=flame_file, texture=texture, texture_model=texture_model, inpaint_model=inpaint_model,
+        truth=tuple(name.strip() for name in truth.split(",") if name.strip()), picture=picture, device=device,
+        head=head, flame_file=flame_file, texture=texture, texture_model=texture_model,
+        inpaint_model=inpaint_model,
     )  # fmt: skip
     typer.echo(Plan(config).table(workers))
     outcome = generate(out, config, workers=workers, executor=executor, finish=write_card)

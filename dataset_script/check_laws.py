@@ -1,0 +1,267 @@
+"""The laws a dataset keeps, each a small function over a row or over what all rows have in common."""
+
+from __future__ import annotations
+
+import hashlib
+import io
+from collections import Counter, defaultdict
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import numpy as np
+from PIL import Image
+
+from threedpain import demographics, facs
+from threedpain.generation.plan import Plan
+from threedpain.generation.records import MASK_CLASSES
+from threedpain.schema import AU_COLUMNS, FEATURES
+
+FACE = (1, 4, 5, 6, 7)  # mask classes between the hairline and the chin
+FACE_IN_BOX = 0.6  # least share of the face's pixels that lies in the face box
+PIXELS = 1.0  # how far two statements about the same point may differ
+
+
+@dataclass(frozen=True)
+class Finding:
+    """One broken law: which, where, and what is wrong there."""
+
+    law: str
+    where: str
+    what: str
+
+
+@dataclass(frozen=True)
+class Seen:
+    """What the laws about the whole set need to remember of a row of `images`."""
+
+    id: str
+    identity: str
+    expression: str
+    view: str
+    kind: str
+    split: str
+    where: str
+    cell: tuple[str, str, str]
+    age: float
+    seed: int
+    pspi: float
+    image: bytes  # digest of the encoded picture
+    neutral: bytes
+    pose: tuple[float, float, float]
+    skin_tone: float
+
+
+def names(row: dict) -> dict:
+    """The row with its class labels by name."""
+    labels = FEATURES["images"]
+    return {
+        key: labels[key].int2str(value) if key in ("expression", "age_group", "gender", "ethnicity") else value
+        for key, value in row.items()
+    }
+
+
+def digest(data: bytes) -> bytes:
+    return hashlib.sha256(data).digest()[:16]
+
+
+def row_laws(row: dict, plan: Plan) -> Iterator[tuple[str, str]]:
+    """Broken laws (law, what) of one row of `images`, its class labels by name."""
+    yield from _identifiers(row)
+    yield from _scores(row)
+    yield from _person(row)
+    yield from _as_planned(row, plan)
+    yield from _geometry(row, plan.config.size)
+    yield from _pictures(row, plan.config.size)
+
+
+def _identifiers(row: dict) -> Iterator[tuple[str, str]]:
+    if row["id"] != f"{row['expression_id']}_{row['view_id']}":
+        yield "identifiers", f"id {row['id']} is not its expression {row['expression_id']} and view {row['view_id']}"
+    if not row["expression_id"].startswith(f"{row['identity_id']}_"):
+        yield "identifiers", f"expression {row['expression_id']} is not one of {row['identity_id']}"
+
+
+def _scores(row: dict) -> Iterator[tuple[str, str]]:
+    for name in AU_COLUMNS:
+        if not 0 <= row[name] <= facs.ACTION_UNITS[name].maximum:
+            yield "action units", f"{name} is {row[name]:g}, outside 0 to {facs.ACTION_UNITS[name].maximum:g}"
+            return
+    pspi = facs.pspi([row[name] for name in facs.PAIN_UNITS])
+    if abs(pspi - row["PSPI"]) > 1e-4:
+        yield "PSPI", f"PSPI is {row['PSPI']:g}, its action units give {pspi:g}"
+    if row["expression"] == "neutral" and any(row[name] for name in AU_COLUMNS):
+        yield "expression", "a neutral face has action units"
+    if row["expression"] == "pain" and not row["PSPI"] > 0:
+        yield "expression", "an expression of pain has PSPI 0"
+
+
+def _person(row: dict) -> Iterator[tuple[str, str]]:
+    if demographics.age_group_of(min(max(row["age"], 18), 90)) != row["age_group"]:
+        yield "demographics", f"age {row['age']:.1f} is not in {row['age_group']}"
+
+
+def _as_planned(row: dict, plan: Plan) -> Iterator[tuple[str, str]]:
+    """The plan follows from its config alone, so it knows every label independently of the files."""
+    index = row["identity_id"].removeprefix("id_")
+    if not index.isdigit() or int(index) >= plan.config.identities:
+        yield "plan", f"{row['identity_id']} is nobody the plan knows"
+        return
+    person = plan.person(int(index))
+    for name in ("age_group", "gender", "ethnicity"):
+        if row[name] != getattr(person, name):
+            yield "labels", f"{name} is {row[name]}, planned was {getattr(person, name)}"
+    if abs(row["age"] - person.age) > 0.01:
+        yield "labels", f"age is {row['age']:.1f}, planned was {person.age:.1f}"
+    expression = next((e for e in person.expressions if e.id == row["expression_id"]), None)
+    if expression is None:
+        yield "plan", f"{row['expression_id']} is no expression the plan knows"
+        return
+    if (row["expression"], row["expression_name"]) != (expression.kind, expression.name):
+        yield "labels", f"expression is {row['expression_name']}, planned was {expression.name}"
+    for name in AU_COLUMNS:
+        if abs(row[name] - expression.action_units.get(name, 0.0)) > 1e-4:
+            yield "labels", f"{name} is {row[name]:g}, planned was {expression.action_units.get(name, 0.0):g}"
+            break
+
+
+def _geometry(row: dict, size: int) -> Iterator[tuple[str, str]]:
+    points, solid = np.array(row["landmarks"]), np.array(row["landmarks_3d"])
+    if points.min() < 0 or points.max() > size:
+        yield "landmarks", "a landmark lies outside the picture"
+    x0, y0, x1, y1 = row["bbox"]
+    if not (-PIXELS <= x0 < x1 <= size + PIXELS and -PIXELS <= y0 < y1 <= size + PIXELS):
+        yield "box", f"the face box {[round(v, 1) for v in row['bbox']]} is not within the picture"
+    slack = PIXELS + 0.002 * size
+    if points[:, 0].min() < x0 - slack or points[:, 0].max() > x1 + slack or points[:, 1].max() > y1 + slack:
+        yield "box", "a landmark lies outside the face box"
+    K, R = np.array(row["camera"]["K"]), np.array(row["camera"]["R"])
+    flat = solid @ K.T
+    if flat[:, 2].min() <= 0 or np.abs(flat[:, :2] / flat[:, 2:] - points).max() > PIXELS:
+        yield "camera", "landmarks_3d seen by the camera are not the landmarks"
+    if np.abs(R @ R.T - np.eye(3)).max() > 1e-5:
+        yield "camera", "R is no rotation"
+
+
+def _pictures(row: dict, size: int) -> Iterator[tuple[str, str]]:
+    decoded = {}
+    for name in ("image", "heatmap", "mask", "depth", "regions"):
+        if row.get(name) is None:
+            continue
+        try:
+            with Image.open(io.BytesIO(row[name]["bytes"])) as picture:
+                decoded[name] = np.asarray(picture)
+        except Exception as trouble:  # whatever a decoder makes of broken bytes
+            yield "decodable", f"{name} cannot be decoded: {' '.join(str(trouble).split())[:80]}"
+            continue
+        if decoded[name].shape[:2] != (size, size):
+            yield "decodable", f"{name} is {decoded[name].shape[1]} x {decoded[name].shape[0]}, not {size} x {size}"
+    heatmap, mask = decoded.get("heatmap"), decoded.get("mask")
+    if heatmap is not None and row["expression"] == "neutral" and heatmap.any():
+        yield "heatmap", "the heatmap of a neutral face is not zero"
+    if heatmap is not None and row["PSPI"] >= 4 and not heatmap.any():
+        yield "heatmap", f"the heatmap of a face with PSPI {row['PSPI']:g} is empty"
+    if mask is None:
+        return
+    if mask.max() >= len(MASK_CLASSES):
+        yield "mask", f"class {mask.max()} is none of 0 to {len(MASK_CLASSES) - 1}"
+    if heatmap is not None and heatmap.shape == mask.shape and heatmap[(mask == 0) | (mask >= 8) | (mask == 5)].any():
+        yield "heatmap", "there is heat on hair, eyes, clothes or background"
+    rows, columns = np.nonzero(np.isin(mask, FACE))
+    x0, y0, x1, y1 = row["bbox"]
+    within = (columns >= x0 - 1) & (columns <= x1 + 1) & (rows >= y0 - 1) & (rows <= y1 + 1)
+    if not rows.size or within.mean() < FACE_IN_BOX:
+        share = within.mean() if rows.size else 0.0
+        yield "box", f"only {share:.0%} of the face's pixels in the mask lie in the face box"
+
+
+def set_laws(seen: list[Seen], plan: Plan) -> Iterator[Finding]:
+    """Laws about all rows of `images` together."""
+    yield from _counts(seen, plan)
+    yield from _splits(seen, plan)
+    yield from _people(seen)
+    yield from _balance(seen, plan)
+    yield from _targets(seen)
+    yield from _duplicates(seen)
+    yield from _neutrals(seen)
+
+
+def _counts(seen: list[Seen], plan: Plan) -> Iterator[Finding]:
+    for id_, times in Counter(row.id for row in seen).items():
+        if times > 1:
+            where = ", ".join(sorted({row.where.split(" row ")[0] for row in seen if row.id == id_}))
+            yield Finding("identifiers", where, f"{id_} is there {times} times")
+    there = Counter(row.identity for row in seen)
+    for index in range(plan.config.identities):
+        name = f"id_{index:05d}"
+        if there[name] != plan.config.rows_per_identity:
+            yield Finding("plan", name, f"has {there[name]} rows, planned were {plan.config.rows_per_identity}")
+
+
+def _splits(seen: list[Seen], plan: Plan) -> Iterator[Finding]:
+    splits = defaultdict(Counter)
+    for row in seen:
+        splits[row.identity][row.split] += 1
+    for identity, counts in splits.items():
+        right = demographics.split_of(int(identity.removeprefix("id_")), plan.config.seed)
+        where = next(row.where for row in seen if row.identity == identity and (row.split != right or len(counts) == 1))
+        if len(counts) > 1:
+            yield Finding("leak", where, f"{identity} is in {' and in '.join(sorted(counts))}")
+        elif right not in counts:
+            yield Finding("split", where, f"{identity} is in {next(iter(counts))} and belongs to {right}")
+    seeds = defaultdict(set)
+    for row in seen:
+        seeds[row.seed].add(row.identity)
+    for seed, identities in seeds.items():
+        if len(identities) > 1:
+            yield Finding("leak", ", ".join(sorted(identities)), f"are one person: both have seed {seed}")
+
+
+def _people(seen: list[Seen]) -> Iterator[Finding]:
+    facts = defaultdict(set)
+    for row in seen:
+        facts[row.identity].add((row.cell, row.age, row.seed, row.skin_tone))
+    for identity, different in facts.items():
+        if len(different) > 1:
+            yield Finding("demographics", identity, "has different ages, cells, tones or seeds in different rows")
+
+
+def _balance(seen: list[Seen], plan: Plan) -> Iterator[Finding]:
+    """Identities per cell, as the files tell it: any two cells differ by at most one."""
+    cell = {row.identity: row.cell for row in seen}
+    counts = Counter(cell.values())
+    least = min(counts[c] for c in demographics.CELLS)
+    for where, count in counts.items():
+        if count > least + 1:
+            yield Finding("balance", " ".join(where), f"has {count} identities, another cell only {least}")
+    planned = plan.cells()
+    for where in demographics.CELLS:
+        if counts[where] != planned[where]:
+            yield Finding("balance", " ".join(where), f"has {counts[where]} identities, planned were {planned[where]}")
+
+
+def _targets(seen: list[Seen]) -> Iterator[Finding]:
+    """PSPI of the pain expressions in each cell: the sixteen levels differ by at most one."""
+    levels = defaultdict(Counter)
+    for cell, _expression, pspi in {(r.cell, r.expression, round(r.pspi)) for r in seen if r.kind == "pain"}:
+        levels[cell][pspi] += 1
+    for cell, counts in levels.items():
+        numbers = [counts[level] for level in range(1, 17)]
+        if max(numbers) > min(numbers) + 1:
+            most, least = 1 + int(np.argmax(numbers)), 1 + int(np.argmin(numbers))
+            what = f"PSPI {most} comes {max(numbers)} times, PSPI {least} only {min(numbers)} times"
+            yield Finding("PSPI balance", " ".join(cell), what)
+
+
+def _duplicates(seen: list[Seen]) -> Iterator[Finding]:
+    first: dict[bytes, Seen] = {}
+    for row in seen:
+        other = first.setdefault(row.image, row)
+        if other is not row:
+            yield Finding("duplicate", row.where, f"{row.id} has the same picture as {other.id}")
+
+
+def _neutrals(seen: list[Seen]) -> Iterator[Finding]:
+    rest = {(row.identity, row.view): row.image for row in seen if row.kind == "neutral"}
+    for row in seen:
+        if rest.get((row.identity, row.view)) not in (None, row.neutral):
+            yield Finding("pairs", row.where, f"the neutral picture of {row.id} is not that of its person and view")

@@ -1,0 +1,249 @@
+"""report.json and report.html of a check: one page, self-contained, that a person would rather look at."""
+
+from __future__ import annotations
+
+import base64
+import html
+import io
+import json
+from collections import Counter
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pyarrow.parquet as pq
+from PIL import Image, ImageDraw
+
+from threedpain import demographics
+from threedpain.generation.writer import write_text
+
+from .check import Report
+
+INK, SOFT, ACCENT, WARM, PAPER = "#1d2433", "#8a93a6", "#2f6f8f", "#c4553b", "#fbfaf7"
+PICTURES = 8  # sample rows shown with their labels drawn on them
+LISTED = 300  # findings on the page
+TILE = 220
+
+# 0 background ... 10 clothes: colours of the mask on the sample pictures.
+PALETTE = np.array(
+    [
+        (235, 235, 235), (244, 205, 170), (231, 150, 120), (205, 180, 160), (80, 55, 40), (70, 130, 200), (200, 70, 90),
+        (90, 20, 40), (60, 45, 90), (110, 85, 140), (120, 170, 150),
+    ],
+    np.uint8,
+)  # fmt: skip
+
+
+def write_report(report: Report, folder: Path) -> Path:
+    """Both reports into `folder`; returns the page."""
+    folder.mkdir(parents=True, exist_ok=True)
+    write_text(folder / "report.json", json.dumps(report.to_json(), indent=1))
+    page = folder / "report.html"
+    write_text(page, _page(report))
+    return page
+
+
+def _page(report: Report) -> str:
+    facts = report.to_json()
+    people = len({row.identity for row in report.seen})
+    verdict = "In order" if report.ok else f"{len(report.findings):,} finding{'s'[: len(report.findings) - 1]}"
+    numbers = [
+        (f"{people:,}", "people"),
+        (f"{report.rows.get('images', 0):,}", "pictures"),
+        (f"{report.rows.get('expressions', 0):,}", "pain expressions"),
+        (f"{report.rows.get('videos', 0):,}", "videos"),
+        (_replayed(report), "rows rendered again, same bytes"),
+    ]
+    sections = [
+        ("What is wrong", _findings(report)) if report.findings else None,
+        ("Who is in it", _figure(lambda axes: _cells(axes, facts["cells"]), (9, 4.2))),
+        ("Pain", _figure(lambda axes: _pspi(axes, facts["pspi"]), (9, 2.9))),
+        ("Heads and skin", _figures((_poses, report), (_tones, report))),
+        ("A few rows, with their labels", _samples(Path(report.folder))),
+        ("Independent judges", _judges(report.judges)) if report.judges else None,
+        ("Rendered again", _replays(report)) if report.replays else None,
+    ]
+    body = "".join(f"<section><h2>{title}</h2>{content}</section>" for title, content in filter(None, sections))
+    tiles = "".join(f"<div><b>{value}</b><span>{label}</span></div>" for value, label in numbers)
+    return f"""<!doctype html>
+<html lang="en"><head><meta charset="utf-8"><meta name="viewport" content="width=device-width">
+<title>3DPain check</title><style>{_STYLE}</style></head><body><main>
+<header class="{"good" if report.ok else "bad"}">
+<p>3DPain check of {html.escape(report.folder)}</p><h1>{verdict}</h1></header>
+<div class="numbers">{tiles}</div>{body}
+<footer>{html.escape(json.dumps(report.config))}</footer></main></body></html>
+"""
+
+
+def _replayed(report: Report) -> str:
+    return f"{sum(r['same_bytes'] for r in report.replays)} of {len(report.replays)}"
+
+
+def _findings(report: Report) -> str:
+    counts = Counter(finding.law for finding in report.findings)
+    chips = "".join(f"<li><b>{count}</b> {html.escape(law)}</li>" for law, count in counts.most_common())
+    rows = "".join(
+        f"<tr><td>{html.escape(f.law)}</td><td>{html.escape(f.where)}</td><td>{html.escape(f.what)}</td></tr>"
+        for f in report.findings[:LISTED]
+    )
+    more = f"<p>{len(report.findings) - LISTED:,} more in report.json.</p>" if len(report.findings) > LISTED else ""
+    return f"<ul class='chips'>{chips}</ul><table><tr><th>law</th><th>where</th><th>what</th></tr>{rows}</table>{more}"
+
+
+def _replays(report: Report) -> str:
+    rows = "".join(
+        f"<tr><td>{html.escape(r['row'])}</td><td>{'same bytes' if r['same_bytes'] else 'other bytes'}</td>"
+        f"<td>{'identical' if r['psnr'] >= 99 else format(r['psnr'], '.1f') + ' dB'}</td></tr>"
+        for r in report.replays
+    )
+    machines = "the machine it was made on" if report.replays[0]["expected"] == "bytes" else "another kind of machine"
+    return f"<p>Compared on {machines}.</p><table><tr><th>row</th><th>files</th><th>pixels</th></tr>{rows}</table>"
+
+
+def _judges(judges: dict) -> str:
+    cards = "".join(
+        f"<div><b>{html.escape(str(value))}</b><span>{html.escape(name)}</span></div>"
+        for name, value in judges.get("summary", {}).items()
+    )
+    tables = "".join(
+        f"<h3>{html.escape(title)}</h3>{_table(table)}" for title, table in judges.get("tables", {}).items()
+    )
+    return f"<div class='numbers'>{cards}</div>{tables}"
+
+
+def _table(rows: list[dict]) -> str:
+    if not rows:
+        return ""
+    head = "".join(f"<th>{html.escape(name)}</th>" for name in rows[0])
+    body = "".join("<tr>" + "".join(f"<td>{_cell(value)}</td>" for value in row.values()) + "</tr>" for row in rows)
+    return f"<table><tr>{head}</tr>{body}</table>"
+
+
+def _cell(value: object) -> str:
+    return f"{value:.3g}" if isinstance(value, float) else html.escape(str(value))
+
+
+def _figures(*parts: tuple[Callable, Report]) -> str:
+    return (
+        "<div class='pair'>"
+        + "".join(_figure(lambda a, d=draw, r=rep: d(a, r), (5, 3.4)) for draw, rep in parts)
+        + "</div>"
+    )
+
+
+def _figure(draw: Callable, size: tuple[float, float]) -> str:
+    """A plot as an inline picture; drawn without the global state of pyplot."""
+    from matplotlib.figure import Figure
+
+    figure = Figure(figsize=size, facecolor="none", layout="constrained")
+    axes = figure.add_subplot(facecolor="none")
+    axes.spines[["top", "right"]].set_visible(False)
+    axes.spines[["left", "bottom"]].set_color(SOFT)
+    axes.tick_params(colors=INK, labelsize=9, length=0)
+    draw(axes)
+    buffer = io.BytesIO()
+    figure.savefig(buffer, format="svg")
+    return _inline(buffer.getvalue(), "svg+xml")
+
+
+def _inline(data: bytes, kind: str) -> str:
+    return f"<img alt='' src='data:image/{kind};base64,{base64.b64encode(data).decode()}'>"
+
+
+def _cells(axes, cells: dict[str, int]) -> None:
+    columns = list(demographics.ETHNICITIES)
+    rows = [(age, gender) for gender in demographics.GENDERS for age in demographics.AGE_GROUPS]
+    table = np.array([[cells[f"{age} {gender} {ethnicity}"] for ethnicity in columns] for age, gender in rows])
+    axes.imshow(table, cmap="Blues", vmin=0, vmax=max(1, table.max()) * 1.6, aspect="auto")
+    axes.set_xticks(range(len(columns)), [name.replace("_", " ") for name in columns])
+    axes.set_yticks(range(len(rows)), [f"{gender} {age}" for age, gender in rows])
+    axes.xaxis.tick_top()
+    axes.spines[:].set_visible(False)
+    for (row, column), count in np.ndenumerate(table):
+        axes.text(column, row, str(count), ha="center", va="center", color=INK, fontsize=9)
+
+
+def _pspi(axes, levels: dict) -> None:
+    axes.bar(list(levels), list(levels.values()), color=ACCENT, width=0.82)
+    axes.set_xticks(list(levels))
+    axes.set_xlabel("PSPI of the pain expressions", color=INK)
+    axes.set_ylabel("expressions", color=INK)
+
+
+def _poses(axes, report: Report) -> None:
+    yaw, pitch, _roll = np.array([row.pose for row in report.seen]).T if report.seen else np.zeros((3, 0))
+    axes.scatter(yaw, pitch, s=4, color=ACCENT, alpha=0.35, linewidths=0)
+    axes.set_xlabel("yaw of the head, degrees to their own left", color=INK)
+    axes.set_ylabel("pitch, degrees up", color=INK)
+
+
+def _tones(axes, report: Report) -> None:
+    people = {row.identity: row for row in report.seen}.values()
+    edges = np.arange(-70, 81, 10)
+    values = [[row.skin_tone for row in people if row.cell[2] == name] for name in demographics.ETHNICITIES]
+    axes.hist(values, bins=edges, stacked=True, label=[n.replace("_", " ") for n in demographics.ETHNICITIES],
+              color=["#3b2a24", "#e8c7a6", "#b98a5e", "#8c5f3c", "#d9ab72"])  # fmt: skip
+    axes.legend(frameon=False, fontsize=8)
+    axes.set_xlabel("skin tone, typology angle in degrees (dark to light)", color=INK)
+    axes.set_ylabel("people", color=INK)
+
+
+def _samples(folder: Path) -> str:
+    """Rows with their landmarks and box, their mask, and their heatmap side by side."""
+    tiles = []
+    for path in sorted(folder.glob("images/*.parquet")):
+        try:
+            rows = pq.ParquetFile(path).read_row_group(0).to_pylist()
+        except Exception:  # a damaged file is among the findings; here it only gives no picture
+            continue
+        for row in rows[7 :: max(1, len(rows) // 3)]:
+            tiles.append(_sample(row))
+            if len(tiles) == PICTURES:
+                return f"<div class='grid'>{''.join(tiles)}</div>"
+    return f"<div class='grid'>{''.join(tiles)}</div>"
+
+
+def _sample(row: dict) -> str:
+    try:
+        photo, heat, mask = (Image.open(io.BytesIO(row[name]["bytes"])) for name in ("image", "heatmap", "mask"))
+        scale = TILE / photo.size[0]
+        marked = photo.convert("RGB").resize((TILE, TILE))
+        classes = Image.fromarray(PALETTE[np.asarray(mask).clip(0, 10)]).resize((TILE, TILE), Image.Resampling.NEAREST)
+        warmth = np.asarray(heat.resize((TILE, TILE)), np.float32)[..., None] / 255
+    except Exception:
+        return ""
+    glow = np.asarray(marked, np.float32) * (1 - 0.8 * np.sqrt(warmth)) + np.sqrt(warmth) * 0.8 * np.array(
+        [255, 80, 30]
+    )
+    drawing = ImageDraw.Draw(marked)
+    drawing.rectangle([v * scale for v in row["bbox"]], outline="#ffffff")
+    for x, y in row["landmarks"]:
+        drawing.ellipse([x * scale - 1.2, y * scale - 1.2, x * scale + 1.2, y * scale + 1.2], fill="#62f0c8")
+    strip = Image.new("RGB", (3 * TILE, TILE))
+    for place, picture in enumerate((marked, classes, Image.fromarray(glow.clip(0, 255).astype(np.uint8)))):
+        strip.paste(picture, (place * TILE, 0))
+    buffer = io.BytesIO()
+    strip.save(buffer, "jpeg", quality=88)
+    label = f"{html.escape(row['id'])}: {html.escape(row['expression_name'])}, PSPI {row['PSPI']:g}"
+    return f"<figure>{_inline(buffer.getvalue(), 'jpeg')}<figcaption>{label}</figcaption></figure>"
+
+
+_STYLE = f"""
+*{{box-sizing:border-box}}body{{margin:0;background:{PAPER};color:{INK};font:15px/1.55 system-ui,sans-serif}}
+main{{max-width:1080px;margin:0 auto;padding:32px 24px 64px}}header{{padding:28px 32px;border-radius:14px;color:#fff}}
+header.good{{background:{ACCENT}}}header.bad{{background:{WARM}}}header p{{margin:0;opacity:.85;word-break:break-all}}
+h1{{margin:4px 0 0;font-size:44px;font-weight:650;letter-spacing:-.02em}}h2{{margin:0 0 14px;font-size:20px}}
+h3{{margin:18px 0 6px;font-size:15px}}
+section{{background:#fff;border:1px solid #e8e5de;border-radius:14px;padding:22px 26px;margin-top:20px;overflow-x:auto}}
+.numbers{{display:flex;flex-wrap:wrap;gap:12px;margin-top:20px}}
+.numbers div{{flex:1 1 150px;background:#fff;border:1px solid #e8e5de;border-radius:14px;padding:14px 18px}}
+.numbers b{{display:block;font-size:26px;font-weight:650}}.numbers span{{color:{SOFT};font-size:13px}}
+img{{max-width:100%;height:auto;display:block}}.pair{{display:flex;flex-wrap:wrap;gap:16px}}.pair img{{flex:1 1 380px}}
+.grid{{display:grid;grid-template-columns:repeat(auto-fill,minmax(420px,1fr));gap:14px}}figure{{margin:0}}
+figure img{{border-radius:8px;width:100%}}figcaption{{color:{SOFT};font-size:12.5px;margin-top:4px}}
+table{{border-collapse:collapse;width:100%;font-size:13px}}th{{text-align:left;color:{SOFT};font-weight:500}}
+td,th{{padding:5px 10px 5px 0;border-bottom:1px solid #efece6;vertical-align:top}}
+.chips{{list-style:none;padding:0;display:flex;flex-wrap:wrap;gap:8px}}
+.chips li{{background:#f7ece8;border-radius:999px;padding:3px 12px;font-size:13px}}
+footer{{color:{SOFT};font-size:12px;margin-top:24px;word-break:break-all}}
+"""

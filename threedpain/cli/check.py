@@ -1,0 +1,34 @@
+"""`3dpain check`: is a dataset whole and lawful, and does it come out the same again?"""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+SHOWN = 12  # findings on the screen; the report lists all
+
+
+def command(
+    folder: Annotated[Path, typer.Argument(help="Folder of a generated dataset.")] = Path("3dpain"),
+    judges: Annotated[bool, typer.Option("--judges", help="Also ask independent face analysers, by cell.")] = False,
+    replays: Annotated[int, typer.Option(help="Random rows to render again and compare, from 0.")] = 10,
+    out: Annotated[
+        Path | None, typer.Option(help="Folder for report.json and report.html. Default: the dataset's own.")
+    ] = None,
+) -> None:
+    """Check files, labels, splits, balance and reproducibility; exit code 1 if anything is wrong."""
+    from tqdm.auto import tqdm
+
+    from threedpain.dataset_script.check import check
+    from threedpain.dataset_script.report import write_report
+
+    with tqdm(total=100, unit="%", bar_format="{l_bar}{bar}| {elapsed} {remaining} left") as bar:
+        report = check(folder, judges, replays, progress=lambda share: bar.update(round(100 * share) - bar.n))
+    page = write_report(report, out or folder)
+    for finding in report.findings[:SHOWN]:
+        typer.echo(f"{finding.law}: {finding.where}: {finding.what}")
+    if len(report.findings) > SHOWN:
+        typer.echo(f"... and {len(report.findings) - SHOWN} more.")
+    typer.echo(f"{'In order' if report.ok else f'{len(report.findings)} findings'}; see {page}.")
+    if not report.ok:
+        raise typer.Exit(1)
