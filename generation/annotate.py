@@ -5,6 +5,8 @@ A pixel's truth is that of one of its samples: the nearest one on the part of th
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 import numpy as np
 from numba import njit
 
@@ -12,10 +14,15 @@ from threedpain.generation.camera import project
 from threedpain.generation.records import MASK_CLASSES, Camera, Face
 from threedpain.generation.shade import HEAT, PAINT, SKIN
 from threedpain.generation.raster_nearest import barycentric, centre
-from threedpain.generation.surfaces import Posed
+from threedpain.generation.surfaces import Posed, resting_landmarks
+
+if TYPE_CHECKING:
+    from threedpain.generation.render import View
 
 HEAT_STEP = 0.05  # mm a level
 SKIN_CLASS, BROW_CLASS, HAIR_CLASS = (MASK_CLASSES.index(name) for name in ("skin", "brows", "hair"))
+LIPS_CLASS = MASK_CLASSES.index("lips")
+FRONT = 0.0  # metres: regions lie in front of the ears
 BROW_OPACITY = 26000  # of 65535: from here a pixel of skin is brow
 OCCLUDED = 0.006  # metres: a landmark this far behind what the picture shows is hidden
 
@@ -96,9 +103,34 @@ def face_box(face: Face, camera: Camera, pixels: np.ndarray) -> tuple[float, flo
 def _hairline(face: Face) -> np.ndarray:
     """Vertices of the forehead below the hairline: above the brows, between the temples, scalp weight under a half."""
     bust, topology = face.bust, face.bust.topology
-    corners = bust.vertices[topology.faces[topology.landmark_faces]]
-    marks = np.einsum("lij,li->lj", corners, topology.landmark_barycentric)
+    marks = resting_landmarks(bust)
     x, y, z = bust.vertices.T
     brows = marks[17:27, 1].max()
     inside = (np.abs(x) < 0.8 * np.abs(marks[[17, 26], 0]).max()) & (y > brows) & (z > marks[[17, 26], 2].min() - 0.02)
     return np.flatnonzero(inside & (topology.scalp < 0.5) & (topology.body < 0.5))
+
+
+def regions(view: View, mask: np.ndarray, chosen: np.ndarray) -> np.ndarray:
+    """Action-unit regions uint8 [S, S]: 1 + index into facs.REGIONS, 0 elsewhere; they lie on the skin and move with it."""
+    posed, bust = view.posed, view.posed.face.bust
+    cells, low, step = posed.surfaces.region_map
+    result = np.zeros(mask.shape, np.uint8)
+    _region(chosen, view.vertices, posed.surfaces.faces, bust.vertices, mask, cells, low, np.float32(step), result)
+    return result
+
+
+@njit(cache=True, nogil=True)
+def _region(chosen, vertices, faces, rest, mask, cells, low, step, result):
+    size = len(mask)
+    for y in range(size):
+        for x in range(size):
+            if mask[y, x] != SKIN_CLASS and mask[y, x] != BROW_CLASS and mask[y, x] != LIPS_CLASS:
+                continue
+            i, j, k = faces[chosen[y, x]]
+            a, b, c = barycentric(centre(x, size), centre(y, size), vertices[i], vertices[j], vertices[k])
+            if a * rest[i, 2] + b * rest[j, 2] + c * rest[k, 2] < FRONT:
+                continue
+            column = int((a * rest[i, 0] + b * rest[j, 0] + c * rest[k, 0] - low[0]) / step)
+            row = int((a * rest[i, 1] + b * rest[j, 1] + c * rest[k, 1] - low[1]) / step)
+            if 0 <= row < cells.shape[0] and 0 <= column < cells.shape[1]:
+                result[y, x] = cells[row, column]

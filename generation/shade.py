@@ -24,9 +24,9 @@ SKIN, EYE_LEFT, EYE_RIGHT, TEETH, MOUTH, LASHES, HAIR, CLOTH = range(len(MATERIA
 # narrow lobe; strength of the mirrored environment; tint r, g, b that half-shadows and occlusion take on.
 OPTICS = np.array(
     [
-        [0.30, 0.14, 0.09, 0.028, 0.30, 0.13, 0.25, 0.70, 0.55, 0.18, 0.10],  # skin
-        [0.20, 0.12, 0.10, 0.030, 0.07, 0.03, 0.60, 1.00, 0.30, 0.12, 0.10],  # eyes, wet
-        [0.20, 0.12, 0.10, 0.030, 0.07, 0.03, 0.60, 1.00, 0.30, 0.12, 0.10],
+        [0.30, 0.14, 0.09, 0.028, 0.30, 0.13, 0.25, 0.45, 0.22, 0.08, 0.04],  # skin
+        [0.20, 0.12, 0.10, 0.030, 0.07, 0.03, 0.60, 0.80, 0.15, 0.05, 0.04],  # eyes, wet
+        [0.20, 0.12, 0.10, 0.030, 0.07, 0.03, 0.60, 0.80, 0.15, 0.05, 0.04],
         [0.25, 0.20, 0.16, 0.040, 0.18, 0.08, 0.40, 0.60, 0.20, 0.10, 0.05],  # teeth
         [0.30, 0.12, 0.10, 0.035, 0.20, 0.10, 0.40, 0.60, 0.50, 0.10, 0.08],  # mouth, wet
         [0.20, 0.20, 0.20, 0.020, 0.50, 0.40, 0.00, 0.20, 0.00, 0.00, 0.00],  # lashes
@@ -42,8 +42,7 @@ HEAT, PAINT, BODY, GLOSS = 10, 11, 12, 13  # head: mm, hair colour on the skin, 
 COLOUR, TANGENT = slice(10, 13), slice(13, 16)  # hair and cloth
 KEYS = 3  # key lights at most
 
-IRIS_ANGLE = 0.49  # radians from the eye's axis to the rim of a mean iris (radius 5.9 mm on a sphere of 12.5 mm)
-CORNEA = 1.54  # how much steeper the cornea's normal leans than the eyeball's
+IRIS_RADIUS, CORNEA_RADIUS = 0.0059, 0.0078  # metres (Duke-Elder, System of Ophthalmology, 1961)
 NEAR = 0.006  # metres: samples of one material closer than this in depth are one surface
 
 # The tone curve: an S in the logarithm of exposure as film has it, 0.18 -> 0.18, shoulder to 1 near 8.

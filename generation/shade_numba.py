@@ -8,7 +8,7 @@ import numpy as np
 from numba import njit
 
 from threedpain.generation.raster_nearest import barycentric, centre
-from threedpain.generation.shade import CLOTH, CORNEA, EYE_LEFT, EYE_RIGHT, HAIR, IRIS_ANGLE, LASHES, MOUTH, NEAR, SKIN
+from threedpain.generation.shade import CLOTH, EYE_LEFT, EYE_RIGHT, HAIR, LASHES, MOUTH, NEAR, SKIN
 from threedpain.generation.shade import TEETH, TONE_LIMIT, TONE_STEPS
 
 F = np.float32
@@ -225,8 +225,7 @@ def _eye(u, v, nx, ny, nz, ax, ay, az, person, environment, keys, a, albedo):
     du, dv = u - HALF, v - HALF
     away = F(math.sqrt(du * du + dv * dv))
     angle = away * F(2 * math.pi)
-    rim = IRIS_ANGLE * person[15]
-    r = angle / rim
+    r = angle / person[15]
     turn = F(math.atan2(dv, du)) * F(0.5 / math.pi) + ONE
     fibre = _noise(person, turn * F(64)) * F(0.6) + _noise(person, turn * F(23) + F(7.3)) * F(0.4)
     pupil = person[16]
@@ -243,7 +242,8 @@ def _eye(u, v, nx, ny, nz, ax, ay, az, person, environment, keys, a, albedo):
         sclera = person[21 + k] * (ONE + blood * (person[24 + k] - ONE))
         albedo[k] = iris + white * (sclera - iris)
     along = nx * ax + ny * ay + nz * az
-    tx, ty, tz = CORNEA * (nx - along * ax), CORNEA * (ny - along * ay), CORNEA * (nz - along * az)
+    steep = person[17]
+    tx, ty, tz = steep * (nx - along * ax), steep * (ny - along * ay), steep * (nz - along * az)
     flat = F(math.sqrt(max(ONE - tx * tx - ty * ty - tz * tz, F(0.05))))
     sx, sy, sz = _unit(tx + flat * ax, ty + flat * ay, tz + flat * az)
     bulge = ONE - _step(r, F(0.85), F(1.15))

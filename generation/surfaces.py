@@ -7,6 +7,7 @@ vertices the shaders read (columns in `shade`).
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 from numba import njit
@@ -16,9 +17,10 @@ from threedpain.generation.occlusion import SHADOW_SIZE, DepthMap, ambient, vert
 from threedpain.generation.relief import active
 from threedpain.generation.records import MASK_CLASSES, PARTS, Bust, Face, Light, SkinMaps
 from threedpain.generation.seeds import child
+from threedpain.regions import REGIONS, inside
 from threedpain.generation.shade import (
     CLOTH, COLOUR, EYE_LEFT, EYE_RIGHT, GLOSS, HAIR, HEAT, KEYS, LASHES, MOUTH, NORMAL, OCCLUSION, PAINT, POSITION, SKIN, TANGENT,
-    TEETH, BODY, to_linear,
+    TEETH, BODY, CORNEA_RADIUS, IRIS_RADIUS, to_linear,
 )
 
 PART_MATERIAL = dict(zip(PARTS, (SKIN, EYE_LEFT, EYE_RIGHT, TEETH, TEETH, MOUTH, LASHES), strict=True))
@@ -47,6 +49,10 @@ class Surfaces:
     person: np.ndarray  # float32 [100], see person_table
     strands: np.ndarray  # uint8 [A, A, 2]
 
+    @cached_property
+    def region_map(self) -> tuple[np.ndarray, np.ndarray, float]:
+        return region_map(self.bust)
+
 
 @dataclass(frozen=True)
 class Posed:
@@ -61,7 +67,7 @@ def build_surfaces(bust: Bust, maps: SkinMaps, hair: HairMesh) -> Surfaces:
     topology = bust.topology
     count = len(bust.vertices)
     material = np.array([PART_MATERIAL[part] for part in PARTS], np.uint8)[topology.face_part]
-    mouth = topology.face_class == MASK_CLASSES.index("mouth")
+    mouth = np.isin(topology.face_class, [MASK_CLASSES.index("mouth"), MASK_CLASSES.index("eyes")])  # cavity, sockets
     material[mouth & (material == SKIN)] = MOUTH
     order = np.argsort(material == LASHES, kind="stable")  # lashes last: they are tested for coverage
     lashes = int((material == LASHES).sum())
@@ -70,11 +76,13 @@ def build_surfaces(bust: Bust, maps: SkinMaps, hair: HairMesh) -> Surfaces:
     faces = np.concatenate([topology.faces[order], hair.faces + count]).astype(np.int32)
     all_uvs = np.concatenate([uvs, hair.uv[hair.faces]]).astype(np.float32)
     tested = len(order) - lashes
-    opacity = np.concatenate([lash_opacity(uvs[tested:]), hair.opacity[hair.faces]])
+    lash_uvs, opacity = lash_pattern(bust, topology.faces[order][tested:], uvs[tested:])
+    all_uvs[tested : len(order)] = lash_uvs
+    opacity = np.concatenate([opacity, hair.opacity[hair.faces]])
     texels, levels = skin_texture(maps)
     flat_normals = vertex_normals(bust.vertices, topology.faces)
     inner = np.zeros(count, bool)
-    inner[topology.faces[mouth]] = True
+    inner[topology.faces[topology.face_class == MASK_CLASSES.index("mouth")]] = True
     return Surfaces(
         bust=bust,
         hair=hair,
@@ -136,15 +144,33 @@ def mouth_light(face: Face) -> np.ndarray:
     front = ((lips - shift) @ skull)[3:5, 2].mean()
     gap = np.linalg.norm(lips[3] - lips[5])
     open_ = np.clip(gap / 0.018, 0, 1)
-    return ((0.25 + 0.5 * open_) * np.exp(-np.maximum(front - depth - 0.006, 0) / 0.014)).astype(np.float32)
+    return ((0.06 + 0.7 * open_) * np.exp(-np.maximum(front - depth - 0.006, 0) / 0.014)).astype(np.float32)
+
+
+def resting_landmarks(bust: Bust) -> np.ndarray:
+    """The 68 landmarks [68, 3] of the neutral bust, head frame."""
+    corners = bust.vertices[bust.topology.faces[bust.topology.landmark_faces]]
+    return np.einsum("lij,li->lj", corners, bust.topology.landmark_barycentric)
+
+
+def region_map(bust: Bust) -> tuple[np.ndarray, np.ndarray, float]:
+    """The regions on the neutral face seen from the front: uint8 [G, G], the grid's origin (x, y) and step in metres."""
+    marks = resting_landmarks(bust)[:, :2]
+    low, high = marks.min(0) - 0.03, marks.max(0) + (0.03, 0.1)
+    step = 0.0006
+    x, y = (np.arange(low[k], high[k], step) for k in (0, 1))
+    points = np.stack(np.meshgrid(x, y), -1).reshape(-1, 2)
+    cells = np.zeros(len(points), np.uint8)
+    for index, name in enumerate(REGIONS):
+        cells[inside([name], points, marks)] = index + 1
+    return cells.reshape(len(y), len(x)), low.astype(np.float32), step
 
 
 def skin_gloss(bust: Bust) -> np.ndarray:
     """Oil on the skin, float32 [H], around 1: more on nose, forehead, lips, less below the head."""
     topology = bust.topology
     gloss = np.full(len(bust.vertices), 0.9, np.float32)
-    corners = bust.vertices[topology.faces[topology.landmark_faces]]
-    marks = np.einsum("lij,li->lj", corners, topology.landmark_barycentric)
+    marks = resting_landmarks(bust)
     for centre, reach, amount in ((marks[30], 0.022, 0.6), (marks[27:30].mean(0), 0.02, 0.4),
                                   (marks[27] + [0, 0.045, 0.01], 0.035, 0.45), (marks[8], 0.02, 0.15)):
         gloss += amount * np.exp(-(((bust.vertices - centre) / reach) ** 2).sum(1)).astype(np.float32)
@@ -161,9 +187,12 @@ def _pole(bust: Bust, part: str) -> int:
     return int(vertices[np.square(uvs - 0.5).sum(1).argmin()])
 
 
-def lash_opacity(uvs: np.ndarray) -> np.ndarray:
-    """Opacity at the corners of the lashes [L, 3]: full at the lid, thinning to the tips (v up their own square)."""
-    return np.clip(0.75 - 0.75 * uvs[:, :, 1], 0, 1)
+def lash_pattern(bust: Bust, faces: np.ndarray, uvs: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Where lashes lie in the strand pattern [L, 3, 2] and their opacity [L, 3]: thinning to the tips, fewer below."""
+    lower = (bust.vertices[faces][:, :, 1].mean(1) < bust.eye_centres[:, 1].mean())[:, None]
+    along = uvs[:, :, 1]
+    opacity = np.where(lower, 0.30, 0.62) * (1 - 0.9 * along)
+    return uvs * np.array([1.0, 0.2]), opacity
 
 
 def _ranks() -> np.ndarray:
@@ -171,7 +200,8 @@ def _ranks() -> np.ndarray:
 
 
 def person_table(bust: Bust, texels: np.ndarray, levels: np.ndarray, hair: HairMesh) -> np.ndarray:
-    """Colours of one person, float32 [100]: neck 0, scalp 3, brows 6, lashes 9, iris 12 (15 scale, 16 pupil), teeth 18,
+    """Colours of one person, float32 [100]: neck 0, scalp 3, brows 6, lashes 9, iris 12 (15 its angle,
+    16 pupil / iris, 17 eyeball / cornea), teeth 18,
     sclera 21, its vessels 24, eye axes 30 and 33 (filled in by `pose`), 64 random numbers from 36."""
     who = bust.identity
     table = np.zeros(100, np.float32)
@@ -181,7 +211,8 @@ def person_table(bust: Bust, texels: np.ndarray, levels: np.ndarray, hair: HairM
     table[6:9] = 0.7 * brows
     table[9:12] = 0.3 * brows
     table[12:15] = who.eyes.iris
-    table[15], table[16] = who.eyes.iris_scale, who.eyes.pupil
+    table[15] = np.arcsin(min(IRIS_RADIUS * who.eyes.iris_scale / bust.eye_radius, 1))
+    table[16], table[17] = who.eyes.pupil, bust.eye_radius / CORNEA_RADIUS
     table[18:21] = TEETH_COLOUR * (1 - 0.004 * np.array([0.3, 0.7, 1.5]) * (who.age - 18))
     table[21:24] = who.eyes.sclera
     table[24:27] = BLOOD
