@@ -5,9 +5,13 @@ from __future__ import annotations
 from dataclasses import replace
 
 import numpy as np
+from scipy.spatial import cKDTree
 
-from .hair_mesh import HairMesh, empty
+from .hair_mesh import HairMesh, empty, merge
+from .hair_styles import dress
+from .hair_surface import Surface, smoothstep
 from .records import Bust
+from .seeds import child
 
 STYLES = ("bald", "buzz", "short", "medium", "long", "coily", "receding", "tied_back", "headscarf", "cap")
 BEARDS = ("none", "stubble", "moustache", "goatee", "full")
@@ -15,7 +19,23 @@ BEARDS = ("none", "stubble", "moustache", "goatee", "full")
 
 def build_hair(bust: Bust) -> HairMesh:
     """Everything that grows on or is worn on this head."""
-    nothing = empty(len(bust.vertices))
-    if bust.identity.hair.style == "bald":
-        return nothing
-    return replace(nothing, scalp=bust.topology.scalp, scalp_colour=np.array([0.05, 0.03, 0.02], np.float32))
+    hair = bust.identity.hair
+    surface, rng = Surface(bust), child(hair.seed, "hair")
+    meshes = []
+    if hair.style not in ("bald", "headscarf", "cap"):
+        meshes += dress(surface, hair, rng)
+    if not meshes:
+        return empty(len(bust.vertices))
+    whole = merge(*meshes)
+    return replace(whole, shadow=whole.shadow * _shadow(surface, whole.vertices))
+
+
+def _shadow(surface: Surface, hair: np.ndarray) -> np.ndarray:
+    """Light that still reaches each head vertex [V] past hair that hangs or stands near it."""
+    shadow = np.ones(len(surface.vertices), np.float32)
+    if len(hair):
+        rows = surface.rows
+        above = surface.vertices[rows] + 0.004 * surface.normals[rows]
+        distance = cKDTree(hair[::2]).query(above, distance_upper_bound=0.04)[0]
+        shadow[rows] = 0.5 + 0.5 * smoothstep(np.minimum(distance, 0.04), 0.002, 0.022)
+    return shadow

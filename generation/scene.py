@@ -27,8 +27,8 @@ _JITTER = {"yaw": 5.0, "pitch": 4.0, "roll": 3.0}  # degrees around the standard
 
 _FOCAL = (35.0, 135.0)  # mm, full-frame equivalent
 _SENSOR_HEIGHT = 24.0  # mm
-_SPAN = (0.36, 0.46)  # metres across the picture at the head: the head and the top of the shoulders
-_TARGET = (0.0, -0.02, 0.0)  # what the camera points at, head frame
+_SPAN = (0.315, 0.36)  # metres across the picture at the head: it fills two thirds of the height
+_TARGET = (0.0, 0.0, 0.0)  # what the camera points at, head frame
 
 
 def sample_scene(
@@ -79,9 +79,9 @@ def _camera(seed: int, view: str | Sequence[float], size: int, fov: float | None
         jitter |= {"yaw": 0.0, "pitch": 0.0}
     focal = float(np.exp(rng.uniform(*np.log(_FOCAL))))
     span = float(rng.uniform(*_SPAN))
-    offset = tuple(float(v) for v in rng.uniform(-0.035, 0.035, 2))
+    offset = tuple(float(v) for v in rng.uniform(-0.03, 0.03, 2))
     if plain:
-        jitter, focal, span, offset = dict.fromkeys(jitter, 0.0), 85.0, 0.40, (0.0, 0.0)
+        jitter, focal, span, offset = dict.fromkeys(jitter, 0.0), 85.0, 0.34, (0.0, 0.0)
     if fov is not None:
         nearest, widest = (np.degrees(2 * np.arctan(0.5 * _SENSOR_HEIGHT / f)) for f in (200.0, 18.0))
         if not nearest <= fov <= widest:

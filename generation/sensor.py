@@ -15,7 +15,7 @@ def sample_sensor(rng: np.random.Generator) -> Sensor:
     """A plausible phone, webcam or ward camera."""
     warmth, tint = np.clip(rng.normal(0.0, [0.035, 0.012]), -0.08, 0.08)
     return Sensor(
-        noise=float(rng.uniform(0.003, 0.02)) if rng.random() < 0.8 else 0.0,
+        noise=float(rng.uniform(0.002, 0.009)) if rng.random() < 0.8 else 0.0,
         blur=float(rng.uniform(0.2, 0.8)) if rng.random() < 0.4 else 0.0,
         white_balance=(float(1 + warmth), float(1 + tint), float(1 - warmth)),
         jpeg=int(rng.integers(70, 97)) if rng.random() < 0.35 else 100,
