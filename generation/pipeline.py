@@ -1,10 +1,10 @@
 """The main pipeline: a seed and action units become a face with its truth.
 
-    identity = sample_identity(seed, demographics)     # who
-    bust     = head(identity)                          # neutral mesh, UV, eyes, teeth, lashes
-    maps     = texture(identity)                       # diffusion, in UV space
-    face     = rig(bust, action_units)                 # expression: geometry, wrinkles, heat
-    sample   = render(face, maps, scene)               # camera, light, hair, background, and the truth
+identity = sample_identity(seed, demographics)     # who
+bust     = head(identity)                          # neutral mesh, UV, eyes, teeth, lashes
+maps     = texture(identity)                       # diffusion, in UV space
+face     = rig(bust, action_units)                 # expression: geometry, wrinkles, heat
+sample   = render(face, maps, scene)               # camera, light, hair, background, and the truth
 """
 
 from __future__ import annotations
@@ -33,7 +33,9 @@ if TYPE_CHECKING:
     import trimesh
 
 SIZES = range(16, 2049)
-PEOPLE_KEPT = 8  # busts and skins of the last people asked for: moving a slider repaints a face, it does not remake a person
+PEOPLE_KEPT = (
+    8  # busts and skins of the last people asked for: moving a slider repaints a face, it does not remake a person
+)
 
 
 @dataclass(frozen=True)

@@ -78,25 +78,44 @@ def build() -> dict:
     """Lay out the tab; returns the event that fills it when it is first opened."""
     local = Path("3dpain")
     with gr.Row():
-        source = gr.Textbox(str(local) if local.is_dir() else SAMPLE, elem_id="set", scale=2,
-                            label="Set: a 3dpain folder, a Hub id, or 'sample' (made here in about a minute)")
-        age = gr.Dropdown([("any", ""), *((name, name) for name in demographics.AGE_GROUPS)], value="", label="Age group")
-        gender = gr.Dropdown([("any", ""), *((name, name) for name in demographics.GENDERS)], value="", label="Gender",
-                             elem_id="browse-gender")
-        ethnicity = gr.Dropdown([("any", ""), *((name.replace("_", " "), name) for name in demographics.ETHNICITIES)],
-                                value="", label="Ethnicity")
+        source = gr.Textbox(
+            str(local) if local.is_dir() else SAMPLE,
+            elem_id="set",
+            scale=2,
+            label="Set: a 3dpain folder, a Hub id, or 'sample' (made here in about a minute)",
+        )
+        age = gr.Dropdown(
+            [("any", ""), *((name, name) for name in demographics.AGE_GROUPS)], value="", label="Age group"
+        )
+        gender = gr.Dropdown(
+            [("any", ""), *((name, name) for name in demographics.GENDERS)],
+            value="",
+            label="Gender",
+            elem_id="browse-gender",
+        )
+        ethnicity = gr.Dropdown(
+            [("any", ""), *((name.replace("_", " "), name) for name in demographics.ETHNICITIES)],
+            value="",
+            label="Ethnicity",
+        )
     with gr.Row():
         view = gr.Dropdown([("any", ""), "view_0", "view_1", "view_2"], value="", label="View")
-        expression = gr.Dropdown([("any", ""), "neutral", "pain", "smile", "surprise"], value="", label="Expression",
-                                 allow_custom_value=True)
+        expression = gr.Dropdown(
+            [("any", ""), "neutral", "pain", "smile", "surprise"], value="", label="Expression", allow_custom_value=True
+        )
         low = gr.Slider(0, 16, value=0, step=1, label="PSPI from", elem_id="pspi-low")
         high = gr.Slider(0, 16, value=16, step=1, label="PSPI to", elem_id="pspi-high")
     said = gr.HTML(elem_id="browse-said")
     shown = gr.State([])
     gallery = gr.Gallery(label="Pictures", columns=6, height=420, allow_preview=False, elem_id="gallery", buttons=[])
     with gr.Row():
-        drawn = gr.Image(label="Mask, box, landmarks", interactive=False, height=420, elem_id="drawn",
-                         alt_text="Picture with its class mask, face box and landmarks")
+        drawn = gr.Image(
+            label="Mask, box, landmarks",
+            interactive=False,
+            height=420,
+            elem_id="drawn",
+            alt_text="Picture with its class mask, face box and landmarks",
+        )
         heat = gr.Image(label="Pain heat", interactive=False, height=420, alt_text="Picture with its pain heat")
         labels = gr.Code(language="json", label="Every label of the row", elem_id="row-labels", max_lines=18)
     filters = [source, age, gender, ethnicity, view, expression, low, high]

@@ -35,7 +35,9 @@ def heat_overlay(picture: Image.Image, heat_mm: np.ndarray, strength: float) -> 
     return Image.fromarray(np.rint(blended).astype(np.uint8))
 
 
-def draw_truth(picture: Image.Image, mask: Image.Image, landmarks: np.ndarray, visible: np.ndarray, bbox) -> Image.Image:
+def draw_truth(
+    picture: Image.Image, mask: Image.Image, landmarks: np.ndarray, visible: np.ndarray, bbox
+) -> Image.Image:
     """Class mask, box and the 68 landmarks over a dataset picture (hidden landmarks hollow), at twice its size at least 512."""
     scale = max(1, round(512 / picture.width))
     size = (picture.width * scale, picture.height * scale)

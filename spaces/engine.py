@@ -39,7 +39,13 @@ class FaceRequest:
 
     def keywords(self) -> dict:
         """The keyword arguments of `PainFacePipeline.__call__`; "as the seed has it" choices are left out."""
-        chosen = {"age": self.age, "gender": self.gender, "ethnicity": self.ethnicity, "seed": self.seed, "size": self.size}
+        chosen = {
+            "age": self.age,
+            "gender": self.gender,
+            "ethnicity": self.ethnicity,
+            "seed": self.seed,
+            "size": self.size,
+        }
         optional = {"yaw": self.yaw, "pitch": self.pitch, "light": self.light, "hair": self.hair}
         return chosen | {name: value for name, value in optional.items() if value not in (0, "", None)}
 

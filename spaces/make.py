@@ -99,7 +99,9 @@ def ramp(*values):
 def _unit_slider(name: str) -> gr.Slider:
     unit = facs.ACTION_UNITS[name]
     top = 1 if name == "AU43" else 5
-    return gr.Slider(0, top, value=0, step=0.25 if top == 1 else 0.5, label=f"{name} {unit.facs_name}", elem_id=name.lower())
+    return gr.Slider(
+        0, top, value=0, step=0.25 if top == 1 else 0.5, label=f"{name} {unit.facs_name}", elem_id=name.lower()
+    )
 
 
 @dataclass(frozen=True)
@@ -114,7 +116,7 @@ class MakeTab:
 def build() -> MakeTab:
     """Lay out the tab."""
     made = gr.State(None)
-    with gr.Row():
+    with gr.Row(elem_classes="workbench"):
         with gr.Column(scale=2, min_width=300):
             with gr.Row():
                 presets = {name: gr.Button(name, size="sm", min_width=90) for name in PRESETS}
@@ -127,8 +129,8 @@ def build() -> MakeTab:
                 names = [(name.replace("_", " "), name) for name in demographics.ETHNICITIES]
                 ethnicity = gr.Dropdown(names, value="black", label="Ethnicity", elem_id="ethnicity")
             with gr.Row():
-                yaw = gr.Slider(-60, 60, value=0, step=5, label="Turn (degrees, + to their left)", elem_id="yaw")
-                pitch = gr.Slider(-30, 30, value=0, step=5, label="Nod (degrees, + up)", elem_id="pitch")
+                yaw = gr.Slider(-60, 60, value=0, step=5, label="Turn (+ their left)", elem_id="yaw")
+                pitch = gr.Slider(-30, 30, value=0, step=5, label="Nod (+ up)", elem_id="pitch")
             with gr.Row():
                 light = gr.Dropdown(LIGHTS, value="", label="Light", elem_id="light")
                 hair = gr.Dropdown(_hair_choices(), value="", label="Hair", elem_id="hair")
@@ -137,10 +139,22 @@ def build() -> MakeTab:
         with gr.Column(scale=3, min_width=320):
             problem = gr.HTML()
             with gr.Row():
-                neutral = gr.Image(label="At rest", interactive=False, elem_classes="picture", elem_id="neutral", height=400,
-                                   alt_text="The same face at rest", buttons=[])
-                face = gr.Image(label="Expression", interactive=False, elem_classes="picture", elem_id="face", height=400,
-                                alt_text="The face with the chosen action units", buttons=[])
+                neutral = gr.Image(
+                    label="At rest",
+                    interactive=False,
+                    elem_classes="picture",
+                    elem_id="neutral",
+                    alt_text="The same face at rest",
+                    buttons=[],
+                )
+                face = gr.Image(
+                    label="Expression",
+                    interactive=False,
+                    elem_classes="picture",
+                    elem_id="face",
+                    alt_text="The face with the chosen action units",
+                    buttons=[],
+                )
             strength = gr.Slider(0, 1, value=0.0, step=0.1, label="Pain heat over the face (0 none)", elem_id="heat")
             with gr.Row():
                 pspi = gr.HTML(elem_id="pspi", min_height=190)
@@ -149,14 +163,27 @@ def build() -> MakeTab:
                 to_read = gr.Button("Let ViTPain read this face", variant="primary", elem_id="send-to-read")
             with gr.Tabs():
                 with gr.Tab("Python"):
-                    code = gr.Code(language="python", label="The same face from Python", interactive=False, elem_id="code")
+                    code = gr.Code(
+                        language="python",
+                        label="The same face from Python",
+                        interactive=False,
+                        elem_id="code",
+                        wrap_lines=True,
+                    )
                 with gr.Tab("3D"):
                     mesh_button = gr.Button("Show the turnable head", elem_id="show-mesh")
                     mesh = gr.Model3D(label="Head with pain heat", height=360, elem_id="mesh", clear_color=(0, 0, 0, 0))
                 with gr.Tab("Intensity ramp"):
                     ramp_button = gr.Button("Animate from rest to this expression", elem_id="show-ramp")
-                    ramp_image = gr.Image(label="Ramp", interactive=False, type="filepath", height=300, elem_id="ramp",
-                                          alt_text="The expression growing and fading", format="webp")
+                    ramp_image = gr.Image(
+                        label="Ramp",
+                        interactive=False,
+                        type="filepath",
+                        height=300,
+                        elem_id="ramp",
+                        alt_text="The expression growing and fading",
+                        format="webp",
+                    )
                 with gr.Tab("Download"):
                     with gr.Row():
                         png = gr.DownloadButton("PNG", size="sm")
@@ -174,8 +201,12 @@ def build() -> MakeTab:
     ramp_button.click(ramp, controls, ramp_image, concurrency_id="render", api_visibility="private")
     for name, button in presets.items():
         values = [PRESETS[name].get(unit, 0) for unit in UNITS]
-        button.click(lambda values=values: values, None, sliders, queue=False, show_progress="hidden", api_visibility="private")
-    anyone.click(_anyone, None, [age, gender, ethnicity, seed], queue=False, show_progress="hidden", api_visibility="private")
+        button.click(
+            lambda values=values: values, None, sliders, queue=False, show_progress="hidden", api_visibility="private"
+        )
+    anyone.click(
+        _anyone, None, [age, gender, ethnicity, seed], queue=False, show_progress="hidden", api_visibility="private"
+    )
     return MakeTab(made, to_read, {"fn": show, "inputs": [strength, *controls], "outputs": outputs})
 
 

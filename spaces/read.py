@@ -38,7 +38,9 @@ def _describe(reading, truth: FaceRequest | None) -> tuple:
     )
 
 
-def _answer(photo: Image.Image, neutral: Image.Image | None, strength: float, truth: FaceRequest | None = None) -> tuple:
+def _answer(
+    photo: Image.Image, neutral: Image.Image | None, strength: float, truth: FaceRequest | None = None
+) -> tuple:
     reading = engine.read(photo, neutral)
     return (reading.overlay(photo, strength), *_describe(reading, truth), "")
 
@@ -74,18 +76,34 @@ def build() -> ReadTab:
     )
     with gr.Row():
         with gr.Column(scale=2, min_width=300):
-            photo = Photo(label="Photograph", sources=["upload", "webcam", "clipboard"], height=300, elem_id="photo",
-                          alt_text="Photograph to read")
-            neutral = Photo(label="The same person at rest (optional)", sources=["upload", "webcam", "clipboard"], height=220,
-                            elem_id="photo-neutral", alt_text="The same person at rest")
+            photo = Photo(
+                label="Photograph",
+                sources=["upload", "webcam", "clipboard"],
+                height=300,
+                elem_id="photo",
+                alt_text="Photograph to read",
+            )
+            neutral = Photo(
+                label="The same person at rest (optional)",
+                sources=["upload", "webcam", "clipboard"],
+                height=220,
+                elem_id="photo-neutral",
+                alt_text="The same person at rest",
+            )
             with gr.Row():
                 first = gr.Button("Use the photograph as the face at rest", size="sm")
                 go = gr.Button("Read", variant="primary", elem_id="read")
         with gr.Column(scale=3, min_width=320):
             problem = gr.HTML(elem_id="read-problem")
             with gr.Row():
-                picture = gr.Image(label="Where the model sees it", interactive=False, height=340, elem_id="reading",
-                                   alt_text="Photograph with the model's pain heatmap", buttons=[])
+                picture = gr.Image(
+                    label="Where the model sees it",
+                    interactive=False,
+                    height=340,
+                    elem_id="reading",
+                    alt_text="Photograph with the model's pain heatmap",
+                    buttons=[],
+                )
                 dial = gr.HTML(drawing.gauge(0, "waiting for a photograph"), elem_id="reading-pspi", min_height=190)
             strength = gr.Slider(0, 1, value=0.6, step=0.1, label="Heat strength", elem_id="read-heat")
             bars = gr.HTML(elem_id="reading-units")

@@ -29,9 +29,10 @@ CSS = """
 .gradio-container { max-width: 1240px !important; margin: 0 auto !important; }
 #masthead h1 { font-size: 1.9rem; letter-spacing: -0.02em; margin: .2rem 0 0; }
 #masthead p { margin: .2rem 0 .6rem; opacity: .8; max-width: 62ch; }
-.picture img { aspect-ratio: 1; object-fit: cover; }
+.picture img { aspect-ratio: 1; width: 100%; object-fit: contain; }
+.picture { aspect-ratio: 1; }
 .gauge { margin: 0; text-align: center; }
-.gauge svg { width: min(100%, 220px); }
+.gauge svg { display: block; width: min(100%, 220px); margin: 0 auto; }
 .gauge path { fill: none; stroke-width: 16; stroke-linecap: butt; }
 .gauge .track { stroke: #e4ddd3; } .dark .gauge .track { stroke: #3a332e; }
 .gauge .fill { stroke: #b4501f; } .dark .gauge .fill { stroke: #ef8354; }
@@ -40,7 +41,7 @@ CSS = """
 .gauge .unit { font-size: 12px; text-anchor: middle; fill: currentColor; opacity: .75; }
 .gauge figcaption { font-size: .85rem; opacity: .85; min-height: 1.3em; }
 .bars { list-style: none; margin: .3rem 0; padding: 0; }
-.bars li { display: grid; grid-template-columns: minmax(9rem, 15rem) 1fr 3rem; gap: .6rem; align-items: center; padding: .16rem 0; margin: 0; }
+.bars li { display: grid; grid-template-columns: minmax(7rem, 13rem) minmax(4rem, 1fr) 2.6rem; gap: .6rem; align-items: center; padding: .16rem 0; margin: 0; }
 .bars .track { height: .6rem; border-radius: .3rem; background: #e4ddd3; overflow: hidden; } .dark .bars .track { background: #3a332e; }
 .bars .fill { display: block; height: 100%; background: #b4501f; } .dark .bars .fill { background: #ef8354; }
 .bars .number { text-align: right; font-variant-numeric: tabular-nums; }
@@ -48,6 +49,7 @@ CSS = """
 .notice { font-size: .85rem; opacity: .8; }
 :focus-visible { outline: 3px solid #b4501f !important; outline-offset: 2px; }
 @media (max-width: 640px) {
+  .workbench { flex-direction: column-reverse; }
   .bars li { grid-template-columns: 9.5rem 1fr 2.4rem; font-size: .85rem; }
   #masthead h1 { font-size: 1.5rem; }
 }

@@ -153,7 +153,9 @@ def noise(side: int) -> bytes:
 def test_bad_upload_gets_a_sentence(page, name, data, said):
     data = data or noise(5500)  # 30 megapixels
     page.get_by_role("tab", name="Read").click()
-    page.locator("#photo input[type=file]").first.set_input_files({"name": name, "mimeType": "image/png", "buffer": data})
+    page.locator("#photo input[type=file]").first.set_input_files(
+        {"name": name, "mimeType": "image/png", "buffer": data}
+    )
     page.wait_for_selector("#read-problem .problem")
     sentence = page.inner_text("#read-problem .problem")
     assert said in sentence.lower() and "Traceback" not in sentence
