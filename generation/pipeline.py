@@ -191,7 +191,7 @@ class PainFacePipeline:
 
         Args:
             action_units: FACS intensities, 0 to 5 (AU43 0 to 1); one-sided keys such as AU12L are allowed.
-            age: years, 18 to 90; gender and ethnicity as in `threedpain.demographics`; drawn from the seed if not given.
+            age: years, 18 to 90. Age, gender and ethnicity (`threedpain.demographics`) are drawn if not given.
             yaw: degrees the head turns to the subject's own left; pitch: up; roll: clockwise in the image.
             fov: vertical field of view of the camera in degrees; drawn from the seed if not given.
             light: "indoor", "clinical" or "outdoor"; drawn from the seed if not given.

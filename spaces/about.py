@@ -12,13 +12,13 @@ from threedpain.errors import MissingFile
 TEXT = """
 ## What this is
 3DPain makes synthetic faces in pain with exact labels: FACS action units, the Prkachin and Solomon pain intensity
-(PSPI = AU4 + max(AU6, AU7) + max(AU9, AU10) + AU43), where the face moved, who is shown, and how the camera stood. ViTPain
-learned to read PSPI from such faces.
+(PSPI = AU4 + max(AU6, AU7) + max(AU9, AU10) + AU43), where the face moved, who is shown, and how the camera stood.
+ViTPain learned to read PSPI from such faces.
 
 ## What it is not
-**It is not a medical device.** It was trained on faces nobody has. It has not been validated on patients, must not inform a
-diagnosis or a treatment, and must not be used to doubt what a person says about their pain. A face can show pain without
-PSPI noticing, and PSPI can be high without pain: squinting, disgust and effort share its muscles.
+**It is not a medical device.** It was trained on faces nobody has. It has not been validated on patients, must not
+inform a diagnosis or a treatment, and must not be used to doubt what a person says about their pain. A face can show
+pain without PSPI noticing, and PSPI can be high without pain: squinting, disgust and effort share its muscles.
 
 ## Intended use
 Research on pain assessment and its fairness, teaching, testing of face analysis software.
@@ -27,12 +27,12 @@ Research on pain assessment and its fairness, teaching, testing of face analysis
 A picture you upload is read in memory; its temporary file is deleted within minutes and nothing is logged.
 
 ## API
-Every function of this page can be called with `gradio_client`; the endpoints are `/make_face`, `/read_face` and `/browse`
-("Use via API" at the foot of the page lists their inputs).
+Every function of this page can be called with `gradio_client`; the endpoints are `/make_face`, `/read_face` and
+`/browse` ("Use via API" at the foot of the page lists their inputs).
 
 ## Licence and citation
-Code, head, texture weights and model weights: Apache-2.0, made from CC0 sources. Please cite this software (CITATION.cff) and
-*3DPain and ViTPain*, arXiv 2509.16727.
+Code, head, texture weights and model weights: Apache-2.0, made from CC0 sources. Please cite this software
+(CITATION.cff) and *3DPain and ViTPain*, arXiv 2509.16727.
 """
 
 

@@ -15,8 +15,8 @@ def build() -> gr.Blocks:
     """The whole page; nothing is rendered until it is opened."""
     with gr.Blocks(title="3DPain", delete_cache=(60, MINUTES_KEPT), analytics_enabled=False) as page:
         gr.HTML(
-            "<header><h1>3DPain</h1><p>Move a muscle and watch a face wince: synthetic people, exact labels, and a model "
-            "that reads them. For research; not a medical device.</p></header>",
+            "<header><h1>3DPain</h1><p>Move a muscle and watch a face wince: synthetic people, exact labels, and a "
+            "model that reads them. For research; not a medical device.</p></header>",
             elem_id="masthead",
         )
         with gr.Tabs() as tabs:

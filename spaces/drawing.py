@@ -19,7 +19,8 @@ HEAT_FULL_MM = 8.0  # millimetres shown at the colour map's end
 HEAT_MM_PER_LEVEL = 0.05
 CLASS_COLOURS = np.array(
     [
-        (0, 0, 0), (230, 159, 0), (213, 94, 0), (146, 100, 60), (60, 30, 10), (255, 255, 255), (204, 121, 167), (120, 0, 60),
+        (0, 0, 0), (230, 159, 0), (213, 94, 0), (146, 100, 60), (60, 30, 10), (255, 255, 255), (204, 121, 167),
+        (120, 0, 60),
         (0, 114, 178), (86, 180, 233), (0, 158, 115),
     ],
     np.uint8,
@@ -38,7 +39,7 @@ def heat_overlay(picture: Image.Image, heat_mm: np.ndarray, strength: float) -> 
 def draw_truth(
     picture: Image.Image, mask: Image.Image, landmarks: np.ndarray, visible: np.ndarray, bbox
 ) -> Image.Image:
-    """Class mask, box and the 68 landmarks over a dataset picture (hidden landmarks hollow), at twice its size at least 512."""
+    """Class mask, box and 68 landmarks (hidden ones hollow) over a dataset picture, enlarged to some 512 pixels."""
     scale = max(1, round(512 / picture.width))
     size = (picture.width * scale, picture.height * scale)
     classes = CLASS_COLOURS[np.asarray(mask.resize(size, Image.Resampling.NEAREST))]

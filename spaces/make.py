@@ -60,8 +60,8 @@ def show(strength: float, *values):
     caption = "no pain action" if request.pspi == 0 else f"{len(request.active)} action units at work"
     png, labels = _save(Path(tempfile.mkdtemp(prefix="3dpain-")), request, out)
     return (
-        out.neutral, face, drawing.gauge(request.pspi, caption), drawing.pspi_terms(request.active), request.as_python(),
-        png, labels, request, "",
+        out.neutral, face, drawing.gauge(request.pspi, caption), drawing.pspi_terms(request.active),
+        request.as_python(), png, labels, request, "",
     )  # fmt: skip
 
 
@@ -192,8 +192,8 @@ def build() -> MakeTab:
     outputs = [neutral, face, pspi, terms, code, png, labels, made, problem]
     gr.on(
         [control.change for control in controls], show, [strength, *controls], outputs, api_name="make_face",
-        api_description="Render a face. Inputs: heat strength, the action units in the page's order, age, gender, ethnicity, "
-        "yaw, pitch, light, hair, seed.",
+        api_description="Render a face. Inputs: heat strength, the action units in the page's order, age, gender, "
+        "ethnicity, yaw, pitch, light, hair, seed.",
         concurrency_id="render", concurrency_limit=1, trigger_mode="always_last", show_progress="hidden",
     )  # fmt: skip
     strength.change(overlay, [strength, made], face, queue=False, show_progress="hidden", api_visibility="private")

@@ -41,11 +41,16 @@ CSS = """
 .gauge .unit { font-size: 12px; text-anchor: middle; fill: currentColor; opacity: .75; }
 .gauge figcaption { font-size: .85rem; opacity: .85; min-height: 1.3em; }
 .bars { list-style: none; margin: .3rem 0; padding: 0; }
-.bars li { display: grid; grid-template-columns: minmax(7rem, 13rem) minmax(4rem, 1fr) 2.6rem; gap: .6rem; align-items: center; padding: .16rem 0; margin: 0; }
-.bars .track { height: .6rem; border-radius: .3rem; background: #e4ddd3; overflow: hidden; } .dark .bars .track { background: #3a332e; }
+.bars li {
+  display: grid; margin: 0; padding: .16rem 0; gap: .6rem; align-items: center;
+  grid-template-columns: minmax(7rem, 13rem) minmax(4rem, 1fr) 2.6rem;
+}
+.bars .track { height: .6rem; border-radius: .3rem; background: #e4ddd3; overflow: hidden; }
+.dark .bars .track { background: #3a332e; }
 .bars .fill { display: block; height: 100%; background: #b4501f; } .dark .bars .fill { background: #ef8354; }
 .bars .number { text-align: right; font-variant-numeric: tabular-nums; }
-.problem { border-left: 4px solid #b4501f; padding: .5rem .8rem; margin: .3rem 0; background: rgba(180, 80, 31, .10); border-radius: .3rem; }
+.problem { border-left: 4px solid #b4501f; padding: .5rem .8rem; margin: .3rem 0;
+  background: rgba(180, 80, 31, .10); border-radius: .3rem; }
 .notice { font-size: .85rem; opacity: .8; }
 :focus-visible { outline: 3px solid #b4501f !important; outline-offset: 2px; }
 @media (max-width: 640px) {

@@ -169,7 +169,8 @@ def test_nothing_sticks_out(browser, address, width):
     assert tab.evaluate("document.documentElement.scrollWidth") <= width
     unnamed = tab.evaluate(
         "[...document.querySelectorAll('input:not([type=hidden]), button')].filter(e => e.offsetParent && "
-        "!(e.labels?.length || e.ariaLabel || e.innerText?.trim() || e.title || e.getAttribute('aria-labelledby'))).length"
+        "!(e.labels?.length || e.ariaLabel || e.innerText?.trim() || e.title || e.getAttribute('aria-labelledby')))"
+        ".length"
     )
     assert unnamed == 0, "controls without a name for a screen reader"
     tab.close()
