@@ -19,10 +19,8 @@ from torch.nn import functional as F
 from transformers import PretrainedConfig, PreTrainedModel
 from transformers import initialization as init
 
-from threedpain.errors import InvalidInput
-
 from .configuration_vitpain import PAIN_THRESHOLDS, PAIN_UNITS, PSPI_MAX, ViTPainConfig
-from .modeling_vitpain import PainHeads, ViTPainModel, ViTPainOutput, _average
+from .modeling_vitpain import PainHeads, ViTPainModel, ViTPainOutput, _average, _known
 
 LUMA = (0.299, 0.587, 0.114)
 
@@ -90,13 +88,10 @@ class PairwisePainModel(PreTrainedModel):
             init.zeros_(module.blank)
 
     def forward(self, pixel_values, neutral_pixel_values=None, neutral_mask=None, neutral_index=None, labels=None,
-                au_labels=None, heatmap_labels=None, mask_labels=None, output_attentions=False,
+                au_labels=None, pain_labels=None, heatmap_labels=None, mask_labels=None, output_attentions=False,
                 return_dict=True) -> ViTPainOutput | tuple:
-        """As ViTPain's, but references must be given: a face alone cannot be compared. Rows masked out are compared
-        with a learned blank. Of the labels only PSPI is read."""
-        if neutral_pixel_values is None:
-            raise InvalidInput("the pairwise detector compares a face with the same person at rest: "
-                               "give neutral_pixel_values")
+        """As ViTPain's. Where a reference is missing a learned blank takes its place. Of the labels only PSPI and pain
+        are read."""
         maps = self._maps(pixel_values)
         neutral, share = self._references(maps, neutral_pixel_values, neutral_mask, neutral_index)
         count = share.shape[1]
@@ -106,7 +101,7 @@ class PairwisePainModel(PreTrainedModel):
             pspi = pspi.clamp(0, PSPI_MAX)
         output = ViTPainOutput(pspi=_average(pspi, share), pain_logits=_average(self.pain(found).float(), share))
         if labels is not None:
-            losses = self._losses(output, _average(found, share), labels)
+            losses = self._losses(output, _average(found, share), labels, pain_labels)
             weights = {"pspi": 1.0, "pain": 0.5, "contrastive": self.config.contrastive_weight}
             output["losses"] = losses
             output["loss"] = sum(weights[name] * value for name, value in losses.items())
@@ -121,6 +116,8 @@ class PairwisePainModel(PreTrainedModel):
     def _references(self, maps, neutral, mask, index) -> tuple[torch.Tensor, torch.Tensor]:
         """Maps [B * N, ...] of the references and the share [B, N] of each in its picture's answer."""
         batch = len(maps)
+        if neutral is None:
+            return self.blank.to(maps.dtype).expand_as(maps), maps.new_ones(batch, 1)
         if index is not None:
             index = index.view(batch, -1)
             mask = index >= 0
@@ -134,15 +131,17 @@ class PairwisePainModel(PreTrainedModel):
         share = torch.where(mask.any(1, keepdim=True), mask, torch.ones_like(mask)).to(maps.dtype)
         return found, share / share.sum(1, keepdim=True)
 
-    def _losses(self, output: ViTPainOutput, features: torch.Tensor, labels: torch.Tensor) -> dict[str, torch.Tensor]:
-        known = ~labels.isnan()
-        target = torch.where(known, labels, 0.0)
-        thresholds = target.new_tensor(PAIN_THRESHOLDS)
-        pain = F.binary_cross_entropy_with_logits(output.pain_logits, (target[:, None] >= thresholds).to(target.dtype),
-                                                  reduction="none").mean(1)
-        return {"pspi": (F.smooth_l1_loss(output.pspi, target, reduction="none") * known).mean(),
-                "pain": (pain * known).mean(),
-                "contrastive": contrastive(features[known], labels[known], self.config.margin)}
+    def _losses(self, output: ViTPainOutput, features: torch.Tensor, labels: torch.Tensor,
+                pain: torch.Tensor | None) -> dict[str, torch.Tensor]:
+        if pain is None:
+            reached = (labels[:, None] >= labels.new_tensor(PAIN_THRESHOLDS)).to(labels.dtype)
+            pain = torch.where(labels[:, None].isnan(), torch.nan, reached)
+        # Where PSPI is not told, pain or none is what makes two faces alike: far apart on PSPI's scale.
+        strength = torch.where(labels.isnan(), PSPI_MAX * pain[:, 0], labels)
+        told = ~strength.isnan()
+        return {"pspi": _known(F.smooth_l1_loss, output.pspi, labels),
+                "pain": _known(F.binary_cross_entropy_with_logits, output.pain_logits, pain),
+                "contrastive": contrastive(features[told], strength[told], self.config.margin)}
 
 
 def contrastive(features: torch.Tensor, pspi: torch.Tensor, margin: float) -> torch.Tensor:

@@ -6,7 +6,6 @@ import pytest
 import torch
 from transformers import AutoModel
 
-from threedpain.errors import InvalidInput
 from threedpain.modeling import baselines
 from threedpain.modeling.baselines import BASELINES, contrastive
 
@@ -86,8 +85,6 @@ def test_pairwise_sees_only_what_differs_from_the_neutral(batch):
     alone = ask(model, pixel_values=photo, neutral_pixel_values=photo).pain_logits
     torch.testing.assert_close(alone, alone[:1].expand(4, 3))  # compared with itself every face is the same
     assert (ask(model, **batch).pain_logits.std(0) > 0.01).all()
-    with pytest.raises(InvalidInput, match="give neutral_pixel_values"):
-        model(pixel_values=photo)
 
 
 def test_pairwise_pool_shots_and_missing_references(batch):
@@ -103,6 +100,14 @@ def test_pairwise_pool_shots_and_missing_references(batch):
     first = torch.tensor([[True, False]] * 4)
     masked = ask(model, pixel_values=photo, neutral_pixel_values=shots, neutral_mask=first).pspi
     torch.testing.assert_close(masked, single[0])
+
+
+def test_pairwise_learns_from_pain_or_none_where_pspi_is_not_told(batch):
+    """SynPAIN tells pain from non-pain and nothing else: the contrastive and the pain loss act, the regression not."""
+    model = build("pairwise").train()
+    pain = torch.tensor([[1, math.nan, math.nan]] * 2 + [[0.0, 0.0, 0.0]] * 2)
+    out = model(**batch, labels=torch.full((4,), math.nan), pain_labels=pain)
+    assert out.losses["pspi"] == 0 and out.losses["pain"] > 0 and out.losses["contrastive"] > 0
 
 
 def test_contrastive_loss_by_hand():
