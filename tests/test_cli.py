@@ -233,7 +233,8 @@ def test_image_size(size):
 
 def test_a_missing_extra_names_the_pip_line():
     from threedpain import MissingExtra
+    from threedpain.extras import need_extra
 
-    arguments.need_extra("numpy", "dev")
+    need_extra("numpy", "dev")
     with pytest.raises(MissingExtra, match=r"this needs nonsense_x, .* pip install 'threedpain\[video\]'"):
-        arguments.need_extra("nonsense_x", "video")
+        need_extra("nonsense_x", "video")

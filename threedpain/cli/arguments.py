@@ -7,9 +7,6 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from ..errors import InvalidInput
-from ..extras import need_extra
-
-__all__ = ["action_units", "image_size", "need_extra", "writable"]
 
 
 def action_units(pairs: Sequence[str]) -> dict[str, float]:

@@ -12,7 +12,7 @@ def command(
     ] = None,
 ) -> None:
     """Open the demo: make a face, read a face, browse the set."""
-    from threedpain.cli.arguments import need_extra
+    from threedpain.extras import need_extra
 
     need_extra("gradio", "space")
     from threedpain.spaces.app import launch
