@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from functools import cache
 from typing import Protocol
 
@@ -14,6 +14,7 @@ from threedpain import facs, schema
 
 from .camera import pose_of, rotation
 from .clip import film
+from .clothes import sample_clothes
 from .export import to_glb
 from .plan import VIEWS, Config, Expression, identity_of
 from .records import Hair, Identity, Light, Sample, Scene, Skin
@@ -55,13 +56,19 @@ def take(
     seed = person.identity.seed
     for number in range(RETAKES):
         scene_seed = int(child(seed, "photo", expression_id, view, number).integers(2**62))
-        scene = sample_scene(scene_seed, view=VIEWS[view], size=size)
+        scene = _dressed(sample_scene(scene_seed, view=VIEWS[view], size=size), seed)
         angles = np.clip(child(scene_seed, "head").normal(0.0, HEAD_SPREAD), -10.0, 10.0)
         head_angles = tuple(round(float(angle), 2) for angle in angles)
         sample = pipe.photograph(person, action_units, scene, truth=truth, head_angles=head_angles)
         if in_frame(sample):
             break
     return Photo(sample, scene, head_angles, number + 1)
+
+
+def _dressed(scene: Scene, seed: int) -> Scene:
+    """A person has one outfit for each kind of place: what they wear does not change from picture to picture there."""
+    place = scene.light.kind
+    return replace(scene, clothes=sample_clothes(child(seed, "outfit", place), place))
 
 
 def in_frame(sample: Sample) -> bool:

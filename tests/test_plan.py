@@ -1,0 +1,159 @@
+"""The plan: counts, balance, splits, growth; nothing is rendered here."""
+
+from collections import Counter
+
+import pytest
+
+from threedpain import demographics, facs
+from threedpain.errors import InvalidInput
+from threedpain.generation.plan import IDENTITIES_PER_SHARD, Config, Plan
+from threedpain.generation.rows import plain_units
+
+
+@pytest.fixture(scope="module")
+def full():
+    return Plan(Config())
+
+
+@pytest.fixture(scope="module")
+def people():
+    plan = Plan(Config(identities=160, others=2))
+    return [plan.person(index) for index in range(160)]
+
+
+def test_full_plan_has_the_counts_of_the_published_set(full):
+    assert sum(full.rows("images").values()) == 2_500 * (1 + 10 + 0) * 3 == 82_500
+    assert sum(full.rows("pairs").values()) == 75_000
+    assert sum(full.rows("expressions").values()) == 25_000
+    assert full.rows("identities") == {"train": 1_750, "validation": 500, "test": 250}
+    assert sum(full.rows("videos").values()) == 40
+    assert set(full.cells().values()) == {50}
+
+
+def test_shards_partition_the_identities_and_never_mix_splits(full):
+    made = [i for shard in full.shards if shard.kind == "images" for i in shard.identities]
+    assert sorted(made) == list(range(2_500))
+    assert all(len(shard.identities) <= IDENTITIES_PER_SHARD for shard in full.shards)
+    for shard in full.shards:
+        assert {demographics.split_of(i, 0) for i in shard.identities} == {shard.split}
+    filmed = [i for shard in full.shards if shard.kind == "videos" for i in shard.identities]
+    assert sorted(filmed) == list(range(40))
+
+
+def test_splits_are_seven_two_one_in_every_cell(full):
+    cells = Counter((demographics.cell_of(i, 0), demographics.split_of(i, 0)) for i in range(2_500))
+    assert {cells[cell, "train"] for cell in demographics.CELLS} == {35}
+    assert {cells[cell, "validation"] for cell in demographics.CELLS} == {10}
+    assert {cells[cell, "test"] for cell in demographics.CELLS} == {5}
+
+
+def test_splits_without_rows_are_left_out():
+    assert set(Plan(Config(identities=1)).rows("images")) == {demographics.split_of(0, 0)}
+    assert Plan(Config(identities=8, expressions=0)).rows("expressions") == {}
+
+
+def test_a_set_grows_without_moving_anybody():
+    small, large = Plan(Config(identities=50)), Plan(Config(identities=400))
+    assert [small.person(i) for i in range(50)] == [large.person(i) for i in range(50)]
+    kept = {shard.name: small.fingerprint(shard) for shard in small.shards if len(shard.identities) == IDENTITIES_PER_SHARD}
+    again = {shard.name: large.fingerprint(shard) for shard in large.shards}
+    assert kept and all(again[name] == fingerprint for name, fingerprint in kept.items() if name.startswith("images"))
+
+
+def test_fingerprint_moves_with_everything_that_moves_bytes():
+    plan = Plan(Config(identities=8))
+    shard = plan.shards[0]
+    others = [Config(identities=8, **change) for change in (
+        {"seed": 1}, {"size": 256}, {"others": 1}, {"views": 2}, {"truth": ("depth",)}, {"picture": "webp"},
+        {"texture": "flat"})]
+    assert plan.fingerprint(shard) == Plan(Config(identities=8, device="cuda")).fingerprint(shard)
+    assert plan.fingerprint(shard) not in {Plan(config).fingerprint(shard) for config in others}
+
+
+def test_pspi_targets_are_even_in_a_cell(people):
+    plan = Plan(Config(identities=800))
+    cell = demographics.cell_of(0, 0)
+    levels = Counter(
+        facs.pspi(e.action_units)
+        for i in range(800) if demographics.cell_of(i, 0) == cell
+        for e in plan.person(i).expressions if e.kind == "pain"
+    )
+    assert set(levels) == set(range(1, 17)) and levels.total() == 160
+    assert set(levels.values()) == {10}
+
+
+def test_pspi_targets_are_even_over_a_small_set():
+    plan = Plan(Config(identities=50))
+    levels = Counter(facs.pspi(e.action_units) for i in range(50) for e in plan.person(i).expressions if e.kind == "pain")
+    assert levels.total() == 500
+    assert max(levels.values()) - min(levels.values()) <= 8  # 31.25 on average, within a third for chance alone
+
+
+def test_combinations_differ_within_a_target(people):
+    by_target = {}
+    for person in people:
+        for expression in person.expressions:
+            if expression.kind == "pain":
+                pain = tuple(expression.action_units.get(name, 0) for name in facs.PAIN_UNITS)
+                by_target.setdefault(facs.pspi(expression.action_units), []).append(pain)
+    for target in range(4, 14):  # between them there are hundreds of combinations
+        assert len(set(by_target[target])) >= 0.6 * len(by_target[target])
+
+
+def test_other_expressions_come_by_turns(people):
+    names = Counter(e.name for p in people for e in p.expressions if e.kind == "other")
+    assert set(names) == set(facs.OTHER_EXPRESSIONS)
+    assert max(names.values()) <= 3 * min(names.values())
+
+
+def test_every_identity_has_its_own_name_age_and_seed(people):
+    plan = Plan(Config(identities=160))
+    assert len({plan.identity_seed(p.index) for p in people}) == 160
+    assert len({plan.identity_seed(0, attempt) for attempt in range(5)}) == 5
+    for person in people:
+        assert demographics.age_group_of(person.age) == person.age_group
+        assert person.age == round(person.age, 1)
+        ids = [expression.id for expression in person.expressions]
+        assert len(set(ids)) == len(ids) == 13 and ids[0] == f"{person.id}_neutral"
+
+
+def test_one_sided_units_count_with_their_stronger_side():
+    assert plain_units({"AU12L": 2.0, "AU12R": 3.5, "AU4": 1.0}) == {"AU12": 3.5, "AU4": 1.0}
+
+
+@pytest.mark.parametrize(
+    ("change", "sentence"),
+    [
+        ({"identities": 0}, "identities is a whole number from 1 to 1000000, not 0."),
+        ({"views": 8}, "views is a whole number from 1 to 7, not 8."),
+        ({"size": 20}, "size is a whole number from 32 to 2048, not 20."),
+        ({"size": 256.0}, "size is a whole number from 32 to 2048, not 256.0."),
+        ({"truth": ("normals",)}, "truth is any of depth, regions, not 'normals'."),
+        ({"picture": "png"}, "picture is one of jpeg, webp, not 'png'."),
+        ({"texture": "photo"}, "texture is one of embedded, depth-to-image, flat, not 'photo'."),
+        ({"head": "flame"}, "the FLAME head needs its model file: give head 'flame' and flame_file together."),
+        ({"identities": 5, "videos": 6}, "videos is a whole number from 0 to the 5 identities, not 6."),
+        ({"expressions": 0, "videos": 2},
+         "videos show pain expressions: ask for at least one expression, or for no videos."),
+        ({"texture_model": "a/b"}, "texture_model and inpaint_model belong to the texture backend 'depth-to-image'."),
+    ],
+)
+def test_impossible_configs_are_refused_in_one_sentence(change, sentence):
+    with pytest.raises(InvalidInput) as caught:
+        Config(**change)
+    assert str(caught.value) == sentence
+
+
+def test_config_survives_json():
+    import json
+    from dataclasses import asdict
+
+    config = Config(identities=7, truth=("depth",), videos=2)
+    assert Config.from_json(json.loads(json.dumps(asdict(config)))) == config
+
+
+def test_table_names_everything_one_wants_to_know_before_a_long_run(full):
+    table = full.table(workers=2)
+    assert "82,500" in table and "25,000" in table and "50 in each of 50 cells" in table
+    assert "front, left, right; 512 pixels" in table
+    assert "minutes with 2 workers" in table and "GB" in table
