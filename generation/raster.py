@@ -79,7 +79,7 @@ class CpuRasterizer:
         import torch
 
         if len(vertices) != len(faces):
-            raise InvalidInput(f"expected one array of faces per mesh, got {len(vertices)} meshes and {len(faces)} arrays")
+            raise InvalidInput(f"expected one array of faces a mesh, got {len(vertices)} meshes and {len(faces)} arrays")
         counts = np.array([len(f) for f in faces], np.int64)
         corners = [np.asarray(v, np.float32)[np.asarray(f, np.int64)] for v, f in zip(vertices, faces)]
         corners = np.concatenate([np.zeros((0, 3, 3), np.float32), *[c.reshape(-1, 3, 3) for c in corners]])
