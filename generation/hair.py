@@ -7,9 +7,11 @@ from dataclasses import replace
 import numpy as np
 from scipy.spatial import cKDTree
 
+from .hair_beard import grow_beard
 from .hair_mesh import HairMesh, empty, merge
 from .hair_styles import dress
 from .hair_surface import Surface, smoothstep
+from .hair_wear import wear_cap, wrap_scarf
 from .records import Bust
 from .seeds import child
 
@@ -22,8 +24,14 @@ def build_hair(bust: Bust) -> HairMesh:
     hair = bust.identity.hair
     surface, rng = Surface(bust), child(hair.seed, "hair")
     meshes = []
-    if hair.style not in ("bald", "headscarf", "cap"):
+    if hair.style == "headscarf":
+        meshes += wrap_scarf(surface, hair, rng)
+    elif hair.style == "cap":
+        meshes += wear_cap(surface, hair, rng)
+    elif hair.style != "bald":
         meshes += dress(surface, hair, rng)
+    if hair.beard != "none":
+        meshes += grow_beard(surface, hair, child(hair.seed, "beard"))
     if not meshes:
         return empty(len(bust.vertices))
     whole = merge(*meshes)

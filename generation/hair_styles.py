@@ -84,9 +84,12 @@ class Scalp:
         return points
 
 
-def dress(surface: Surface, hair: Hair, rng: np.random.Generator) -> list[HairMesh]:
-    """Meshes of the head hair of a style that has any; the first carries the scalp's paint."""
+def dress(
+    surface: Surface, hair: Hair, rng: np.random.Generator, keep: np.ndarray | float = 1.0
+) -> list[HairMesh]:
+    """Meshes of the head hair of a style that has any, where `keep` [V] lets it grow; the first carries the scalp's paint."""
     scalp = Scalp(surface, hair, rng)
+    scalp.mask = scalp.mask * keep
     if hair.style == "buzz":
         return [_buzz(scalp, rng)]
     if hair.style == "coily":

@@ -1,0 +1,128 @@
+"""Headwear: a scarf wrapped around head and neck, and a cap; both are the skin's own surface lifted, smoothed and cut."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+
+from .hair_mesh import HairMesh
+from .hair_styles import Scalp, dress
+from .hair_surface import Shell, Surface, smoothstep, waves
+from .mesh import vertex_normals
+from .records import MASK_CLASSES, Hair
+
+CLOTH = MASK_CLASSES.index("clothes")
+
+
+def wrap_scarf(surface: Surface, hair: Hair, rng: np.random.Generator) -> list[HairMesh]:
+    """A headscarf that covers hair, ears and neck and frames the face from the hairline to under the chin."""
+    level = _face_opening(surface, Scalp(surface, hair, rng))
+    base = surface.midline(0.02, front=True)
+    radius = np.hypot(surface.vertices[:, 0], surface.vertices[:, 2] - surface.bust.neck_pivot[2])
+    hem = np.maximum(radius - 0.125 - 0.01 * np.sin(5 * np.arctan2(surface.vertices[:, 0], surface.vertices[:, 2])),
+                     base[1] - 0.02 - surface.vertices[:, 1])
+    level = np.maximum(level, hem)
+    shell = surface.cut(level < 0.012)
+    points = _draped(shell, 0.006, 45)
+    inside = smoothstep(-level[shell.rows], 0.0, 0.03)
+    turn = np.arctan2(shell.points[:, 0], shell.points[:, 2])
+    slope = shell.points[:, 1] + 0.35 * shell.points[:, 2] + 0.02 * rng.normal() * turn
+    folds = waves(np.stack([0.2 * turn * 0.1, slope, 0 * slope], axis=1), rng, 0.028) + 0.4 * waves(shell.points, rng, 0.05)
+    neck = 1 - smoothstep(shell.points[:, 1], -0.14, -0.06)
+    lift = 0.0035 + inside * (0.003 + 0.009 * neck + (0.0011 + 0.0022 * neck) * folds)
+    normals = shell.smooth(vertex_normals(points.astype(np.float32), shell.faces), 4)
+    points = surface.push_out(points + lift[:, None] * normals, 0.0025)
+    edge = np.exp(-(((level[shell.rows] + 0.004) / 0.004) ** 2))
+    colour = np.asarray(hair.headwear) * (1 - 0.18 * edge)[:, None]
+    return [shell.mesh(
+        points, CLOTH, colour, opacity=0.5 - level[shell.rows] / 0.0015, anchor=shell.rows,
+        occlusion=1 - 0.3 * smoothstep(-folds, 0.0, 1.8) * inside, shadow=0.55 + 0.45 * smoothstep(level, 0.0, 0.022),
+    )]
+
+
+def _face_opening(surface: Surface, scalp: Scalp) -> np.ndarray:
+    """How far each vertex [V] lies inside the opening for the face, metres; below zero there is cloth."""
+    v, jaw = surface.vertices, scalp.jaw
+    top, bottom = scalp.hairline - 0.004, jaw[8, 1] - 0.008
+    middle, half = (top + bottom) / 2, (top - bottom) / 2
+    width = np.interp(v[:, 1], [bottom, jaw[6, 1], jaw[4, 1], jaw[1, 1], top],
+                      [0.6 * jaw[6, 0], jaw[6, 0], 0.98 * jaw[4, 0], 0.97 * jaw[1, 0], 0.92 * jaw[0, 0]])
+    x, y = v[:, 0] / width, (v[:, 1] - middle) / half
+    level = half * (1 - (np.abs(x) ** 3.0 + np.abs(y) ** 3.0) ** (1 / 3.0))
+    behind = np.interp(v[:, 1], jaw[::-1, 1], jaw[::-1, 2]) - 0.012 - v[:, 2]
+    below = np.where(v[:, 1] < jaw[8, 1] + 0.002, surface.landmarks[8, 2] - 0.012 - v[:, 2], -1.0)
+    return np.minimum(np.minimum(level, -behind), np.where(below > 0, -below, level))
+
+
+def wear_cap(surface: Surface, hair: Hair, rng: np.random.Generator) -> list[HairMesh]:
+    """A knitted cap or a cap with a brim, and the hair that shows below it."""
+    scalp = Scalp(surface, hair, rng)
+    v = surface.vertices
+    front, back = scalp.brow + 0.72 * (scalp.hairline - scalp.brow), scalp.brow - 0.025
+    t = smoothstep(v[:, 2], scalp.centre[2] - scalp.half[2], scalp.centre[2] + scalp.half[2])
+    level = back + (front - back) * t - v[:, 1]
+    shell = surface.cut((level < 0.01) & (v[:, 1] > scalp.brow - 0.06))
+    here = level[shell.rows]
+    knitted = rng.random() < 0.55
+    points = _draped(shell, 0.005, 25)
+    normals = shell.smooth(vertex_normals(points.astype(np.float32), shell.faces), 6)
+    high = smoothstep(-here, 0.0, 0.06)
+    if knitted:
+        turn = np.arctan2(shell.points[:, 0], shell.points[:, 2] - scalp.centre[2])
+        cuff = 1 - smoothstep(-here, 0.036, 0.040)
+        lift = 0.005 + 0.003 * cuff + 0.006 * high + 0.0008 * np.sin(70 * turn) * (1 - 0.6 * high)
+        lift = lift + 0.02 * smoothstep(shell.points[:, 1], scalp.brow + 0.07, scalp.brow + 0.11) * (0.3 + 0.7 * rng.random())
+        occlusion = 0.85 + 0.15 * np.sin(70 * turn)
+    else:
+        q = scalp.q(shell.points)
+        lift = 0.005 + 0.011 * high * smoothstep(q[:, 2], -0.8, 0.7)
+        occlusion = np.ones(len(points))
+    points = surface.push_out(points + lift[:, None] * normals, 0.003)
+    colour = np.asarray(hair.headwear)
+    shadow = 0.5 + 0.5 * smoothstep(level, 0.0, 0.02)
+    meshes = [shell.mesh(points, CLOTH, colour, opacity=0.5 - here / 0.0012, occlusion=occlusion, shadow=shadow)]
+    if not knitted:
+        meshes.append(_brim(shell, points, here, scalp, colour))
+    below = smoothstep(level, -0.012, 0.004)
+    male = surface.bust.identity.gender == "male"
+    under = replace(hair, style="short" if male else ("long" if hair.length > 0.4 else "tied_back"))
+    return meshes + dress(surface, under, rng, keep=below)
+
+
+def _brim(shell: Shell, points: np.ndarray, level: np.ndarray, scalp: Scalp, colour: np.ndarray) -> HairMesh:
+    """A stiff visor from the cap's front edge: a sheet of 33 x 7 points, level or a little raised, so that it hides no brow."""
+    edge = points[(np.abs(level) < 0.006) & (points[:, 2] > scalp.centre[2])]
+    turn = np.arctan2(edge[:, 0], edge[:, 2] - scalp.centre[2])
+    order = np.argsort(turn)
+    angle = np.linspace(-0.95, 0.95, 33)
+    rim = np.stack([np.interp(angle, turn[order], edge[order, k]) for k in range(3)], axis=1)
+    kernel = np.ones(7) / 7
+    rim = np.stack([np.convolve(np.pad(rim[:, k], 3, mode="edge"), kernel, "valid") for k in range(3)], axis=1)
+    reach = 0.068 * np.sqrt(np.maximum(1 - (angle / 0.98) ** 2, 0))
+    out = np.stack([0.35 * np.sin(angle), np.full(33, 0.06), np.cos(0.4 * angle)], axis=1)
+    t = np.linspace(-0.06, 1, 7)[None, :, None]
+    sheet = rim[:, None] + t * reach[:, None, None] * out[:, None]
+    sheet[..., 1] += 0.006 - 0.010 * (angle[:, None] ** 2) * t[..., 0]
+    vertices = sheet.reshape(-1, 3).astype(np.float32)
+    a = (np.arange(32)[:, None] * 7 + np.arange(6)[None]).ravel()
+    faces = np.stack([a, a + 1, a + 8, a, a + 8, a + 7], axis=1).reshape(-1, 3).astype(np.int32)
+    n, heads = len(vertices), len(shell.surface.vertices)
+    normals = vertex_normals(vertices, faces)
+    normals *= np.sign(normals[:, 1:2]) + (normals[:, 1:2] == 0)
+    tangents = np.repeat((out / np.linalg.norm(out, axis=1, keepdims=True))[:, None], 7, axis=1).reshape(-1, 3)
+    ones = np.ones(n, np.float32)
+    return HairMesh(
+        vertices, normals.astype(np.float32), tangents.astype(np.float32), np.zeros((n, 2), np.float32),
+        np.broadcast_to(colour * 0.9, (n, 3)).astype(np.float32), ones, ones, faces, np.full(len(faces), CLOTH, np.int8),
+        ones, np.full(n, -1, np.int32), np.zeros(heads, np.float32), np.zeros(3, np.float32), np.ones(heads, np.float32),
+    )
+
+
+def _draped(shell: Shell, clearance: float, rounds: int) -> np.ndarray:
+    """The shell's points as taut cloth: smoothed, and pushed off the skin again, until ears and hollows are bridged."""
+    points = shell.points.astype(np.float64)
+    for _ in range(3):
+        points = shell.smooth(points, rounds // 3)
+        points = shell.surface.push_out(points, clearance)
+    return shell.smooth(points, 3)
