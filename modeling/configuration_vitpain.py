@@ -53,6 +53,8 @@ class ViTPainConfig(PretrainedConfig):
         loss_weights: weight of each loss, 0 switches it off; see LOSS_WEIGHTS.
         interval_edges: inner edges of the PSPI bins of the conformal intervals, ascending.
         interval_quantiles: half width of the 90 % interval in each bin (one more than edges); None: not calibrated.
+        interval_quantiles_alone: the same where there is no reference.
+        pain_threshold: PSPI from which a picture counts as pain, best F1 for PSPI >= 1 on training people.
     """
 
     model_type = "vitpain"
@@ -82,6 +84,8 @@ class ViTPainConfig(PretrainedConfig):
         loss_weights=None,
         interval_edges=None,
         interval_quantiles=None,
+        interval_quantiles_alone=None,
+        pain_threshold=None,
         initializer_range=0.02,
         **kwargs,
     ):
@@ -109,11 +113,11 @@ class ViTPainConfig(PretrainedConfig):
         )
         unknown = set(loss_weights or {}) - set(LOSS_WEIGHTS)
         _check(not unknown, f"unknown loss weights {sorted(unknown)}; allowed are {', '.join(LOSS_WEIGHTS)}.")
-        edges, quantiles = interval_edges, interval_quantiles
-        _check(
-            (edges is None) == (quantiles is None) and (edges is None or len(quantiles) == len(edges) + 1),
-            "interval_quantiles must hold one more number than interval_edges.",
-        )
+        for quantiles in (interval_quantiles, interval_quantiles_alone):
+            _check(
+                quantiles is None or interval_edges is not None and len(quantiles) == len(interval_edges) + 1,
+                "interval quantiles must hold one more number than interval_edges.",
+            )
         backbone_config.image_size = image_size // 2 ** len(stem_widths)
         backbone_config.num_channels = stem_widths[-1] if stem_widths else num_channels
         _check(
@@ -141,8 +145,10 @@ class ViTPainConfig(PretrainedConfig):
         self.mask_classes = mask_classes
         self.dropout = dropout
         self.loss_weights = {**LOSS_WEIGHTS, **(loss_weights or {})}
-        self.interval_edges = edges
-        self.interval_quantiles = quantiles
+        self.interval_edges = interval_edges
+        self.interval_quantiles = interval_quantiles
+        self.interval_quantiles_alone = interval_quantiles_alone
+        self.pain_threshold = pain_threshold
         self.initializer_range = initializer_range
         super().__init__(**kwargs)
 

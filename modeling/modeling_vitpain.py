@@ -350,9 +350,10 @@ class ViTPainModel(PreTrainedModel):
         tokens = self.encoder(pixel_values)  # [B, T, D]
         where = positions(self.config.grid_size, tokens.shape[-1], tokens)
         where = F.pad(where, (0, 0, tokens.shape[1] - len(where), 0))  # [T, D], zero for prefix tokens
-        attentions, share = (), None
+        attentions, share, seen = (), None, pixel_values.new_zeros(len(pixel_values), dtype=torch.bool)
         if self.comparison is not None:
             neutral, known, share = self._references(tokens, neutral_pixel_values, neutral_mask, neutral_index)
+            seen = known.view(share.shape).any(1)
             tokens = tokens.repeat_interleave(share.shape[1], dim=0)  # [B * N, T, D]
             for block in self.comparison:
                 tokens, attention = block(tokens, neutral, known, where, output_attentions)
@@ -366,7 +367,7 @@ class ViTPainModel(PreTrainedModel):
         output = ViTPainOutput(
             **answers,
             pspi_from_au=None if answers["au"] is None else pspi_of(answers["au"]),
-            pspi_interval=self._interval(answers["pspi"]),
+            pspi_interval=self._interval(answers["pspi"], seen),
             attentions=attentions if output_attentions else None,
         )
         losses = self._losses(output, labels, au_labels, heatmap_labels, mask_labels)
@@ -399,12 +400,16 @@ class ViTPainModel(PreTrainedModel):
         share = torch.where(mask.any(1, keepdim=True), mask, torch.ones_like(mask)).to(tokens.dtype)
         return found, mask.flatten(), share / share.sum(1, keepdim=True)
 
-    def _interval(self, pspi: torch.Tensor) -> torch.Tensor | None:
-        if self.config.interval_quantiles is None:
+    def _interval(self, pspi: torch.Tensor, seen: torch.Tensor) -> torch.Tensor | None:
+        """[B, 2] around pspi [B]; `seen`: whether a picture had a reference [B]."""
+        config = self.config
+        if config.interval_quantiles is None:
             return None
-        edges = torch.tensor(self.config.interval_edges, device=pspi.device, dtype=pspi.dtype)
-        half = torch.tensor(self.config.interval_quantiles, device=pspi.device, dtype=pspi.dtype)
-        half = half[torch.bucketize(pspi.detach(), edges)]
+        number = lambda values: torch.tensor(values, device=pspi.device, dtype=pspi.dtype)  # noqa: E731
+        bins = torch.bucketize(pspi.detach(), number(config.interval_edges))
+        half = number(config.interval_quantiles)[bins]
+        if config.interval_quantiles_alone is not None:
+            half = torch.where(seen, half, number(config.interval_quantiles_alone)[bins])
         return torch.stack((pspi - half, pspi + half), dim=-1).clamp(0, PSPI_MAX)
 
     def _losses(self, output, labels, au_labels, heatmap_labels, mask_labels) -> dict[str, torch.Tensor]:

@@ -196,9 +196,9 @@ def test_pipeline(folder):
 
 
 def test_intervals_come_from_the_bin_of_the_prediction():
-    model = build(interval_edges=[4.0, 8.0], interval_quantiles=[1.0, 2.0, 3.0])
-    interval = model._interval(torch.tensor([0.5, 5.0, 15.0]))
-    torch.testing.assert_close(interval, torch.tensor([[0.0, 1.5], [3.0, 7.0], [12.0, 16.0]]))
+    model = build(interval_edges=[4.0, 8.0], interval_quantiles=[1.0, 2.0, 3.0], interval_quantiles_alone=[4.0] * 3)
+    interval = model._interval(torch.tensor([0.5, 5.0, 15.0, 9.0]), torch.tensor([True, True, True, False]))
+    torch.testing.assert_close(interval, torch.tensor([[0.0, 1.5], [3.0, 7.0], [12.0, 16.0], [5.0, 13.0]]))
     assert build()(pixels(1, 3, 32, 32)).pspi_interval is None
 
 
