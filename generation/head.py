@@ -113,6 +113,26 @@ class HeadModel:
         )
 
     @cached_property
+    def coarse(self) -> dict[str, np.ndarray]:
+        """The unsubdivided mesh for light exports: `rows` [C'] of the bust's vertices, and over them `faces`, `uvs`,
+        `face_uvs`, `face_part`, `face_class` as in `Topology`."""
+        tensors, count, ball = self._tensors, self.skin_count, len(self._eyeball)
+        cage = len(self.cage)
+        eyes = [cage + ball * side + self._eyeball_faces for side in (0, 1)]
+        uv, eye_class = tensors["uv"], MASK_CLASSES.index("eyes")
+        return {
+            "rows": np.concatenate([np.arange(cage), count + np.arange(2 * ball)]),
+            "faces": np.concatenate([triangles(tensors["quads"].astype(np.int32)), *eyes]),
+            "uvs": np.concatenate([uv, self._eyeball_uv]),
+            "face_uvs": np.concatenate([triangles(tensors["quad_uv"].astype(np.int32)),
+                                        *(2 * [len(uv) + self._eyeball_faces])]),
+            "face_part": np.concatenate([np.repeat(tensors["quad_part"], 2), *(np.full(len(f), e) for f, e in
+                                                                              zip(eyes, EYE, strict=True))]),
+            "face_class": np.concatenate([np.repeat(tensors["quad_class"], 2), *(np.full(len(f), eye_class)
+                                                                                for f in eyes)]),
+        }
+
+    @cached_property
     def neck_weight(self) -> np.ndarray:
         """How much each vertex follows the head [V]: 1 skull, 0 shoulders."""
         linear = refine(self._tensors["quads"], len(self.cage), smooth=False).matrix

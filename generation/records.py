@@ -11,7 +11,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -96,8 +96,11 @@ class Identity:
 
 @dataclass(frozen=True)
 class Topology:
-    """What all busts share. UVs: u right, v up, 0..1 over the upright 1384 x 768 skin crop for the skin part; the other
-    parts have their own 0..1 squares. Skin below the crop (shoulders, chest) has `body` = 1 and takes the neck's tone."""
+    """What all busts share. UVs (u right, v up): skin 0..1 over the upright 1384 x 768 skin crop; skin below the crop
+    (neck, shoulders, chest) has `body` = 1 and takes the neck's tone. Eyeballs: polar, (0.5, 0.5) is the pupil and the
+    angle from the optical axis is 360 degrees x the distance from it. Lashes: u 0..0.5 along the lower strips, 0.5..1
+    along the upper, v 0 at the lid .. 1. Teeth and tongue have their own 0..1 squares. Skin of class mouth or eyes lies
+    inside the mouth and behind the eyeballs."""
 
     faces: np.ndarray  # int32 [F, 3]
     uvs: np.ndarray  # float32 [T, 2]
@@ -140,6 +143,12 @@ class Face:
     head_pose: np.ndarray  # float32 [3, 4]: rigid motion of the skull relative to the bust, [R | t]
     head_angles: tuple[float, float, float] = (0.0, 0.0, 0.0)  # yaw, pitch, roll in degrees
     gaze: tuple[float, float] = (0.0, 0.0)  # degrees left, up
+
+    def to_pytorch3d(self, maps: SkinMaps | None = None, vertices: Any = None) -> Any:
+        """`Meshes` with `TexturesUV`; see `export.to_pytorch3d`."""
+        from .export import to_pytorch3d
+
+        return to_pytorch3d(self, maps, vertices)
 
 
 @dataclass(frozen=True)
