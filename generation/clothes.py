@@ -60,7 +60,7 @@ def build_clothes(bust: Bust, clothes: Clothes) -> HairMesh:
 # and half width of its V in metres.
 _NECKLINES = {
     "crew": (0.06, 0.13, 1.22, 0.0, 1.0), "gown": (0.03, 0.10, 1.5, 0.02, 0.12), "vneck": (0.08, 0.13, 1.28, 0.07, 0.06),
-    "collar": (0.22, 0.3, 1.02, 0.09, 0.035),
+    "collar": (0.2, 0.27, 1.12, 0.09, 0.035),
 }
 
 
@@ -79,4 +79,4 @@ def _above_neckline(surface: Surface, kind: str) -> np.ndarray:
     level = half_width * (1 - np.hypot(x / half_width, z / half_depth))
     level = level + depth * smoothstep(z, 0.0, half_depth) * np.maximum(1 - np.abs(x) / width, 0.0)
     above = v[:, 1] - (middle[1] + (front[1] - back[1]) / (front[2] - back[2]) * (v[:, 2] - middle[2]))
-    return np.maximum(level, above - 0.03)
+    return np.maximum(level, above - 0.015)

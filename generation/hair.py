@@ -9,7 +9,7 @@ from scipy.spatial import cKDTree
 
 from .hair_beard import grow_beard
 from .hair_mesh import HairMesh, empty, merge
-from .hair_styles import dress
+from .hair_styles import HAIR, dress
 from .hair_surface import Surface, smoothstep
 from .hair_wear import wear_cap, wrap_scarf
 from .records import Bust
@@ -35,7 +35,8 @@ def build_hair(bust: Bust) -> HairMesh:
     if not meshes:
         return empty(len(bust.vertices))
     whole = merge(*meshes)
-    return replace(whole, shadow=whole.shadow * _shadow(surface, whole.vertices))
+    strands = whole.vertices[np.unique(whole.faces[whole.face_class == HAIR])]
+    return replace(whole, shadow=whole.shadow * _shadow(surface, strands))
 
 
 def _shadow(surface: Surface, hair: np.ndarray) -> np.ndarray:
@@ -45,5 +46,5 @@ def _shadow(surface: Surface, hair: np.ndarray) -> np.ndarray:
         rows = surface.rows
         above = surface.vertices[rows] + 0.004 * surface.normals[rows]
         distance = cKDTree(hair[::2]).query(above, distance_upper_bound=0.04)[0]
-        shadow[rows] = 0.5 + 0.5 * smoothstep(np.minimum(distance, 0.04), 0.002, 0.022)
+        shadow[rows] = 0.62 + 0.38 * smoothstep(np.minimum(distance, 0.04), 0.003, 0.016)
     return shadow

@@ -22,15 +22,16 @@ def grow_beard(surface: Surface, hair: Hair, rng: np.random.Generator) -> list[H
     inside = mask[shell.rows]
     lift = (0.0006 if short else 0.0010 + 0.0022 * hair.density) * smoothstep(inside, 0.3, 1.0)
     points = shell.points + lift[:, None] * shell.normals
-    uv = np.stack([shell.points[:, 0] * 32, shell.points[:, 1] * 30], axis=1)
+    around = 0.075 * np.arctan2(shell.points[:, 0], shell.points[:, 2])
+    uv = np.stack([around * 110, shell.points[:, 1] * 90], axis=1)  # repeats every centimetre: single hairs
     cover = shell.mesh(
         points, FACIAL_HAIR, hair_colour(hair, rng, 64, grey).mean(axis=0), uv=uv,
-        opacity=(inside - 0.3) * (0.28 + 0.2 * hair.density if short else 0.95), occlusion=np.full(len(points), 0.7),
+        opacity=(inside - 0.3) * (0.25 + 0.25 * hair.density if short else 1.15), occlusion=np.full(len(points), 0.7),
         anchor=shell.rows, **skin,
     )
     if short:
         return [cover]
-    roots = sample_roots(surface, smoothstep(mask, 0.25, 0.9), 1100 if hair.beard == "full" else 520, rng)
+    roots = sample_roots(surface, smoothstep(mask, 0.25, 0.9), 1500 if hair.beard == "full" else 700, rng)
     chin = surface.landmarks[8]
     near_chin = np.exp(-np.sum(((roots.points - chin) / [0.035, 0.03, 0.05]) ** 2, axis=1))
     upper = _upper_lip(surface, roots.points)
@@ -47,10 +48,12 @@ def grow_beard(surface: Surface, hair: Hair, rng: np.random.Generator) -> list[H
 
     curves = grow(surface, roots, length, comb, 0.0012 + 0.0035 * rng.random(len(length)), lift=0.45, segments=3,
                   stiffness=0.5, hug=lambda p: np.full(len(p), 0.35))
-    wobble = rng.normal(0, 1, curves.shape) * (0.0004 + 0.0016 * hair.curl) * np.linspace(0, 1, 4)[None, :, None]
+    t = np.linspace(0, 1, 4)[None, :, None]
+    wobble = rng.normal(0, 1, curves.shape) * (0.0004 + 0.0016 * hair.curl) * t
+    wobble += 0.22 * t * length[:, None, None] * rng.normal(0, 1, (len(length), 1, 3))
     normals = np.repeat(roots.normals[:, None], 4, axis=1)
     strands = ribbons(
-        surface, curves + wobble, normals, rng.uniform(0.0028, 0.0048, len(length)), hair_colour(hair, rng, len(length), grey),
+        surface, curves + wobble, normals, rng.uniform(0.0018, 0.0032, len(length)), hair_colour(hair, rng, len(length), grey),
         FACIAL_HAIR, rng, opacity=(0.75 * (0.6 + 0.4 * hair.density), 0.3), occlusion=(0.55, 1.0), anchor=roots.rows,
         depth=rng.random(len(length)),
         follow=np.repeat(surface.bust.neck_weight[roots.rows][:, None], 4, axis=1),

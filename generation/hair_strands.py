@@ -9,7 +9,7 @@ import numpy as np
 from scipy.spatial import cKDTree
 
 from .hair_mesh import STRAND_TILES, HairMesh
-from .hair_surface import Surface
+from .hair_surface import Surface, waves
 from .records import Hair
 
 # Albedo of a mass of hair by melanin, linear RGB, from black to light blond; between them the logarithm is linear.
@@ -32,7 +32,7 @@ def hair_colour(hair: Hair, rng: np.random.Generator, count: int, grey: float | 
     """Linear RGB [count, 3] of locks: pigment with its variation, and as many white ones as the person is grey."""
     grey = hair.grey if grey is None else grey
     lock = pigment(hair) * np.exp(rng.normal(0, 0.08, (count, 1)) + rng.normal(0, 0.02, (count, 3)))
-    white = np.clip(grey + 0.55 * np.sqrt(grey * (1 - grey) + 1e-9) * rng.normal(size=count), 0, 1)[:, None]
+    white = np.clip(grey + 0.28 * np.sqrt(grey * (1 - grey) + 1e-9) * rng.normal(size=count), 0, 1)[:, None]
     return lock * (1 - white) + _WHITE * np.exp(rng.normal(0, 0.06, (count, 1))) * white
 
 
@@ -115,16 +115,18 @@ def grow(
 
 
 def curled(curves: np.ndarray, curl: float, rng: np.random.Generator) -> np.ndarray:
-    """Waves to ringlets: every curve winds around itself, more and faster the curlier."""
+    """Waves to ringlets: every curve winds around itself, more and faster the curlier; neighbours keep step."""
     along = np.concatenate(
         [np.zeros((len(curves), 1)), np.cumsum(np.linalg.norm(np.diff(curves, axis=1), axis=2), axis=1)], axis=1
     )
     tangent = _unit(np.gradient(curves, axis=1))
     side = _unit(np.cross(tangent, [0.3, 0.1, 1.0]))
     other = np.cross(tangent, side)
-    wavelength = (0.085 - 0.05 * curl) * rng.uniform(0.8, 1.25, (len(curves), 1))
-    amplitude = (0.0005 + 0.0075 * curl) * rng.uniform(0.6, 1.3, (len(curves), 1)) * np.minimum(along / 0.04, 1.0)
-    angle = 2 * np.pi * along / wavelength + rng.uniform(0, 2 * np.pi, (len(curves), 1))
+    lock = waves(curves[:, 0], rng, 0.04)[:, None]
+    knot = along[:, -1:] / (curves.shape[1] - 1)
+    wavelength = np.maximum((0.085 - 0.05 * curl) * (1 + 0.12 * lock), 4.5 * knot)
+    amplitude = (0.0004 + 0.0080 * curl) * rng.uniform(0.7, 1.2, (len(curves), 1)) * np.minimum(along / 0.05, 1.0)
+    angle = 2 * np.pi * along / wavelength + 2.2 * lock + (0.3 + 1.2 * curl) * rng.normal(size=(len(curves), 1))
     return curves + amplitude[..., None] * (np.cos(angle)[..., None] * side + 0.7 * np.sin(angle)[..., None] * other)
 
 
@@ -152,7 +154,7 @@ def ribbons(
     t = np.linspace(0, 1, knots)
     tangent = _unit(np.gradient(curves, axis=1))
     side = _unit(np.cross(tangent, normals))
-    profile = np.minimum(0.6 + 2.0 * t, 1.0) * (1 - (1 - tip) * np.clip((t - 0.45) / 0.55, 0, 1) ** 1.5)
+    profile = np.minimum(0.45 + 2.5 * t, 1.0) * (1 - (1 - tip) * np.clip((t - 0.45) / 0.55, 0, 1) ** 1.5)
     half = 0.5 * width[:, None, None] * profile[None, :, None] * side
     vertices = np.stack([curves - half, curves + half], axis=2).reshape(-1, 3)
     facing = _unit(normals - np.einsum("nkd,nkd->nk", normals, tangent)[..., None] * tangent)
@@ -166,9 +168,9 @@ def ribbons(
         return np.repeat(value.reshape(count * knots, *value.shape[2:]), 2, axis=0)
 
     open_ = np.interp(t, [0, 0.5, 1], [occlusion[0], (occlusion[0] + 2 * occlusion[1]) / 3, occlusion[1]])[None]
-    open_ = open_ * (1.0 if depth is None else (0.55 + 0.45 * depth)[:, None])
+    open_ = open_ * (1.0 if depth is None else (0.72 + 0.28 * depth)[:, None])
     shade = colours[:, None] * np.interp(t, [0, 0.4, 1], [0.8, 1.0, tip_shade])[None, :, None]
-    cover = np.interp(t, [0, 0.12, 0.6, 1], [0.75 * opacity[0], opacity[0], opacity[0], opacity[1]])
+    cover = np.interp(t, [0, 0.12, 0.6, 1], [0.35 * opacity[0], opacity[0], opacity[0], opacity[1]])
     k = np.arange(knots - 1)
     quad = np.stack([2 * k, 2 * k + 1, 2 * k + 3, 2 * k, 2 * k + 3, 2 * k + 2], axis=1).reshape(-1, 3)
     faces = (quad[None] + (2 * knots * np.arange(count))[:, None, None]).reshape(-1, 3)

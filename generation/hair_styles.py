@@ -35,8 +35,8 @@ class Cut:
 CUTS = {
     "short": Cut(0.045, 0.016, 0.007, 900, 0.0060, "swept", 0.5, 0.45, 5),
     "receding": Cut(0.032, 0.018, 0.005, 800, 0.0055, "swept", 0.3, 0.6, 4),
-    "medium": Cut(0.17, 0.13, 0.012, 620, 0.0105, "parted", 0.4, 0.85, 12),
-    "long": Cut(0.36, 0.31, 0.011, 560, 0.0125, "parted", 0.4, 0.85, 16),
+    "medium": Cut(0.17, 0.13, 0.012, 680, 0.0120, "parted", 0.4, 0.85, 12),
+    "long": Cut(0.36, 0.31, 0.011, 480, 0.0140, "parted", 0.4, 0.85, 18),
     "tied_back": Cut(0.15, 0.13, 0.006, 520, 0.0100, "slick", 0.0, 1.0, 10),
 }
 
@@ -100,7 +100,7 @@ def dress(
 
 def _paint(scalp: Scalp, strength: float) -> dict:
     colour = pigment(scalp.hair) * (1 - scalp.hair.grey) + 0.30 * scalp.hair.grey
-    return {"scalp": strength * smoothstep(scalp.mask, 0.1, 0.85), "scalp_colour": colour}
+    return {"scalp": strength * (1 - 0.4 * scalp.hair.grey) * smoothstep(scalp.mask, 0.4, 0.95), "scalp_colour": colour}
 
 
 def _cover(scalp: Scalp, cut: Cut, rng: np.random.Generator) -> HairMesh:
@@ -125,7 +125,8 @@ def _cover(scalp: Scalp, cut: Cut, rng: np.random.Generator) -> HairMesh:
 
 def _combed(scalp: Scalp, cut: Cut, rng: np.random.Generator) -> list[HairMesh]:
     surface, hair = scalp.surface, scalp.hair
-    roots = sample_roots(surface, smoothstep(scalp.mask, 0.25, 0.9), int(cut.ribbons * (0.65 + 0.45 * hair.density)), rng)
+    crown = smoothstep(scalp.q(surface.vertices)[:, 1], 0.5, 0.9) if cut.comb == "parted" else 0.0  # it parts there
+    roots = sample_roots(surface, smoothstep(scalp.mask, 0.25, 0.9) * (1 + 1.5 * crown), int(cut.ribbons * (0.65 + 0.45 * hair.density)), rng)
     if not len(roots.points):
         return []
     q = scalp.q(roots.points)
@@ -169,8 +170,8 @@ def _lay(scalp: Scalp, curves: np.ndarray, cut: Cut, weight: np.ndarray, depth: 
     width = cut.width * rng.uniform(0.7, 1.25, len(curves)) * (0.75 + 0.25 * smoothstep(weight, 0.4, 0.9))
     front = smoothstep(weight, 0.3, 0.75)
     mesh = ribbons(
-        surface, curves, normals, width, colours, HAIR, rng, opacity=(0.92, 0.3), occlusion=(0.5, 1.0), depth=depth,
-        follow=follow,
+        surface, curves, normals, width, colours, HAIR, rng, opacity=(0.92, 0.55 if cut.comb == "parted" else 0.3),
+        occlusion=(0.55, 1.0), depth=depth, follow=follow, tip=0.6 if cut.comb == "parted" else 0.35,
     )
     soft = np.repeat(0.55 + 0.45 * front, 2 * curves.shape[1]).astype(np.float32)
     mesh.opacity[:] = mesh.opacity * soft
@@ -204,8 +205,8 @@ def _parted(scalp: Scalp, rng: np.random.Generator):
         top = smoothstep(q[:, 1], 0.25, 0.9)
         behind = smoothstep(-q[:, 2], 0.1, 0.7)
         low = 1 - smoothstep(q[:, 1], -1.1, -0.5)  # at the neck hair gathers and passes before or behind the shoulder
-        inward = -np.clip(points[:, 0] / 0.1, -1, 1) * low * 0.35
-        pass_by = np.where(points[:, 2] > scalp.centre[2] + 0.02, 0.45, -0.45) * low
+        inward = -np.clip(points[:, 0] / 0.1, -1, 1) * low * 0.15
+        pass_by = np.where(points[:, 2] > scalp.centre[2] + 0.02, 0.25, -0.25) * low
         across = away * top * (1.0 - 0.7 * behind) + inward
         down = -0.15 - 1.0 * (1 - top) - 0.4 * behind
         want = np.stack([across, down, -back * (0.3 * (1 - low) + top) - 0.5 * behind * top + pass_by], axis=1)
@@ -297,8 +298,8 @@ def _coily(scalp: Scalp, rng: np.random.Generator) -> list[HairMesh]:
     points = _faced(scalp, points)
     colour = hair_colour(hair, rng, 256).mean(axis=0) * 0.75
     body = shell.mesh(
-        points, HAIR, colour, uv=np.stack([np.arctan2(q[:, 0], q[:, 2]) * 5.0, q[:, 1] * 4.0], axis=1),
-        opacity=(mask - 0.28) * 2.5, occlusion=0.5 + 0.12 * np.clip(bumps, -1.5, 1.5), **_paint(scalp, 0.85),
+        points, HAIR, colour, uv=np.stack([np.arctan2(q[:, 0], q[:, 2]) * 14.0, q[:, 1] * 17.0], axis=1),
+        opacity=(mask - 0.38) * 2.5, occlusion=0.5 + 0.12 * np.clip(bumps, -1.5, 1.5), **_paint(scalp, 0.85),
     )
     roots = sample_roots(surface, smoothstep(scalp.mask, 0.3, 0.9), 1900, rng)
     near = np.searchsorted(shell.rows, roots.rows)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 import numpy as np
+from scipy.spatial import ConvexHull
 
 from .hair_mesh import HairMesh
 from .hair_styles import Scalp, dress
@@ -23,9 +24,10 @@ def wrap_scarf(surface: Surface, hair: Hair, rng: np.random.Generator) -> list[H
     hem = np.maximum(radius - 0.125 - 0.01 * np.sin(5 * np.arctan2(surface.vertices[:, 0], surface.vertices[:, 2])),
                      base[1] - 0.02 - surface.vertices[:, 1])
     level = np.maximum(level, hem)
-    shell = surface.cut(level < 0.012)
-    points = _draped(shell, 0.006, 45)
+    shell = surface.cut(level < 0.03)
     inside = smoothstep(-level[shell.rows], 0.0, 0.03)
+    points = _draped(shell, 0.0025 + 0.0035 * inside, 30)
+    points = shell.smooth(_taut(surface, points, smoothstep(-level[shell.rows], 0.002, 0.014)), 10)
     turn = np.arctan2(shell.points[:, 0], shell.points[:, 2])
     slope = shell.points[:, 1] + 0.35 * shell.points[:, 2] + 0.02 * rng.normal() * turn
     folds = waves(np.stack([0.2 * turn * 0.1, slope, 0 * slope], axis=1), rng, 0.028) + 0.4 * waves(shell.points, rng, 0.05)
@@ -37,7 +39,7 @@ def wrap_scarf(surface: Surface, hair: Hair, rng: np.random.Generator) -> list[H
     colour = np.asarray(hair.headwear) * (1 - 0.18 * edge)[:, None]
     return [shell.mesh(
         points, CLOTH, colour, opacity=0.5 - level[shell.rows] / 0.0015, anchor=shell.rows,
-        occlusion=1 - 0.3 * smoothstep(-folds, 0.0, 1.8) * inside, shadow=0.55 + 0.45 * smoothstep(level, 0.0, 0.022),
+        occlusion=1 - 0.3 * smoothstep(-folds, 0.0, 1.8) * inside, shadow=0.72 + 0.28 * smoothstep(level, -0.002, 0.010),
     )]
 
 
@@ -59,32 +61,31 @@ def wear_cap(surface: Surface, hair: Hair, rng: np.random.Generator) -> list[Hai
     """A knitted cap or a cap with a brim, and the hair that shows below it."""
     scalp = Scalp(surface, hair, rng)
     v = surface.vertices
-    front, back = scalp.brow + 0.72 * (scalp.hairline - scalp.brow), scalp.brow - 0.025
+    front, back = scalp.brow + 0.5 * (scalp.hairline - scalp.brow), scalp.brow - 0.05
     t = smoothstep(v[:, 2], scalp.centre[2] - scalp.half[2], scalp.centre[2] + scalp.half[2])
     level = back + (front - back) * t - v[:, 1]
-    shell = surface.cut((level < 0.01) & (v[:, 1] > scalp.brow - 0.06))
+    shell = surface.cut((level < 0.03) & (v[:, 1] > scalp.brow - 0.08))
     here = level[shell.rows]
     knitted = rng.random() < 0.55
-    points = _draped(shell, 0.005, 25)
+    points = _draped(shell, 0.003, 24)
     normals = shell.smooth(vertex_normals(points.astype(np.float32), shell.faces), 6)
     high = smoothstep(-here, 0.0, 0.06)
     if knitted:
-        turn = np.arctan2(shell.points[:, 0], shell.points[:, 2] - scalp.centre[2])
         cuff = 1 - smoothstep(-here, 0.036, 0.040)
-        lift = 0.005 + 0.003 * cuff + 0.006 * high + 0.0008 * np.sin(70 * turn) * (1 - 0.6 * high)
+        lift = 0.002 + 0.003 * cuff + 0.007 * high
         lift = lift + 0.02 * smoothstep(shell.points[:, 1], scalp.brow + 0.07, scalp.brow + 0.11) * (0.3 + 0.7 * rng.random())
-        occlusion = 0.85 + 0.15 * np.sin(70 * turn)
+        occlusion = 0.8 + 0.2 * np.abs(smoothstep(-here, 0.030, 0.044) * 2 - 1)
     else:
         q = scalp.q(shell.points)
-        lift = 0.005 + 0.011 * high * smoothstep(q[:, 2], -0.8, 0.7)
+        lift = 0.003 + 0.011 * high * smoothstep(q[:, 2], -0.8, 0.7)
         occlusion = np.ones(len(points))
     points = surface.push_out(points + lift[:, None] * normals, 0.003)
     colour = np.asarray(hair.headwear)
-    shadow = 0.5 + 0.5 * smoothstep(level, 0.0, 0.02)
+    shadow = 0.6 + 0.4 * smoothstep(level, 0.0, 0.012)
     meshes = [shell.mesh(points, CLOTH, colour, opacity=0.5 - here / 0.0012, occlusion=occlusion, shadow=shadow)]
     if not knitted:
         meshes.append(_brim(shell, points, here, scalp, colour))
-    below = smoothstep(level, -0.012, 0.004)
+    below = smoothstep(level, -0.02, -0.008)
     male = surface.bust.identity.gender == "male"
     under = replace(hair, style="short" if male else ("long" if hair.length > 0.4 else "tied_back"))
     return meshes + dress(surface, under, rng, keep=below)
@@ -119,10 +120,25 @@ def _brim(shell: Shell, points: np.ndarray, level: np.ndarray, scalp: Scalp, col
     )
 
 
-def _draped(shell: Shell, clearance: float, rounds: int) -> np.ndarray:
+def _draped(shell: Shell, clearance: float | np.ndarray, rounds: int) -> np.ndarray:
     """The shell's points as taut cloth: smoothed, and pushed off the skin again, until ears and hollows are bridged."""
     points = shell.points.astype(np.float64)
     for _ in range(3):
         points = shell.smooth(points, rounds // 3)
         points = shell.surface.push_out(points, clearance)
     return shell.smooth(points, 3)
+
+
+def _taut(surface: Surface, points: np.ndarray, amount: np.ndarray) -> np.ndarray:
+    """Points [N, 3] of a wrapped head moved out towards its convex hull by `amount` [N]: cloth spans ears and nape."""
+    chin = surface.landmarks[8, 1]
+    rows = surface.rows[::5]  # dense enough for cloth
+    hull = ConvexHull(surface.vertices[rows[surface.vertices[rows, 1] > chin - 0.02]])
+    axis = np.stack([0 * points[:, 0], np.maximum(points[:, 1], chin), 0 * points[:, 0] - 0.01], axis=1)
+    axis[:, 1] = np.minimum(axis[:, 1], surface.landmarks[27, 1])
+    ray = points - axis
+    rate = ray @ hull.equations[:, :3].T
+    room = -(axis @ hull.equations[:, :3].T + hull.equations[:, 3])
+    reach = np.min(np.where(rate > 1e-9, room / np.maximum(rate, 1e-9), np.inf), axis=1)
+    stretch = 1 + amount * smoothstep(points[:, 1], chin - 0.01, chin + 0.04) * np.clip(reach - 1, 0.0, 0.4)
+    return axis + stretch[:, None] * ray
