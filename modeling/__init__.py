@@ -9,6 +9,7 @@ def register() -> None:
     """Register ViTPain with AutoConfig, AutoModel and AutoImageProcessor; harmless when repeated."""
     from transformers import AutoConfig, AutoImageProcessor, AutoModel
 
+    from . import baselines
     from .configuration_vitpain import ViTPainConfig
     from .image_processing_vitpain import ViTPainImageProcessor
     from .modeling_vitpain import ViTPainModel
@@ -17,6 +18,7 @@ def register() -> None:
     AutoModel.register(ViTPainConfig, ViTPainModel, exist_ok=True)
     backends = {"pil": ViTPainImageProcessor, "torchvision": ViTPainImageProcessor}  # one class, which needs neither
     AutoImageProcessor.register(ViTPainConfig, image_processor_classes=backends, exist_ok=True)
+    baselines.register()
     # saved folders carry the three files, so that they load where this package is not installed
     ViTPainConfig.register_for_auto_class()
     ViTPainModel.register_for_auto_class("AutoModel")

@@ -229,7 +229,8 @@ def register() -> None:
 
     from .image_processing_vitpain import ViTPainImageProcessor
 
+    backends = {"pil": ViTPainImageProcessor, "torchvision": ViTPainImageProcessor}
     for config, model in ((PairwisePainConfig, PairwisePainModel), (AuLinearConfig, AuLinearModel)):
         AutoConfig.register(config.model_type, config, exist_ok=True)
         AutoModel.register(config, model, exist_ok=True)
-        AutoImageProcessor.register(config, slow_image_processor_class=ViTPainImageProcessor, exist_ok=True)
+        AutoImageProcessor.register(config, image_processor_classes=backends, exist_ok=True)

@@ -1,0 +1,271 @@
+"""The audit finds the bias that was put in, and no other; it takes any detector and says what it could not answer."""
+
+import dataclasses
+import json
+import math
+from types import SimpleNamespace
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from threedpain.demographics import CELLS
+from threedpain.errors import InvalidInput, MissingFile
+from threedpain.facs import pspi
+from threedpain.generation.identity import sample_identity
+from threedpain.modeling import audit_pictures
+from threedpain.modeling.audit import audit, effects, figures, fit_line, gap, paired
+from threedpain.modeling.audit_detector import open_detector
+from threedpain.modeling.audit_pictures import CONTRASTS, FACTORS, Plan, pictures
+
+
+class FlatPipe:
+    """Instead of the generator: a grey picture, brighter by 4 for each point of PSPI and by 12 in outdoor light."""
+
+    def __init__(self):
+        self.asked = []
+
+    def person(self, identity):
+        return SimpleNamespace(identity=identity)
+
+    def photograph(self, person, units, scene, head_angles=(0, 0, 0)):
+        self.asked.append((person.identity, dict(units), scene))
+        grey = 40 + 4 * pspi(units) + 12 * (scene.light.kind == "outdoor")
+        return SimpleNamespace(image=np.full((16, 16, 3), grey, np.uint8), bbox=(2.0, 2.0, 14.0, 14.0))
+
+
+@pytest.fixture(autouse=True)
+def cache(tmp_path, monkeypatch):
+    monkeypatch.setenv("THREEDPAIN_CACHE", str(tmp_path / "cache"))
+
+
+@pytest.fixture(scope="module")
+def flat(tmp_path_factory):
+    """Pictures of 50 people and 3 changed ones, made once for this file."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("THREEDPAIN_CACHE", str(tmp_path_factory.mktemp("pictures")))
+        pipe = FlatPipe()
+        return pipe, pictures(Plan(50, 3, 16), pipe)
+
+
+def brightness(photo):
+    return (np.asarray(photo, float).mean() - 40) / 4
+
+
+# ---- the pictures
+
+
+def test_balanced_set_holds_every_cell_expression_and_side_alike(flat):
+    table = flat[1][flat[1]["part"] == "set"]
+    cells = table.groupby(["age_group", "gender", "ethnicity"])["person"].nunique()
+    assert len(cells) == len(CELLS) and set(cells) == {1}
+    assert len(table) == 50 * 6 * 3 and set(table.groupby("person")["view"].value_counts()) == {6}
+    for person, part in table[table["kind"] == "pain"].groupby("person"):
+        assert sorted(part["intensity"].unique()) == ["mild", "moderate", "severe"], person
+    assert (table.loc[table["kind"] == "neutral", "PSPI"] == 0).all()
+
+
+def differing(one, other):
+    """The fields in which two identities differ."""
+    return {field.name for field in dataclasses.fields(one)
+            if not np.array_equal(getattr(one, field.name), getattr(other, field.name))}
+
+
+def test_a_changed_person_differs_in_one_thing():
+    """What the generator is asked for, level by level: all but the factor is the same person in the same scene."""
+    pipe, plan = FlatPipe(), Plan(1, 1, 16)
+    rows = list(audit_pictures._changed(pipe, plan, 0))
+    person = sample_identity(**audit_pictures._who(plan, 0))
+    photos = [call for call in pipe.asked if call[1]]  # in pain: one a level
+    assert len(photos) == len(rows) / 2 == sum(len(levels) for levels in FACTORS.values())
+    scene, units = photos[0][2], photos[0][1]
+    seen = {}
+    for (identity, now, where), row in zip(photos, rows[1::2], strict=True):
+        assert now == units and row["PSPI"] == pspi(units) and np.array_equal(where.camera.K, scene.camera.K)
+        assert (where.light.kind == scene.light.kind) == (row["level"] not in ("clinical", "outdoor"))
+        changed = differing(identity, person)
+        assert changed <= {"skin_tone": {"skin"}, "hair": {"hair"}, "light": set()}.get(row["factor"], changed)
+        assert not changed & {"seed", "ethnicity", "asymmetry"}
+        seen.setdefault(row["factor"], set()).update(changed)
+    assert seen["skin_tone"] == {"skin"} and seen["hair"] == {"hair"} and "age" in seen["age"]
+    assert "gender" in seen["gender"] and "age" not in seen["gender"] and "gender" not in seen["age"]
+
+
+def test_pictures_come_from_the_cache_and_a_larger_plan_goes_on(flat, tmp_path):
+    pipe = FlatPipe()
+    small = pictures(Plan(2, 1, 16), pipe)
+    made = len(pipe.asked)
+    again = pictures(Plan(2, 1, 16), None)  # no generator: everything is there
+    pd.testing.assert_frame_equal(small, again)
+    pictures(Plan(3, 1, 16), pipe)
+    assert made < len(pipe.asked) < 2 * made
+
+
+# ---- the analysis
+
+
+def test_the_bias_put_in_is_found_and_no_other(flat, tmp_path, monkeypatch):
+    monkeypatch.setattr("threedpain.modeling.audit.pictures", lambda plan, pipe: flat[1].copy())
+    report = audit(brightness, tmp_path, Plan(50, 3, 16))
+    by_words = {(e["words"], e["expression"]): e for e in report["effects"]}
+    for expression in ("at rest", "in pain"):
+        assert by_words["outdoor instead of indoor light", expression]["value"] == pytest.approx(3.0)
+    others = [e for e in report["effects"] if e["level"] != "outdoor"]
+    assert len(report["effects"]) == 2 * len(CONTRASTS) and all(e["value"] == 0 and e["size"] == 0 for e in others)
+    assert [e["level"] for e in report["effects"][:2]] == ["outdoor", "outdoor"]  # ranked
+    outdoor = {e["expression"]: e for e in report["effects"][:2]}
+    assert outdoor["at rest"]["turned"] == 1.0 and outdoor["in pain"]["turned"] == 0.0
+    kept = json.loads((tmp_path / "report.json").read_text())
+    assert kept["effects"][0]["words"] == "outdoor instead of indoor light"
+    page = (tmp_path / "report.html").read_text()
+    assert "Outdoor instead of indoor light moves the answer" in page and "by +3.0 PSPI points" in page
+    assert "http" not in page.replace("http://www.w3.org", "")  # self-contained
+    answers = pd.read_csv(tmp_path / "answers.csv")
+    assert len(answers) == len(flat[1]) and {"person", "factor", "level", "answer"} <= set(answers.columns)
+
+
+def answered(**columns):
+    count = len(columns["answer"])
+    return pd.DataFrame({"person": [f"{i:02d}" for i in range(count)], "part": "set", **columns})
+
+
+def test_figures_by_hand():
+    table = answered(PSPI=[0.0, 0, 4, 8], answer=[1.0, 0.0, 3.0, math.nan])
+    found = figures(table, threshold=1.0)
+    assert found["mae"]["value"] == pytest.approx(2 / 3) and found["bias"]["value"] == pytest.approx(0)
+    assert found["missed"]["value"] == 0 and found["false_alarms"]["value"] == 0.5 and found["failed"]["value"] == 0.25
+    assert found["auroc"]["value"] == 1 and found["people"] == 4
+    assert found["mae"]["low"] <= found["mae"]["value"] <= found["mae"]["high"]
+
+
+def test_intervals_draw_people_not_pictures():
+    """Ten times the same picture of a person is no more evidence than one."""
+    rng = np.random.default_rng(0)
+    few = answered(PSPI=rng.integers(0, 9, 12).astype(float), answer=rng.normal(4, 2, 12))
+    many = pd.concat([few] * 10, ignore_index=True)
+    one, ten = figures(few, 1.0)["mae"], figures(many, 1.0)["mae"]
+    assert one == pytest.approx(ten)
+
+
+def test_gap_is_large_and_unlikely_only_where_it_was_put():
+    rng = np.random.default_rng(1)
+    people = 40
+    table = answered(PSPI=np.full(people, 4.0), answer=4 + rng.normal(0, 0.5, people),
+                     gender=["female", "male"] * (people // 2), ethnicity=["black", "black", "white", "white"] * 10)
+    table.loc[table["gender"] == "female", "answer"] -= 2
+    unfair, fair = gap(table, "gender"), gap(table, "ethnicity")
+    assert (unfair["best"], unfair["worst"]) == ("male", "female") and unfair["gap"] > 1 and unfair["p"] < 0.01
+    assert fair["p"] > 0.05
+
+
+def test_effect_is_the_mean_of_paired_changes_with_cohens_d():
+    rows = [dict(person=f"{p}", factor="gender", level=level, expression="in pain", answer=answer)
+            for p, (female, male) in enumerate([(5, 4), (6, 4), (3, 0)])
+            for level, answer in (("female", female), ("male", male))]
+    rows.append(dict(person="9", factor="gender", level="male", expression="in pain", answer=7.0))  # no counterpart
+    table = pd.DataFrame(rows)
+    assert paired(table, "gender", "male", "female", "in pain")["change"].tolist() == [-1, -2, -3]
+    (found,) = effects(table, threshold=3.5)
+    assert found["value"] == -2 and found["d"] == pytest.approx(-2.0) and found["size"] == 2 and found["people"] == 3
+    assert found["low"] >= -3 and found["high"] <= -1 and found["turned"] == 0.0
+
+
+def test_scores_are_brought_to_pspi_by_a_line():
+    slope, offset = fit_line(answered(PSPI=[0.0, 4, 8], answer=[0.1, 0.3, 0.5]))
+    assert slope == pytest.approx(20) and offset == pytest.approx(-2)
+    with pytest.raises(InvalidInput, match="the same score: there is nothing to audit"):
+        fit_line(answered(PSPI=[0.0, 4], answer=[0.5, 0.5]))
+
+
+# ---- any detector
+
+
+@pytest.fixture
+def two(flat):
+    return flat[1].iloc[[0, 9]]
+
+
+def test_callables_with_and_without_a_neutral(two):
+    alone = open_detector(brightness)(two)
+    assert alone[1] - alone[0] == pytest.approx(two["PSPI"].iloc[1] - two["PSPI"].iloc[0])
+    both = open_detector(lambda photo, neutral: {"pspi": brightness(photo) - brightness(neutral)})(two)
+    neutral = brightness(audit_pictures.opened(two["neutral"].iloc[0]))
+    assert both == pytest.approx(alone - neutral)
+
+
+def test_module_callables_are_found_from_the_current_folder(two, tmp_path, monkeypatch):
+    code = "class Box:\n    @staticmethod\n    def read(photo):\n        return 2.5\n"
+    (tmp_path / "my_detector.py").write_text(code)
+    monkeypatch.chdir(tmp_path)
+    assert open_detector("my_detector:Box.read")(two).tolist() == [2.5, 2.5]
+    for name, sentence in (("my_detector:none", "my_detector has no 'none'"),
+                           ("no_such_module:f", "cannot be imported"),
+                           ("my_detector:Box.read.__doc__", "is not callable")):
+        with pytest.raises(InvalidInput, match=sentence):
+            open_detector(name)
+
+
+def test_class_scores_count_the_labels_that_name_pain(two):
+    scores = {"pain": 0.5, "no pain": 0.3, "severe pain": 0.2}
+
+    def classifier(photo):
+        return [{"label": label, "score": score} for label, score in scores.items()]
+    assert open_detector(classifier)(two).tolist() == [0.7, 0.7]
+    with pytest.raises(InvalidInput, match="none of the detector's labels names pain: happy"):
+        open_detector(lambda photo: [{"label": "happy", "score": 1.0}])(two)
+    with pytest.raises(InvalidInput, match="expected a number, pspi or score"):
+        open_detector(lambda photo: {"mood": 1})(two)
+    with pytest.raises(InvalidInput, match="takes no picture"):
+        open_detector(lambda: 1)
+
+
+def test_pictures_that_fail_are_counted_not_fatal(two):
+    def blind(photo):
+        if np.asarray(photo).mean() < 60:
+            raise RuntimeError("no face found")
+        return 1.0
+    detector = open_detector(blind)
+    answers = detector(two.assign(image=[two["image"].iloc[0], _grey(200)]))
+    assert math.isnan(answers[0]) and answers[1] == 1.0 and detector.failures == {"RuntimeError: no face found": 1}
+    with pytest.raises(InvalidInput, match="answered on none of 2 pictures: RuntimeError: no face found"):
+        open_detector(blind)(two.assign(image=[_grey(10)] * 2))
+
+
+def _grey(level):
+    return audit_pictures._png(np.full((16, 16, 3), level, np.uint8))
+
+
+def test_model_folders_are_read_with_boxes_and_neutrals(two, tmp_path):
+    from threedpain.modeling.baselines import BASELINES
+    from threedpain.modeling.image_processing_vitpain import ViTPainImageProcessor
+
+    for name in ("pairwise", "vanilla"):
+        BASELINES[name](32).save_pretrained(tmp_path / name)
+        ViTPainImageProcessor(size=32).save_pretrained(tmp_path / name)
+        answers = open_detector(str(tmp_path / name))(two)
+        assert answers.shape == (2,) and ((answers >= 0) & (answers <= 16)).all()
+    with pytest.raises(MissingFile):
+        open_detector(str(tmp_path / "nothing"))
+
+
+def test_unknown_scale(tmp_path):
+    with pytest.raises(InvalidInput, match="scale must be one of pspi, score, got 'percent'"):
+        audit(brightness, tmp_path, scale="percent")
+
+
+@pytest.mark.slow
+def test_the_real_generator_changes_one_thing(tmp_path):
+    """Rendered counterfactuals: a headscarf leaves the middle of the face; skin grows lighter level by level."""
+    from threedpain.generation.pipeline import PainFacePipeline
+
+    table = pictures(Plan(1, 1, 96), PainFacePipeline.from_pretrained())
+    part = table[(table["part"] == "counterfactual") & (table["expression"] == "in pain")]
+    images = {(row.factor, row.level): np.asarray(audit_pictures.opened(row.image), float)
+              for row in part.itertuples()}
+    x0, y0, x1, y1 = part["box"].iloc[0]
+    middle = np.s_[round(y0 + (y1 - y0) * 0.5) : round(y0 + (y1 - y0) * 0.8), round(x0 + (x1 - x0) * 0.35) :
+                   round(x0 + (x1 - x0) * 0.65)]
+    scarf = np.abs(images["hair", "headscarf"] - images["hair", "bald"])
+    assert scarf.mean() > 2 and np.median(scarf[middle]) < 12
+    tones = [images["skin_tone", str(level)][middle].mean() for level in FACTORS["skin_tone"]]
+    assert all(a < b for a, b in zip(tones, tones[1:], strict=False))

@@ -1,0 +1,30 @@
+"""`3dpain audit`: how any detector reads whom, and what else than pain moves its answer."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+
+def command(
+    model: Annotated[str, typer.Option(help="A model folder, shipped weights, a Hub id, or module:callable.")],
+    out: Annotated[Path, typer.Option(help="Folder for report.html, report.json and answers.csv.")],
+    identities: Annotated[int, typer.Option(min=2, max=5000, help="People, 2 to 5000; each 50 fill all cells.")] = 50,
+    counterfactuals: Annotated[int, typer.Option(min=0, max=5000, help="People shown changed, 0 to 5000.")] = 20,
+    size: Annotated[int, typer.Option(min=64, max=1024, help="Pixels of a picture, 64 to 1024.")] = 256,
+    seed: Annotated[int, typer.Option(min=0, help="Which people; any whole number from 0.")] = 0,
+    scale: Annotated[str, typer.Option(help="The answers: pspi (0 to 16) or score (grows with pain).")] = "pspi",
+) -> None:
+    """Audit a pain detector on generated faces: by group, view and intensity, and on counterfactual pairs."""
+    from threedpain.cli.arguments import writable
+    from threedpain.modeling.audit import audit
+    from threedpain.modeling.audit_pictures import Plan
+
+    writable(out / "report.html")
+    report = audit(model, out, Plan(identities, counterfactuals, size, seed), scale)
+    overall = report["overall"]
+    typer.echo(f"{report['model']}: MAE {overall['mae']['value']:.2f}, AUROC {overall['auroc']['value']:.2f}")
+    for effect in report["effects"][:5]:
+        typer.echo(f"  {effect['value']:+.2f} PSPI ({effect['low']:+.2f} to {effect['high']:+.2f})  "
+                   f"{effect['words']}, {effect['expression']}")
+    typer.echo(f"{out / 'report.html'}")
