@@ -38,7 +38,7 @@ class Geometry:
             flip=rng.random(count) < 0.5,
             angle=np.radians(rng.uniform(-8, 8, count)),
             scale=np.exp(rng.uniform(np.log(0.78), np.log(1.12), count)),
-            shift=rng.uniform(-0.05, 0.05, (count, 2)),
+            shift=rng.uniform(-0.08, 0.08, (count, 2)),
         )
 
     def take(self, index: np.ndarray) -> Geometry:

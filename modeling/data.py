@@ -97,11 +97,19 @@ class FaceSet:
         return self.subset(self.table["identity"].isin(people.iloc[:count]).to_numpy())
 
     def labels(self, positions: np.ndarray) -> dict[str, np.ndarray]:
-        """PSPI [n] and the pain units [n, 6], NaN where unknown."""
+        """PSPI [n], the pain units [n, 6], and whether PSPI >= 1, 2, 3 [n, 3]; NaN where unknown.
+
+        Where only the kind of expression is known, pain means PSPI >= 1 and anything else that there is none.
+        """
         chosen = self.table.iloc[positions]
+        pspi = chosen["PSPI"].to_numpy(np.float32)
+        kind = chosen["expression"].to_numpy()[:, None]
+        by_kind = np.where(kind == "pain", [1.0, np.nan, np.nan], np.where(pd.isna(kind), np.nan, 0.0))
+        over = np.where(np.isnan(pspi)[:, None], by_kind, pspi[:, None] >= np.arange(1, 4))
         return {
-            "labels": chosen["PSPI"].to_numpy(np.float32),
+            "labels": pspi,
             "au_labels": chosen[list(PAIN_UNITS)].to_numpy(np.float32),
+            "pain_labels": over.astype(np.float32),
         }
 
     def choose_references(
@@ -152,20 +160,25 @@ class FaceSet:
 
 
 def join(sets: Sequence[FaceSet]) -> FaceSet:
-    """Several sets as one; their identities stay apart."""
-    tables, rows, references, start = [], [], [], 0
+    """Several sets as one; their identities stay apart. Copies the pictures the sets use, their references included."""
+    tables, rows, references, stacks, start = [], [], [], [], 0
     for number, faces in enumerate(sets):
         table = faces.table.copy()
+        aligned = table["aligned"].to_numpy()
+        used = np.unique(np.concatenate([faces.rows, *(faces.references[row] for row in faces.rows), aligned]))
+        used = used[used >= 0].astype(int)
+        place = np.full(len(faces.images), -1)
+        place[used] = start + np.arange(len(used))
         table["identity"] = f"{number}/" + table["identity"].astype(str)
-        table["aligned"] = np.where(table["aligned"] >= 0, table["aligned"] + start, -1)
+        table["aligned"] = np.where(aligned >= 0, place[aligned], -1)
         tables.append(table)
-        rows.append(faces.rows + start)
-        count = len(faces.images)
-        known = [found + start for found in faces.references]
-        references += known + [np.empty(0, int)] * (count - len(known))
-        start += count
-    stack = [np.concatenate([getattr(faces, name) for faces in sets]) for name in ("images", "heatmaps", "masks")]
-    return FaceSet(pd.concat(tables, ignore_index=True), np.concatenate(rows), *stack, references)
+        rows.append(place[faces.rows])
+        known = [faces.references[row] if row < len(faces.references) else np.empty(0, int) for row in used]
+        references += [place[found][place[found] >= 0] for found in known]
+        stacks.append([getattr(faces, name)[used] for name in ("images", "heatmaps", "masks")])
+        start += len(used)
+    arrays = [np.concatenate(parts) for parts in zip(*stacks, strict=True)]
+    return FaceSet(pd.concat(tables, ignore_index=True), np.concatenate(rows), *arrays, references)
 
 
 def _pack(dataset, folder: Path, size: int, whole: bool, workers: int) -> None:

@@ -28,7 +28,7 @@ def predict(
     change=None,
     heatmaps: list | None = None,
 ) -> pd.DataFrame:
-    """The set's table with the model's answers: pspi_hat, AU4_hat ..., pain1_hat .. pain3_hat (probabilities), low, high.
+    """The set's table with the answers: pspi_hat, AU4_hat ..., pain1_hat .. pain3_hat (probabilities), low, high.
 
     reference: "realistic" (another photograph), "aligned" (same scene) or "none"; shots: references per picture.
     change: float pictures [n, 3, S, S] in 0..1 and their masks [n, S, S] -> changed pictures, before normalisation.

@@ -17,7 +17,7 @@ def model_folder(name: str | Path) -> str:
     if str(name) in shipped() or str(name) in ("vitpain", "vitpain-teacher"):
         return str(weights(str(name)))
     if Path(name).exists() or str(name).count("/") != 1 or str(name).startswith((".", "/")):
-        raise MissingFile(f"{name} is no folder with a model, no shipped weights (vitpain, vitpain-teacher) and no Hub id")
+        raise MissingFile(f"{name} is no model folder, no shipped weights (vitpain, vitpain-teacher) and no Hub id")
     return str(name)
 
 
@@ -28,7 +28,7 @@ def load_model(name: str | Path) -> PreTrainedModel:
         if not (Path(folder) / "config.json").exists():
             raise MissingFile(f"{folder} holds no config.json: it is no model folder")
         if not any(Path(folder).glob("*.safetensors")):
-            pickles = sorted(path.name for path in Path(folder).glob("*") if path.suffix in (".bin", ".pt", ".pth", ".ckpt"))
+            pickles = [path.name for path in Path(folder).iterdir() if path.suffix in (".bin", ".pt", ".pth", ".ckpt")]
             found = f"; {pickles[0]} is a pickle, which can run foreign code: convert it" if pickles else ""
             raise MissingFile(f"{folder} holds no model.safetensors{found}")
     try:

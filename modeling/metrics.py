@@ -105,5 +105,7 @@ def bootstrap(
     for _ in range(rounds):
         drawn = rng.integers(0, len(members), len(members))
         values.append(statistic(np.concatenate([members[at] for at in drawn])))
-    low, high = np.nanquantile(values, [(1 - level) / 2, (1 + level) / 2]) if np.isfinite(values).any() else (np.nan,) * 2
+    if not np.isfinite(values).any():
+        return np.nan, np.nan
+    low, high = np.nanquantile(values, [(1 - level) / 2, (1 + level) / 2])
     return float(low), float(high)

@@ -331,6 +331,7 @@ class ViTPainModel(PreTrainedModel):
         neutral_index: torch.Tensor | None = None,
         labels: torch.Tensor | None = None,
         au_labels: torch.Tensor | None = None,
+        pain_labels: torch.Tensor | None = None,
         heatmap_labels: torch.Tensor | None = None,
         mask_labels: torch.Tensor | None = None,
         output_attentions: bool = False,
@@ -343,8 +344,8 @@ class ViTPainModel(PreTrainedModel):
         neutral_mask: bool [B] or [B, N], False where a reference is missing.
         neutral_index: int [B] or [B, N]: instead of one reference per picture, `neutral_pixel_values` is a pool
             [R, C, H, W] read once each, and these are the rows that belong to each picture; -1 where missing.
-        labels: PSPI [B]. au_labels: [B, 6]. heatmap_labels: mm [B, S, S]. mask_labels: int [B, S, S]. NaN (mask: -100)
-            where unknown: the losses ignore them.
+        labels: PSPI [B]. au_labels: [B, 6]. pain_labels: PSPI >= 1, 2, 3 [B, 3], by default from labels.
+        heatmap_labels: mm [B, S, S]. mask_labels: int [B, S, S]. NaN (mask: -100) where unknown: losses ignore them.
         """
         self._check(pixel_values, neutral_pixel_values, neutral_mask, neutral_index)
         tokens = self.encoder(pixel_values)  # [B, T, D]
@@ -370,7 +371,7 @@ class ViTPainModel(PreTrainedModel):
             pspi_interval=self._interval(answers["pspi"], seen),
             attentions=attentions if output_attentions else None,
         )
-        losses = self._losses(output, labels, au_labels, heatmap_labels, mask_labels)
+        losses = self._losses(output, labels, au_labels, pain_labels, heatmap_labels, mask_labels)
         if losses:
             weights = self.config.loss_weights
             output["losses"] = losses
@@ -412,14 +413,19 @@ class ViTPainModel(PreTrainedModel):
             half = torch.where(seen, half, number(config.interval_quantiles_alone)[bins])
         return torch.stack((pspi - half, pspi + half), dim=-1).clamp(0, PSPI_MAX)
 
-    def _losses(self, output, labels, au_labels, heatmap_labels, mask_labels) -> dict[str, torch.Tensor]:
+    def _losses(
+        self, output, labels, au_labels, pain_labels, heatmap_labels, mask_labels
+    ) -> dict[str, torch.Tensor]:
         """Means over every element, unknown ones counting zero: equal shares of a batch average to the whole."""
         weights, losses = self.config.loss_weights, {}
         if labels is not None:
             losses["pspi"] = _known(F.smooth_l1_loss, output.pspi, labels)
+        if pain_labels is None and labels is not None:
             thresholds = torch.tensor(PAIN_THRESHOLDS, device=labels.device, dtype=labels.dtype)
-            over = torch.where(labels[:, None].isnan(), torch.nan, (labels[:, None] >= thresholds).to(labels.dtype))
-            losses["pain"] = _known(F.binary_cross_entropy_with_logits, output.pain_logits, over)
+            over = (labels[:, None] >= thresholds).to(labels.dtype)
+            pain_labels = torch.where(labels[:, None].isnan(), torch.nan, over)
+        if pain_labels is not None:
+            losses["pain"] = _known(F.binary_cross_entropy_with_logits, output.pain_logits, pain_labels)
         if labels is not None and output.au is not None:
             losses["consistency"] = F.smooth_l1_loss(output.pspi, output.pspi_from_au)
         if au_labels is not None and output.au is not None:

@@ -19,7 +19,7 @@ from typing import Any
 import numpy as np
 import torch
 from tqdm import tqdm
-from transformers import AutoModel, PreTrainedModel
+from transformers import AutoConfig, AutoModel, PreTrainedModel
 
 from threedpain.errors import InvalidInput
 
@@ -30,9 +30,9 @@ from .data import MARGIN, FaceSet
 from .evaluate import predict
 from .image_processing_vitpain import ViTPainImageProcessor
 from .lesson import Average, Lesson, ask_teacher
-from .loading import load_model, load_processor
+from .loading import load_model, load_processor, model_folder
 from .lora import add_lora, merge_lora
-from .metrics import best_threshold, mae, pearson
+from .metrics import auroc, best_threshold, mae, pearson
 from .modeling_vitpain import ViTPainModel
 from .recipes import RECIPES
 
@@ -306,14 +306,16 @@ class Run:
             some = self._some(self.validation_set)
             for condition in _possible(self.conditions, some, getattr(model.config, "reference", "compare")):
                 table = predict(model, some, reference=condition, processor=self.processor)
-                table = table[table["PSPI"].notna()]
-                scores[condition] = mae(table["PSPI"], table["pspi_hat"])
-                record[f"mae_{condition}"] = scores[condition]
+                record[f"mae_{condition}"] = mae(table["PSPI"], table["pspi_hat"])
                 record[f"pearson_{condition}"] = pearson(table["PSPI"], table["pspi_hat"])
+                record[f"auroc_{condition}"] = auroc(*_pain(table))
+                # a set that knows pain from other expressions but no PSPI is judged by telling them apart
+                blind = table["PSPI"].isna().all()
+                scores[condition] = 1 - record[f"auroc_{condition}"] if blind else record[f"mae_{condition}"]
             record["mae"] = float(np.mean(list(scores.values())))
             self.log.append(record)
             (self.out / "log.jsonl").write_text("".join(json.dumps(line) + "\n" for line in self.log))
-            if record["mae"] < self.best:
+            if record["mae"] < self.best or not (self.out / "best").exists():
                 self.best = record["mae"]
                 model.save_pretrained(self.out / "best")
                 self.processor.save_pretrained(self.out / "best")
@@ -330,7 +332,8 @@ class Run:
         """The best weights into the run's folder, with intervals and threshold, the log and the settings beside."""
         if self.accelerator.is_main_process:
             model = load_model(self.out / "best")
-            calibrate(model, self.processor, self.validation_set, self._some(self.train_set), self.conditions)
+            if self.validation_set.table["PSPI"].notna().any():
+                calibrate(model, self.processor, self.validation_set, self._some(self.train_set), self.conditions)
             model.save_pretrained(self.out)
             self.processor.save_pretrained(self.out)
             shutil.rmtree(self.out / "best")
@@ -368,6 +371,13 @@ def calibrate(
     model.config.pain_threshold = best_threshold(known["PSPI"] >= 1, known["pspi_hat"])
 
 
+def planned_image_size(config: TrainConfig) -> int:
+    """Pixels of the model's input, before the model is built."""
+    if config.init:
+        return AutoConfig.from_pretrained(model_folder(config.init)).image_size
+    return config.model.get("image_size", RECIPES[config.recipe]["model"]["image_size"])
+
+
 def packed_size(image_size: int) -> int:
     """Side of packed crops that leaves augmentation its margin."""
     return 2 * round(image_size * MARGIN / 2)
@@ -383,6 +393,12 @@ def _possible(conditions: Mapping[str, float], faces: FaceSet, reference: str) -
     if not any(len(faces.references[row]) for row in faces.rows):
         able.pop("realistic", None)
     return able or {"none": 1.0}
+
+
+def _pain(table) -> tuple[np.ndarray, np.ndarray]:
+    """Whether there is pain (PSPI >= 1, or the kind of expression), NaN where unknown, and the model's probability."""
+    kind = np.where(table["expression"].isna(), np.nan, table["expression"] == "pain")
+    return np.where(table["PSPI"].isna(), kind, table["PSPI"] >= 1), table["pain1_hat"].to_numpy()
 
 
 def _means(records: list[dict[str, float]]) -> dict[str, float]:
