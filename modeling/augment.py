@@ -37,7 +37,7 @@ class Geometry:
         return cls(
             flip=rng.random(count) < 0.5,
             angle=np.radians(rng.uniform(-8, 8, count)),
-            scale=np.exp(rng.uniform(np.log(0.78), np.log(1.12), count)),
+            scale=np.exp(rng.uniform(np.log(0.8), np.log(1.15), count)),
             shift=rng.uniform(-0.08, 0.08, (count, 2)),
         )
 

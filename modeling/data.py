@@ -107,8 +107,8 @@ class FaceSet:
         by_kind = np.where(kind == "pain", [1.0, np.nan, np.nan], np.where(pd.isna(kind), np.nan, 0.0))
         over = np.where(np.isnan(pspi)[:, None], by_kind, pspi[:, None] >= np.arange(1, 4))
         return {
-            "labels": pspi,
-            "au_labels": chosen[list(PAIN_UNITS)].to_numpy(np.float32),
+            "labels": np.array(pspi),
+            "au_labels": np.array(chosen[list(PAIN_UNITS)], np.float32),
             "pain_labels": over.astype(np.float32),
         }
 

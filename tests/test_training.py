@@ -1,0 +1,357 @@
+"""Packing, augmentation and training: what a step computes, how a run is interrupted, and that it learns."""
+
+import json
+import os
+import runpy
+import subprocess
+import sys
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+
+from threedpain.errors import InvalidInput, MissingFile
+from threedpain.modeling.augment import Geometry, Look, warp
+from threedpain.modeling.batches import Batches
+from threedpain.modeling.conformal import fit_edges, half_widths
+from threedpain.modeling.data import FaceSet, join
+from threedpain.modeling.evaluate import predict
+from threedpain.modeling.image_processing_vitpain import ViTPainImageProcessor
+from threedpain.modeling.loading import load_model, load_processor
+from threedpain.modeling.sets import by_people
+from threedpain.modeling.train import Run, TrainConfig, build_model, train
+
+drawn_faces = runpy.run_path(str(Path(__file__).with_name("drawn_faces.py")))["drawn_faces"]
+
+SMALL = {
+    "image_size": 32, "stem_widths": [8, 16], "stem_depths": [0, 1], "num_attention_heads": 2, "heatmap_upsample": 4,
+    "backbone_config": {
+        "model_type": "vit", "hidden_size": 32, "num_hidden_layers": 1, "num_attention_heads": 2,
+        "intermediate_size": 32, "patch_size": 2,
+    },
+    "pspi_hidden": [32], "au_hidden": 32,
+}  # fmt: skip
+SMALL_TEACHER = SMALL | {"num_channels": 1, "reference": "none", "heatmap_upsample": 0, "mask_classes": 0}
+
+
+@pytest.fixture(scope="module")
+def faces(tmp_path_factory):
+    return FaceSet.pack(drawn_faces(), size=40, cache=tmp_path_factory.mktemp("faces"))
+
+
+def settings(out, **given) -> TrainConfig:
+    values = {
+        "epochs": 1, "batch_size": 8, "model": SMALL, "validations": 1, "validation_pictures": 8, "average": 0.9,
+    }  # fmt: skip
+    return TrainConfig(**{"out": str(out), **values, **given})
+
+
+def batches(faces, **given):
+    values = {"size": 32, "map_size": 16, "mean": [0.5] * 3, "std": [0.5] * 3, "batch_size": 8}
+    return Batches(faces, **{**values, "conditions": {"realistic": 0.5, "aligned": 0.3, "none": 0.2}, **given})
+
+
+# Packing
+
+
+def test_packed_crops_are_the_processors_crops(faces):
+    row = drawn_faces()[5]
+    processor = ViTPainImageProcessor(size=32)
+    expected = processor(images=row["image"], boxes=row["bbox"], return_tensors="pt").pixel_values[0]
+    packed = torch.from_numpy(np.array(faces.images[5:6])).permute(0, 3, 1, 2).float() / 255
+    got = (warp(packed, Geometry.still(1), 32)[0] - 0.5) / 0.5
+    assert (got - expected).abs().mean() < 0.03
+    assert faces.table["id"][5] == row["id"] and faces.table["PSPI"][5] == row["PSPI"]
+
+
+def test_references_show_the_same_person_at_rest(faces):
+    rng = np.random.default_rng(0)
+    everyone = np.arange(len(faces))
+    realistic = faces.choose_references(everyone, "realistic", rng)[:, 0]
+    shown = faces.table.iloc[realistic].reset_index()
+    assert (shown["identity"] == faces.table["identity"]).all() and (shown["expression"] == "neutral").all()
+    assert (shown["view_id"] != faces.table["view_id"]).all()
+    aligned = faces.choose_references(everyone, "aligned", rng)[:, 0]
+    neutral = (faces.table["expression"] == "neutral").to_numpy()
+    assert (aligned[neutral] == everyone[neutral]).all() and (aligned[~neutral] >= len(faces)).all()
+    assert (faces.choose_references(everyone, "none", rng) == -1).all()
+    # the corner is background, which only a shared scene has in common
+    corner = faces.images[:, 0, 0].astype(int)
+    assert np.abs(corner[aligned] - corner[everyone]).max() <= 2
+
+
+def test_a_set_without_aligned_pictures_says_so(tmp_path):
+    plain = FaceSet.pack(drawn_faces(2, 2, 2, aligned=False).remove_columns("aligned_neutral"), 40, cache=tmp_path)
+    with pytest.raises(InvalidInput, match="no aligned neutral pictures"):
+        plain.choose_references(np.arange(4), "aligned", np.random.default_rng(0))
+    with pytest.raises(InvalidInput, match="one of realistic, aligned, none, got 'now'"):
+        plain.choose_references(np.arange(4), "now", np.random.default_rng(0))
+
+
+def test_packing_happens_once_and_needs_a_picture_and_a_score(tmp_path):
+    data = drawn_faces(2, 2, 1)
+    first = FaceSet.pack(data, 40, cache=tmp_path)
+    written = {path: path.stat().st_mtime_ns for path in tmp_path.rglob("*.npy")}
+    second = FaceSet.pack(data, 40, cache=tmp_path)
+    assert written == {path: path.stat().st_mtime_ns for path in tmp_path.rglob("*.npy")}
+    assert np.array_equal(first.images, second.images)
+    with pytest.raises(InvalidInput, match="needs the columns image and PSPI"):
+        FaceSet.pack(data.remove_columns("PSPI"), 40, cache=tmp_path)
+    with pytest.raises(InvalidInput, match="empty"):
+        FaceSet.pack(data.select([]), 40, cache=tmp_path)
+
+
+def test_subsets_filters_and_joins_keep_pictures_labels_and_references_together(faces):
+    women = faces.where(["gender=female"])
+    assert set(women.table["gender"]) == {"female"} and len(women) < len(faces)
+    with pytest.raises(InvalidInput, match="no picture meets"):
+        faces.where(["gender=robot"])
+    with pytest.raises(InvalidInput, match="no column=value"):
+        faces.where(["sex"])
+    both = join([women, faces.first_identities(1)])
+    assert both.table["identity"].nunique() == women.table["identity"].nunique() + 1
+    for part, start in ((women, 0), (faces.first_identities(1), len(women))):
+        for at in (0, len(part) - 1):
+            assert np.array_equal(both.images[both.rows[start + at]], part.images[part.rows[at]])
+            theirs = [part.images[row].tobytes() for row in part.references[part.rows[at]]]
+            assert [both.images[row].tobytes() for row in both.references[both.rows[start + at]]] == theirs
+    rest, held = by_people(faces, 0.3)
+    assert not set(rest.table["identity"]) & set(held.table["identity"]) and len(rest) + len(held) == len(faces)
+
+
+# Augmentation
+
+
+def test_one_geometry_moves_picture_heatmap_and_mask_together():
+    spot = torch.zeros(1, 1, 40, 40)
+    spot[..., 12:16, 22:26] = 1
+    geometry = Geometry(np.array([True]), np.array([0.2]), np.array([1.1]), np.array([[0.05, -0.03]]))
+    centres = []
+    for size in (32, 64):
+        moved = warp(spot, geometry, size)[0, 0]
+        y, x = torch.meshgrid(torch.arange(size) + 0.5, torch.arange(size) + 0.5, indexing="ij")
+        centres.append(torch.stack(((moved * x).sum(), (moved * y).sum())) / moved.sum() / size)
+    torch.testing.assert_close(centres[0], centres[1], atol=0.01, rtol=0)
+    still = warp(spot, Geometry.still(1), 32)
+    flipped = warp(spot, replace(Geometry.still(1), flip=np.array([True])), 32)
+    torch.testing.assert_close(flipped, still.flip(-1))
+
+
+def test_looks_keep_the_scale_and_repeat():
+    pictures = torch.rand(40, 3, 32, 32, generator=torch.Generator().manual_seed(0))
+    look = Look.draw(40, np.random.default_rng(3))
+    once, again = look.apply(pictures.clone()), look.apply(pictures.clone())
+    assert torch.equal(once, again) and once.min() >= 0 and once.max() <= 1
+    assert not torch.allclose(once, pictures)
+    torch.testing.assert_close(once[5:9], look.take(np.arange(5, 9)).apply(pictures[5:9].clone()), atol=1e-5, rtol=0)
+
+
+def test_batches_repeat_and_processes_share_them(faces):
+    whole = batches(faces)(3)
+    again = batches(faces)(3)
+    halves = [batches(faces, rank=rank, world=2)(3) for rank in range(2)]
+    for name in ("pixel_values", "labels", "heatmap_labels", "mask_labels"):
+        assert torch.equal(whole[name].nan_to_num(-9), again[name].nan_to_num(-9))
+        joined = torch.cat([half[name] for half in halves])
+        torch.testing.assert_close(joined, whole[name], atol=1e-5, rtol=0, equal_nan=True)
+    pictures = []
+    for half in halves:
+        for at in range(len(half["labels"])):
+            index = int(half["neutral_index"][at]) if "neutral_index" in half else -1
+            pictures.append(None if index < 0 else half["neutral_pixel_values"][index])
+    for at, picture in enumerate(pictures):
+        index = int(whole["neutral_index"][at])
+        assert (picture is None) == (index < 0)
+        if picture is not None:
+            torch.testing.assert_close(picture, whole["neutral_pixel_values"][index], atol=1e-5, rtol=0)
+
+
+def test_aligned_references_move_and_colour_with_their_picture(faces):
+    batch = batches(faces, conditions={"aligned": 1.0}, batch_size=16)(0)
+    matched = batch["neutral_pixel_values"][batch["neutral_index"][:, 0]]
+    # noise, blur and holes are each photograph's own, so most pixels agree, not all
+    near = ((matched - batch["pixel_values"]).abs() < 0.25).float().mean((1, 2, 3))
+    assert near.median() > 0.8
+
+
+def test_pain_is_drawn_as_often_as_asked(faces):
+    drawn = batches(faces, pain_weight=2.0)
+    shown = np.bincount(drawn._order(0).ravel(), minlength=len(faces))
+    pain = (faces.table["PSPI"] > 0).to_numpy()
+    assert shown[pain].mean() > 1.5 * shown[~pain].mean()
+
+
+# Training
+
+
+def test_a_tiny_run_overfits_eight_pairs(tmp_path):
+    eight = FaceSet.pack(drawn_faces(2, 4, 1), size=40, cache=tmp_path / "faces")
+    assert len(eight) == 8
+    model = SMALL | {"stem_widths": [16, 32], "backbone_config": SMALL["backbone_config"] | {"hidden_size": 64}}
+    run = Run(settings(tmp_path / "run", epochs=150, model=model, augment=False, warmup=0.02), eight, eight)
+    for _ in range(150):
+        run.one_step()
+        run.step += 1
+    table = predict(run.averaged(), eight, processor=run.processor, reference="none")
+    assert (table["pspi_hat"] - table["PSPI"]).abs().max() < 0.5
+
+
+def test_interrupted_and_resumed_follows_the_uninterrupted(tmp_path, faces):
+    whole = Run(settings(tmp_path / "whole", epochs=2), faces, faces)
+    whole.fit()
+    part = settings(tmp_path / "part", epochs=2)
+    Run(replace(part, max_steps=3), faces, faces).fit()
+    assert (tmp_path / "part" / "checkpoint").is_dir() and not (tmp_path / "part" / "config.json").exists()
+    resumed = Run(part, faces, faces)
+    resumed.fit()
+    assert resumed.step == whole.step == whole.total
+    for name, value in whole.averaged().state_dict().items():
+        torch.testing.assert_close(resumed.averaged().state_dict()[name], value, atol=1e-5, rtol=0)
+    logs = [(tmp_path / name / "log.jsonl").read_text().splitlines() for name in ("whole", "part")]
+    assert json.loads(logs[0][-1])["mae"] == pytest.approx(json.loads(logs[1][-1])["mae"], abs=1e-5)
+
+
+def test_a_run_is_not_continued_with_other_settings(tmp_path, faces):
+    Run(settings(tmp_path, max_steps=1), faces, faces).fit()
+    with pytest.raises(InvalidInput, match="a run with another learning_rate"):
+        Run(settings(tmp_path, learning_rate=0.5), faces, faces).fit()
+
+
+def test_teacher_then_student_then_fine_tuning(tmp_path, faces):
+    teacher = train(settings(tmp_path / "teacher", role="teacher", model=SMALL_TEACHER), faces, faces)
+    assert load_processor(teacher).image_mode == "L" and load_model(teacher).config.num_channels == 1
+    student = train(settings(tmp_path / "student", teacher=str(teacher)), faces, faces)
+    log = json.loads((student / "log.jsonl").read_text().splitlines()[-1])
+    assert {"distill_features", "distill_outputs", "mae_realistic", "mae_aligned", "mae_none"} <= set(log)
+    model = load_model(student)
+    assert len(model.config.interval_quantiles) == len(model.config.interval_edges) + 1
+    assert 0 <= model.config.pain_threshold <= 6
+    assert sorted(path.name for path in student.glob("*.json*")) == [
+        "config.json", "log.jsonl", "preprocessor_config.json", "train.json",
+    ]  # fmt: skip
+    tuned = train(settings(tmp_path / "tuned", init=str(student), model={}, learning_rate=1e-5), faces, faces)
+    moved = (load_model(tuned).heads.pspi[-1].weight - model.heads.pspi[-1].weight).abs().max()
+    assert 0 < moved < 1e-2
+
+
+def test_losses_can_be_switched_off(tmp_path, faces):
+    off = {name: 0.0 for name in ("au", "heatmap", "mask", "consistency", "pain")}
+    run = Run(settings(tmp_path, loss_weights=off), faces, faces)
+    assert set(run.one_step()) == {"loss", "pspi"}
+
+
+@pytest.mark.filterwarnings("ignore:`is_gradient_checkpointing` is deprecated:FutureWarning")  # peft asks for it
+def test_the_papers_recipe_in_miniature(tmp_path, faces):
+    from threedpain.modeling.recipes import PAPER
+
+    small = {
+        "image_size": 32, "num_attention_heads": 2, "pspi_hidden": [16], "au_hidden": 16,
+        "backbone_config": {
+            "model_type": "dinov3_vit", "hidden_size": 32, "num_hidden_layers": 2, "num_attention_heads": 2,
+            "intermediate_size": 64, "patch_size": 8,
+        },
+    }  # fmt: skip
+    config = TrainConfig.of(
+        "student", "paper", out=str(tmp_path / "run"), model={**PAPER, **small}, epochs=1, batch_size=8,
+        precision="no", backbone_weights=None, freeze_backbone=True, validations=1,
+    )  # fmt: skip
+    assert config.lora_rank == 8 and config.lora_alpha == 16
+    before = build_model(config)
+    trained = {name for name, value in before.named_parameters() if value.requires_grad}
+    assert any("lora_A" in name for name in trained)
+    assert all("lora" in name for name in trained if ".backbone." in name)
+    run = Run(config, faces, faces)
+    folder = run.fit()
+    merged = load_model(folder)
+    assert not any("lora" in name for name in merged.state_dict())
+    log = json.loads((folder / "log.jsonl").read_text().splitlines()[-1])
+    assert np.isfinite(log["mae"])
+
+
+@pytest.mark.parametrize("accumulate", [1, 2])
+def test_two_processes_compute_what_one_does(tmp_path, accumulate):
+    script = tmp_path / "losses.py"
+    script.write_text(f"""
+import json, os, runpy, sys, warnings
+warnings.simplefilter("ignore")
+import torch
+from pathlib import Path
+from threedpain.modeling.data import FaceSet
+from threedpain.modeling.train import Run, TrainConfig
+drawn = runpy.run_path({str(Path(__file__).with_name("drawn_faces.py"))!r})["drawn_faces"]
+out = Path(sys.argv[1])
+faces = FaceSet.pack(drawn(), size=40, cache=Path({str(tmp_path / "faces")!r}))
+run = Run(TrainConfig(out=str(out), batch_size=16, accumulate={accumulate}, group=2, model={SMALL!r}), faces, faces)
+losses = []
+for _ in range(4):
+    losses.append(run.one_step())
+    run.step += 1
+if run.accelerator.is_main_process:
+    out.mkdir(exist_ok=True)
+    (out / "losses.json").write_text(json.dumps(losses))
+if torch.distributed.is_initialized():
+    torch.distributed.destroy_process_group()
+""")
+    FaceSet.pack(drawn_faces(), size=40, cache=tmp_path / "faces")
+    env = {**os.environ, "ACCELERATE_USE_CPU": "true", "OMP_NUM_THREADS": "1"}
+    two = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc_per_node", "2"]
+    for command, name in (([sys.executable], "one"), (two, "two")):
+        done = subprocess.run([*command, str(script), str(tmp_path / name)], env=env, capture_output=True, text=True)
+        assert done.returncode == 0, done.stderr[-3000:]
+    one, two = (json.loads((tmp_path / name / "losses.json").read_text()) for name in ("one", "two"))
+    for mine, theirs in zip(one, two, strict=True):
+        for name, value in mine.items():
+            assert theirs[name] == pytest.approx(value, abs=1e-5, rel=1e-5), name
+
+
+@pytest.mark.parametrize(
+    "values, sentence",
+    [
+        ({"role": "nurse"}, "role must be one of teacher, student, vanilla, pairwise, au-linear, got 'nurse'"),
+        ({"recipe": "soup"}, "recipe must be one of student, teacher, paper, got 'soup'"),
+        ({"batch_size": 10}, "divisible by group x accumulate = 4"),
+        ({"epochs": 0}, "above 0"),
+    ],
+)
+def test_impossible_settings_are_refused(values, sentence):
+    with pytest.raises(InvalidInput, match=sentence):
+        TrainConfig(**values)
+
+
+# Folders that are no models
+
+
+def test_folders_that_are_no_models_say_why(tmp_path, faces):
+    with pytest.raises(MissingFile, match="no model folder, no shipped weights"):
+        load_model(tmp_path / "nothing")
+    with pytest.raises(MissingFile, match="no config.json"):
+        load_model(tmp_path)
+    model = build_model(settings(tmp_path))
+    model.save_pretrained(tmp_path / "whole")
+    (tmp_path / "pickled").mkdir()
+    (tmp_path / "pickled" / "config.json").write_text((tmp_path / "whole" / "config.json").read_text())
+    torch.save(model.state_dict(), tmp_path / "pickled" / "pytorch_model.bin")
+    with pytest.raises(MissingFile, match="pytorch_model.bin is a pickle"):
+        load_model(tmp_path / "pickled")
+    config = json.loads((tmp_path / "whole" / "config.json").read_text())
+    (tmp_path / "whole" / "config.json").write_text(json.dumps(config | {"decoder_layers": 2}))
+    with pytest.raises(InvalidInput, match="lacks .* of the model's weights, for instance heads.decoder.1"):
+        load_model(tmp_path / "whole")
+
+
+# Intervals
+
+
+def test_conformal_intervals_cover_what_they_promise():
+    rng = np.random.default_rng(0)
+    truth = rng.uniform(0, 16, 6000)
+    prediction = truth + rng.normal(0, 0.3 + 0.1 * truth)
+    edges = fit_edges(prediction[:3000])
+    widths = np.array(half_widths(prediction[:3000], truth[:3000], edges))
+    assert (np.diff(widths) > 0).all()
+    new = prediction[3000:]
+    covered = np.abs(new - truth[3000:]) <= widths[np.searchsorted(edges, new)]
+    assert 0.88 <= covered.mean() <= 0.92
+    assert half_widths(np.array([1.0]), np.array([2.0]), [5.0]) == [1.0, 1.0]
