@@ -31,7 +31,7 @@ from threedpain.generation.seeds import child
 # Frames of each PSPI in the archive, in shares (Lucey, Cohn, Prkachin, Solomon and Matthews, FG 2011, table 1).
 PUBLISHED = {"0": 0.827, "1-2": 0.109, "3-4": 0.046, "5-6": 0.011, "7-8": 0.003, "9-10": 0.002, "11-12": 0.003,
              "13-16": 0.001}
-PAIN_SHARE = 0.42  # of the sequences; an expression fills a good third of its sequence
+PAIN_SHARE = 0.4  # of the sequences; an expression fills about half of its sequence
 _AAM = [i for i in range(68) if i not in (60, 64)]
 
 
@@ -63,7 +63,7 @@ def _sequence(out: Path, name: str, labels: Path, pipe: PainFacePipeline, identi
               rng: np.random.Generator) -> None:
     seed = int(rng.integers(2**31))
     if rng.random() < PAIN_SHARE:
-        units = sample_for_pspi(int(min(14, 1 + rng.geometric(0.22))), rng)
+        units = sample_for_pspi(int(min(15, rng.geometric(0.38))), rng)
     else:  # a smile, a word, a look: what is not pain need not be nothing
         units = {unit: value for unit, value in sample_other(rng)[1].items() if unit not in PAIN_UNITS}
     person, scene = pipe.person(identity), sample_scene(seed, view="front", size=size)

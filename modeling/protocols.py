@@ -17,7 +17,7 @@ import json
 import logging
 import os
 import re
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -158,25 +158,33 @@ def calibrate(predictions: pd.DataFrame, by_pspi: bool = True) -> dict[int, floa
     return thresholds
 
 
-def measure(predictions: pd.DataFrame, thresholds: dict[int, float], by_pspi: bool = True) -> dict[str, float]:
-    """The table's figures on held-out predictions; NaN where these pictures cannot tell (no pain, or nothing else)."""
+def statistic(predictions: pd.DataFrame, name: str, thresholds: dict[int, float],
+              by_pspi: bool = True) -> Callable[[np.ndarray], float]:
+    """A figure of the table as a function of row numbers; NaN where these rows cannot tell (no pain, or only pain)."""
+    what, _, level = name.partition("@")
     answers = score(predictions, by_pspi)
-    figures = dict.fromkeys(COLUMNS, float("nan"))
-    if by_pspi:
-        figures["MAE"] = metrics.mae(predictions["PSPI"], answers)
-        figures["Pearson"] = metrics.pearson(predictions["PSPI"], answers)
-    for level in LEVELS:
-        known = truth(predictions, level)
-        told = ~np.isnan(known)
-        positive = known[told] > 0
+    if not level:
+        pspi = predictions["PSPI"].to_numpy(float) if by_pspi else np.full(len(answers), np.nan)
+        figure = {"MAE": metrics.mae, "Pearson": metrics.pearson}[what]
+        return lambda rows: figure(pspi[rows], answers[rows])
+    known, threshold = truth(predictions, int(level)), thresholds[int(level)]
+
+    def of(rows: np.ndarray) -> float:
+        rows = rows[~np.isnan(known[rows])]
+        positive = known[rows] > 0
         if not positive.any() or positive.all():
-            continue
-        figures[f"AUROC@{level}"] = metrics.auroc(positive, answers[told])
-        if np.isfinite(thresholds[level]):
-            figures[f"F1@{level}"] = metrics.f1(positive, answers[told] >= thresholds[level])
-        if level == 1:
-            figures["AP@1"] = metrics.average_precision(positive, answers[told])
-    return figures
+            return float("nan")
+        if what == "F1":
+            return metrics.f1(positive, answers[rows] >= threshold) if np.isfinite(threshold) else float("nan")
+        return {"AUROC": metrics.auroc, "AP": metrics.average_precision}[what](positive, answers[rows])
+
+    return of
+
+
+def measure(predictions: pd.DataFrame, thresholds: dict[int, float], by_pspi: bool = True) -> dict[str, float]:
+    """The table's figures of held-out predictions."""
+    rows = np.arange(len(predictions))
+    return {name: float(statistic(predictions, name, thresholds, by_pspi)(rows)) for name in COLUMNS}
 
 
 def summary(folds: Sequence[dict[str, float]]) -> dict[str, dict[str, float]]:

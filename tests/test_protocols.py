@@ -3,6 +3,7 @@ goes on where it was."""
 
 import json
 import math
+from types import SimpleNamespace
 
 import numpy as np
 import pandas as pd
@@ -11,8 +12,11 @@ import pytest
 
 from threedpain.errors import InvalidInput
 from threedpain.modeling import protocols
+from threedpain.modeling.baselines import BASELINES
 from threedpain.modeling.data import FaceSet
+from threedpain.modeling.image_processing_vitpain import ViTPainImageProcessor
 from threedpain.modeling.protocols import ARMS, COLUMNS, Settings, calibrate, markdown, measure, plan, summary, truth
+from threedpain.modeling.protocols_compare import Entrant, compare
 
 
 def people(count, **columns):
@@ -239,3 +243,104 @@ def test_faceset_references_stay_within_the_person(unbc, tmp_path, monkeypatch):
     who, pspi = faces.table["identity"].to_numpy(), faces.table["PSPI"].to_numpy()
     for row, found in enumerate(faces.references):
         assert len(found) and (who[found] == who[row]).all() and (pspi[found] == 0).all() and row not in found
+
+
+# ---- several models in one table
+
+
+@pytest.mark.parametrize("text, entrant", [
+    ("ViTPain=runs/a@none", Entrant("ViTPain", "runs/a", "none")),
+    ("runs/a", Entrant("a", "runs/a", "realistic")),
+    ("runs/a@aligned", Entrant("a, aligned", "runs/a", "aligned")),
+])
+def test_entrants_are_label_model_and_reference(text, entrant):
+    assert Entrant.parse(text) == entrant
+
+
+@pytest.mark.parametrize("text", ["a=runs/a@mirror", "a=", "a=@none"])
+def test_entrants_that_say_too_little(text):
+    with pytest.raises(InvalidInput, match="must be LABEL=MODEL or LABEL=MODEL@REFERENCE"):
+        Entrant.parse(text)
+
+
+def test_comparison_is_on_the_same_pictures_with_paired_differences(unbc, tmp_path, monkeypatch):
+    monkeypatch.setenv("THREEDPAIN_CACHE", str(tmp_path / "cache"))
+    for name in ("pairwise", "vanilla"):
+        folder = tmp_path / name
+        BASELINES[name](32).save_pretrained(folder)
+        ViTPainImageProcessor(size=32).save_pretrained(folder)
+    entrants = [Entrant("plain", str(tmp_path / "vanilla")), Entrant("again", str(tmp_path / "vanilla")),
+                Entrant("pairs", str(tmp_path / "pairwise"))]
+    report = compare(entrants, f"unbc:{unbc}", tmp_path / "out", split="test")
+    assert report["people"] == 1 and report["pictures"] == 6  # ten people are dealt 7:2:1
+    whole = compare(entrants, f"unbc:{unbc}", tmp_path / "all", split="all")
+    assert whole["people"] == 10 and whole["differences"]["again"] == {"value": 0, "low": 0, "high": 0}
+    difference, rows = whole["differences"]["pairs"], whole["rows"]
+    assert difference["value"] == pytest.approx(rows["pairs"]["MAE"]["value"] - rows["plain"]["MAE"]["value"], abs=1e-5)
+    assert difference["low"] <= difference["value"] <= difference["high"]
+    assert "| MAE less that of plain |" in whole["table"] and len(whole["table"].splitlines()) == 5
+    kept = pd.read_parquet(tmp_path / "all" / "predictions.parquet")
+    assert set(kept["model"]) == {"plain", "again", "pairs"} and len(kept) == 180
+    with pytest.raises(InvalidInput, match="every model a label of its own"):
+        compare([entrants[0], entrants[0]], f"unbc:{unbc}", tmp_path / "x")
+
+
+# ---- the stand-in
+
+
+def test_stand_in_reads_back_through_the_unbc_adapter(tmp_path, monkeypatch):
+    """Written by a pipeline that paints nothing, read by the adapter of the real archive: nothing is left over."""
+    from threedpain.dataset_script.load import load, problems
+    from threedpain.dataset_script.standin import PUBLISHED, write
+
+    class Painter:
+        def person(self, identity):
+            return identity
+
+        def photograph(self, person, units, scene, head_angles=(0, 0, 0)):
+            marks = np.stack([np.arange(68) / 2 + 4, np.arange(68) / 3 + 8], 1)
+            return SimpleNamespace(image=np.zeros((48, 48, 3), np.uint8), landmarks=marks)
+
+    monkeypatch.setenv("THREEDPAIN_CACHE", str(tmp_path / "cache"))
+    counts = write(tmp_path / "standin", 25, 3, 8, 48, 0, Painter())
+    rows = load("unbc", tmp_path / "standin", "all")
+    assert problems(rows) == {} and len(rows) == 25 * 3 * 8 and len(set(rows["subject"])) == 25
+    told = np.array(rows["PSPI"])
+    assert {int(value): int((told == value).sum()) for value in set(told)} == dict(counts)
+    share = (told == 0).mean()
+    assert abs(share - PUBLISHED["0"]) < 0.06  # most frames without pain, as in the archive
+    assert set(rows["fold"]) == {0, 1, 2, 3, 4} and rows[0]["landmarks"][67] is not None
+    stamp = {path: path.stat().st_mtime_ns for path in (tmp_path / "standin").rglob("*.png")}
+    write(tmp_path / "standin", 25, 3, 8, 48, 0, Painter())
+    assert all(path.stat().st_mtime_ns == before for path, before in stamp.items())  # nothing is written twice
+
+
+@pytest.mark.slow
+def test_full_protocol_on_the_rendered_stand_in_is_killed_and_resumes(tmp_path, monkeypatch):
+    """The command a holder of the archive would give, on rendered people, with the real trainer."""
+    import os
+    import signal
+    import subprocess
+    import sys
+    import time
+
+    from threedpain.dataset_script.standin import write
+
+    write(tmp_path / "standin", 10, 2, 8, 96, 0)
+    code = (f"from threedpain.modeling.protocols import Settings, run\n"
+            f"run('unbc-5fold', Settings('pairwise', 'unbc:{tmp_path}/standin', epochs=1, batch_size=16, shots=2, "
+            f"image_size=64), '{tmp_path}/out')")
+    environment = {**os.environ, "THREEDPAIN_CACHE": str(tmp_path / "cache")}
+    process = subprocess.Popen([sys.executable, "-c", code], env=environment)
+    deadline = time.time() + 600
+    while not (tmp_path / "out" / "fold-1" / "fold.json").is_file():
+        assert process.poll() is None and time.time() < deadline
+        time.sleep(0.2)
+    process.send_signal(signal.SIGKILL)
+    process.wait()
+    done = {path: path.stat().st_mtime_ns for path in (tmp_path / "out").glob("*/fold.json")}
+    assert 2 <= len(done) < 5
+    subprocess.run([sys.executable, "-c", code], env=environment, check=True)
+    report = json.loads((tmp_path / "out" / "report.json").read_text())
+    assert report["rows"]["pairwise"]["MAE"]["folds"] == 5
+    assert all(path.stat().st_mtime_ns == stamp for path, stamp in done.items())

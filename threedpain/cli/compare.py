@@ -1,0 +1,24 @@
+"""`3dpain compare`: several models on the same pictures in one table."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+
+def command(
+    model: Annotated[list[str], typer.Option(help="LABEL=MODEL[@realistic|aligned|none]; repeatable.")],
+    out: Annotated[Path, typer.Option(help="Folder for table.md, report.json and predictions.parquet.")],
+    data: Annotated[str, typer.Option(help="Path, Hub id, official:PATH, unbc:PATH or folder:PATH.")] = "3dpain",
+    split: Annotated[str, typer.Option(help="train, validation, test or all.")] = "test",
+    shots: Annotated[int, typer.Option(min=1, max=50, help="Neutral references averaged, 1 to 50.")] = 1,
+    seed: Annotated[int, typer.Option(help="Of the choice of references.")] = 0,
+) -> None:
+    """Compare models on one data set, with intervals over identities."""
+    from threedpain.cli.arguments import writable
+    from threedpain.modeling.protocols_compare import Entrant, compare
+
+    writable(out / "report.json")
+    report = compare([Entrant.parse(text) for text in model], data, out, split, shots, seed)
+    typer.echo(f"{report['pictures']:,} pictures of {report['people']} people; 95 % intervals over people\n")
+    typer.echo(report["table"])
