@@ -5,7 +5,12 @@ from __future__ import annotations
 from functools import lru_cache
 
 import numpy as np
+from scipy.ndimage import gaussian_filter
 
+from threedpain.generation.records import SKIN_HEIGHT, SKIN_WIDTH
+from threedpain.generation.seeds import child
+
+PORES = 1.5e-5  # metres, standard deviation of the skin's grain
 COUNT = 32000  # the largest slope or height of a map in counts
 SHADE = 1.6e3  # darkening a metre of depth: a fold of 0.25 mm loses 40 % of the sky
 
@@ -17,7 +22,7 @@ def slopes() -> tuple[np.ndarray, np.ndarray]:
     from threedpain.generation.wrinkles import wrinkle_maps
 
     texels, rows, start = [], [], 0
-    for height in wrinkle_maps():
+    for height in (*wrinkle_maps(), pores()):
         tall, wide = height.shape
         down, right = np.gradient(height.astype(np.float64))
         du, dv = right * wide, -down * tall  # v runs up
@@ -37,12 +42,19 @@ def slopes() -> tuple[np.ndarray, np.ndarray]:
     return np.concatenate(texels), np.array(rows, np.float32)
 
 
+def pores() -> np.ndarray:
+    """The grain of all skin: heights float32 [H, W] in metres, about a millimetre wide."""
+    shape = (SKIN_HEIGHT // 2, SKIN_WIDTH // 2)
+    noise = child(0, "pores").normal(size=shape)
+    grain = gaussian_filter(noise, 0.7) - gaussian_filter(noise, 2.0)
+    return (PORES * grain / grain.std()).astype(np.float32)
+
+
 def active(depths: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Texels of all maps, and the rows of those an expression uses with its depths [M] multiplied in."""
-    used = np.flatnonzero(depths > 0.01)
-    if not len(used):
-        return np.zeros((1, 3), np.int16), np.zeros((0, 10), np.float32)
+    """Texels of all maps, and the rows of those an expression uses with its depths [M] multiplied in; pores always."""
     texels, rows = slopes()
+    depths = np.append(depths, 1).astype(np.float32)
+    used = np.flatnonzero(depths > 0.01)
     rows = rows[used].copy()
     rows[:, 7:9] *= depths[used, None]
     return texels, rows

@@ -24,7 +24,7 @@ SKIN, EYE_LEFT, EYE_RIGHT, TEETH, MOUTH, LASHES, HAIR, CLOTH = range(len(MATERIA
 # narrow lobe; strength of the mirrored environment; tint r, g, b that half-shadows and occlusion take on.
 OPTICS = np.array(
     [
-        [0.30, 0.14, 0.09, 0.028, 0.30, 0.13, 0.25, 0.45, 0.22, 0.08, 0.04],  # skin
+        [0.30, 0.14, 0.09, 0.040, 0.28, 0.14, 0.30, 0.55, 0.22, 0.08, 0.04],  # skin
         [0.20, 0.12, 0.10, 0.030, 0.07, 0.03, 0.60, 0.80, 0.15, 0.05, 0.04],  # eyes, wet
         [0.20, 0.12, 0.10, 0.030, 0.07, 0.03, 0.60, 0.80, 0.15, 0.05, 0.04],
         [0.25, 0.20, 0.16, 0.040, 0.18, 0.08, 0.40, 0.60, 0.20, 0.10, 0.05],  # teeth

@@ -25,6 +25,7 @@ from threedpain.generation.shade import (
 
 PART_MATERIAL = dict(zip(PARTS, (SKIN, EYE_LEFT, EYE_RIGHT, TEETH, TEETH, MOUTH, LASHES), strict=True))
 LEVELS = 6  # mip levels of the skin
+LID_SHADOW = 0.008, 0.004  # metres on the eyeball below the upper and above the lower lid
 TEETH_COLOUR = np.array([0.60, 0.52, 0.40])
 BLOOD = np.array([0.85, 0.42, 0.36])  # what vessels leave of the sclera's white
 
@@ -44,6 +45,8 @@ class Surfaces:
     gloss: np.ndarray  # float32 [H], oil on the skin
     inner: np.ndarray  # bool [H], inside the mouth
     poles: np.ndarray  # int64 [2], the vertices where the eyes' axes leave them
+    balls: tuple[np.ndarray, np.ndarray]  # vertices of the eyeballs' front halves
+    lids: tuple[np.ndarray, np.ndarray]  # vertices of the lids against them
     texels: np.ndarray  # uint16 [T, 4], mip levels of linear skin colour and brow opacity
     levels: np.ndarray  # int32 [L, 3]: offset, height, width
     person: np.ndarray  # float32 [100], see person_table
@@ -95,6 +98,8 @@ def build_surfaces(bust: Bust, maps: SkinMaps, hair: HairMesh) -> Surfaces:
         gloss=skin_gloss(bust),
         inner=inner,
         poles=np.array([_pole(bust, part) for part in ("eye_left", "eye_right")]),
+        balls=tuple(_front(bust, side) for side in (0, 1)),
+        lids=tuple(_lids(bust, side) for side in (0, 1)),
         texels=texels,
         levels=levels,
         person=person_table(bust, texels, levels, hair),
@@ -110,6 +115,7 @@ def pose(surfaces: Surfaces, face: Face, light: Light) -> Posed:
     table[:head, POSITION] = face.vertices
     table[:head, NORMAL] = vertex_normals(face.vertices, topology.faces)
     table[:head, OCCLUSION] = np.where(surfaces.inner, mouth_light(face), surfaces.ambient) * hair.shadow
+    _shade_under_lids(surfaces, face, table)
     table[:head, HEAT] = face.heat
     table[:head, PAINT] = hair.scalp
     table[:head, BODY] = topology.body
@@ -132,6 +138,33 @@ def _key_visibility(surfaces: Surfaces, table: np.ndarray, key) -> np.ndarray:
     shadow = DepthMap(key.direction, points, SHADOW_SIZE)
     shadow.draw(points, surfaces.faces, surfaces.test)
     return shadow.visible(points, normals, spread=0.004 + 0.022 * key.softness)
+
+
+def _front(bust: Bust, side: int) -> np.ndarray:
+    """Vertices of an eyeball's front half."""
+    faces = bust.topology.faces[bust.topology.face_part == PARTS.index(("eye_left", "eye_right")[side])]
+    vertices = np.unique(faces)
+    return vertices[bust.vertices[vertices, 2] > bust.eye_centres[side, 2]]
+
+
+def _lids(bust: Bust, side: int) -> np.ndarray:
+    """Skin vertices that lie against an eyeball's front."""
+    away = np.linalg.norm(bust.vertices - bust.eye_centres[side], axis=1) / bust.eye_radius
+    skin = np.zeros(len(away), bool)
+    skin[bust.topology.faces[bust.topology.face_class == MASK_CLASSES.index("skin")]] = True
+    return np.flatnonzero(skin & (away < 1.12) & (bust.vertices[:, 2] > bust.eye_centres[side, 2]))
+
+
+def _shade_under_lids(surfaces: Surfaces, face: Face, table: np.ndarray) -> None:
+    """Lids and lashes darken the eyeball beneath them, the upper ones further down."""
+    bust = surfaces.bust
+    for side, (ball, lids) in enumerate(zip(surfaces.balls, surfaces.lids, strict=True)):
+        if not len(lids):
+            continue
+        reach = np.where(bust.vertices[lids, 1] > bust.eye_centres[side, 1], LID_SHADOW[0], LID_SHADOW[1])
+        away = face.vertices[ball][:, None] - face.vertices[lids][None]
+        near = np.clip(np.sqrt(np.square(away).sum(-1)) / reach, 0, 1).min(1)
+        table[ball, OCCLUSION] = np.maximum(table[ball, OCCLUSION], 0.6) * (0.25 + 0.75 * near)
 
 
 def mouth_light(face: Face) -> np.ndarray:
@@ -191,8 +224,8 @@ def lash_pattern(bust: Bust, faces: np.ndarray, uvs: np.ndarray) -> tuple[np.nda
     """Where lashes lie in the strand pattern [L, 3, 2] and their opacity [L, 3]: thinning to the tips, fewer below."""
     lower = (bust.vertices[faces][:, :, 1].mean(1) < bust.eye_centres[:, 1].mean())[:, None]
     along = uvs[:, :, 1]
-    opacity = np.where(lower, 0.30, 0.62) * (1 - 0.9 * along)
-    return uvs * np.array([1.0, 0.2]), opacity
+    opacity = np.where(lower, 0.22, 0.60) * (1 - along) ** 1.3 + 0.02
+    return uvs * np.array([9.0, 0.12]), opacity
 
 
 def _ranks() -> np.ndarray:
