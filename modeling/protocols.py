@@ -26,12 +26,15 @@ import numpy as np
 import pandas as pd
 from scipy import stats
 
-from threedpain.dataset_script.load import load
 from threedpain.errors import InvalidInput
 
 from . import metrics
 from .baselines import BASELINES
 from .data import FaceSet, join
+from .evaluate import predict
+from .loading import load_model, load_processor, model_folder
+from .sets import face_set, training_sets
+from .train import TrainConfig, packed_size, train
 
 logger = logging.getLogger(__name__)
 
@@ -232,8 +235,8 @@ def run(protocol: str, settings: Settings, out: str | Path) -> dict[str, Any]:
         done = out / fold.name / "fold.json"
         if not done.is_file():
             logger.info("%s: %s (%d of %d)", protocol, fold.name, number, len(folds))
-            train, watch, test = _sets(fold, faces, extra, protocol, settings)
-            _write(done, _run_fold(fold, train, watch, test, begin, settings, out / fold.name))
+            sets = _sets(fold, faces, extra, protocol, settings)
+            _write(done, _run_fold(fold, *sets, begin, settings, out / fold.name))
         results[fold.name] = _read(done)
     return _report(protocol, settings, folds, results, out)
 
@@ -252,7 +255,16 @@ def _same_run(out: Path, protocol: str, settings: Settings) -> None:
 
 
 def _faces(name: str, settings: Settings) -> FaceSet:
-    return FaceSet.pack(load(name, split="all", config="images"), size=round(settings.image_size * 1.25))
+    return face_set(name, "all", packed_size(_side(settings)))
+
+
+def _side(settings: Settings) -> int:
+    """Pixels of the model's input: its own, or for a model from scratch what the settings ask for."""
+    if settings.model in SCRATCH:
+        return settings.image_size
+    from transformers import AutoConfig
+
+    return AutoConfig.from_pretrained(model_folder(settings.model)).image_size
 
 
 def _cross_fold(faces: FaceSet, extra: FaceSet) -> list[Fold]:
@@ -263,17 +275,17 @@ def _cross_fold(faces: FaceSet, extra: FaceSet) -> list[Fold]:
 def _sets(fold: Fold, faces: FaceSet, extra: FaceSet | None, protocol: str,
           settings: Settings) -> tuple[FaceSet, FaceSet, FaceSet]:
     who = faces.table["identity"].astype(str)
-    train = faces.subset(who.isin(fold.train).to_numpy())
+    learn = faces.subset(who.isin(fold.train).to_numpy())
     if fold.validation:
         watch = faces.subset(who.isin(fold.validation).to_numpy())
-    else:  # as published: every training person is trained on and the last state counts
-        watch = train.subset(np.linspace(0, len(train) - 1, min(len(train), _MONITORED)).astype(int))
+    else:  # as published: every training person is trained on
+        watch = learn.subset(np.linspace(0, len(learn) - 1, min(len(learn), _MONITORED)).astype(int))
     test = extra if protocol == "cross" else faces.subset(who.isin(fold.test).to_numpy())
     if fold.arm == ARMS[1]:
-        train = join([train, extra])
+        learn = join([learn, extra])
     elif fold.arm == ARMS[2]:
-        train = join([train, age_matched(extra, train.table, settings.age_groups)])
-    return train, watch, test
+        learn = join([learn, age_matched(extra, learn.table, settings.age_groups)])
+    return learn, watch, test
 
 
 def age_matched(extra: FaceSet, real: pd.DataFrame, groups: Sequence[str] = ()) -> FaceSet:
@@ -295,17 +307,13 @@ def _pretrained(settings: Settings, out: Path) -> str:
         return settings.model
     folder, done = out / "pretrained", out / "pretrained.json"
     if not done.is_file():
-        size = round(settings.image_size * 1.25)
-        train, watch = (FaceSet.pack(load(settings.pretrain, split=split, config="images"), size=size)
-                        for split in ("train", "validation"))
-        folder = _fit(settings.model, train, watch, settings, folder, settings.pretrain_epochs)
+        learn, watch = training_sets(settings.pretrain, packed_size(_side(settings)), settings.seed)
+        folder = _fit(settings.model, learn, watch, settings, folder, settings.pretrain_epochs)
         _write(done, {"folder": str(folder.relative_to(out))})
     return str(out / json.loads(done.read_text())["folder"])
 
 
 def _fit(begin: str, train_set: FaceSet, watch: FaceSet, settings: Settings, out: Path, epochs: int) -> Path:
-    from .train import TrainConfig, train
-
     scratch = begin in SCRATCH
     config = TrainConfig(
         role=begin if scratch else "student", init=None if scratch else begin, out=str(out), epochs=epochs,
@@ -317,21 +325,18 @@ def _fit(begin: str, train_set: FaceSet, watch: FaceSet, settings: Settings, out
 
 
 def _ask(folder: Path, faces: FaceSet, settings: Settings) -> pd.DataFrame:
-    from .evaluate import predict
-    from .loading import load_model, load_processor
-
     return predict(load_model(folder), faces, processor=load_processor(folder), reference="realistic",
                    shots=settings.shots, seed=settings.seed)
 
 
-def _run_fold(fold: Fold, train: FaceSet, watch: FaceSet, test: FaceSet, begin: str, settings: Settings,
+def _run_fold(fold: Fold, learn: FaceSet, watch: FaceSet, test: FaceSet, begin: str, settings: Settings,
               out: Path) -> dict[str, Any]:
-    folder = _fit(begin, train, watch, settings, out / "model", settings.epochs)
-    by_pspi = bool(train.table["PSPI"].notna().any())
-    told = {name: _ask(folder, faces, settings) for name, faces in (("train", train), ("test", test))}
+    folder = _fit(begin, learn, watch, settings, out / "model", settings.epochs)
+    by_pspi = bool(learn.table["PSPI"].notna().any())
+    told = {name: _ask(folder, faces, settings) for name, faces in (("train", learn), ("test", test))}
     thresholds = calibrate(told["train"], by_pspi)
     told["test"].to_csv(out / "predictions.csv", index=False)
-    return {"fold": asdict(fold), "pictures": {"train": len(train), "test": len(test)}, "by_pspi": by_pspi,
+    return {"fold": asdict(fold), "pictures": {"train": len(learn), "test": len(test)}, "by_pspi": by_pspi,
             "thresholds": thresholds, "figures": measure(told["test"], thresholds, by_pspi)}
 
 

@@ -22,6 +22,7 @@ from .data import CONDITIONS, FaceSet
 from .evaluate import predict
 from .loading import load_model, load_processor
 from .protocols import COLUMNS, _write, calibrate, statistic
+from .sets import face_set
 from .train import packed_size
 
 logger = logging.getLogger(__name__)
@@ -60,7 +61,7 @@ def compare(entrants: Sequence[Entrant], data: str, out: str | Path, split: str 
 
     def faces(which: str, size: int) -> FaceSet:
         if (which, size) not in sets:
-            sets[which, size] = FaceSet.pack(load(data, split=which, config="images"), size=size)
+            sets[which, size] = face_set(data, which, size)
         return sets[which, size]
 
     splits = list(load(data, config="images"))

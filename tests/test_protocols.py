@@ -142,6 +142,7 @@ def bright(monkeypatch, tmp_path):
 
     monkeypatch.setattr(protocols, "_fit", fit)
     monkeypatch.setattr(protocols, "_ask", ask)
+    monkeypatch.setattr(protocols, "_side", lambda settings: 32)
     monkeypatch.setenv("THREEDPAIN_CACHE", str(tmp_path / "cache"))
     return fitted
 
