@@ -35,7 +35,7 @@ MARGIN = 1.25  # packed crop over face crop
 MILLIMETRES = 0.05  # per level of a heatmap
 UNKNOWN = 255  # level of a packed mask where the set has none
 CONDITIONS = ("realistic", "aligned", "none")
-_FORMAT = 1  # of the cache; raised when packed bytes change
+_FORMAT = 2  # of the cache; raised when packed bytes change
 
 TEXTS = (
     "id", "identity_id", "subject", "expression_id", "view_id", "expression", "expression_name", "age_group", "gender",
@@ -70,6 +70,17 @@ class FaceSet:
     def side(self) -> int:
         """Pixels of the packed crops."""
         return self.images.shape[1]
+
+    @property
+    def has_boxes(self) -> bool:
+        """Whether the crops follow face boxes (otherwise they are whole pictures)."""
+        return bool(self.table["boxed"].all())
+
+    def can(self, condition: str) -> bool:
+        """Whether every picture has a reference of this kind ("realistic": whether any has)."""
+        if condition == "aligned":
+            return bool((self.table["aligned"] >= 0).all())
+        return condition == "none" or any(len(self.references[row]) for row in self.rows)
 
     def subset(self, keep: np.ndarray) -> FaceSet:
         """The pictures at these positions, or where this mask is true; references may lie outside of the subset."""
@@ -187,6 +198,8 @@ def _pack(dataset, folder: Path, size: int, whole: bool, workers: int) -> None:
     pictures = [name for name in ("image", "heatmap", "mask", "aligned_neutral") if name in dataset.column_names]
     table = _table(dataset)
     table["aligned"] = -1
+    boxes = dataset["bbox"] if "bbox" in dataset.column_names and not whole else [None] * len(dataset)
+    table["boxed"] = [box is not None and None not in box for box in boxes]
     if "aligned_neutral" in pictures:
         shown = np.asarray(dataset.data.column("aligned_neutral").is_valid())
         table.loc[shown, "aligned"] = len(dataset) + np.arange(shown.sum())

@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import json
+from collections.abc import Sequence
+from pathlib import Path
+
 import numpy as np
 import pandas as pd
 import torch
@@ -9,8 +13,10 @@ from transformers import PreTrainedModel
 
 from threedpain.facs import PAIN_UNITS
 
+from . import metrics, report
 from .augment import Geometry, warp
-from .data import FaceSet
+from .data import CONDITIONS, UNKNOWN, FaceSet
+from .plots import save_plots
 
 THRESHOLDS = (1, 2, 3)
 
@@ -85,3 +91,88 @@ def plain_crops(packed: np.ndarray, size: int) -> torch.Tensor:
     """Packed crops uint8 [n, S, S, 3] -> the plain face crop, float [n, 3, size, size] in 0..1."""
     pictures = torch.from_numpy(np.ascontiguousarray(packed)).permute(0, 3, 1, 2).float() / 255
     return warp(pictures, Geometry.still(len(packed)), size)
+
+
+def evaluate(
+    model: PreTrainedModel,
+    processor,
+    faces: FaceSet,
+    *,
+    name: str,
+    by: Sequence[str] = ("age_group", "gender", "ethnicity"),
+    conditions: Sequence[str] = CONDITIONS,
+    shots: int = 1,
+    rounds: int = 1000,
+    whole: FaceSet | None = None,
+    about: dict | None = None,
+) -> tuple[dict, dict[str, pd.DataFrame]]:
+    """All figures of a model on a set, and the tables of answers they come from, by condition.
+
+    whole: the same pictures in the same order, packed as whole frames; its cost in MAE is reported.
+    """
+    threshold = getattr(model.config, "pain_threshold", None)
+    results = {"model": name, "about": dict(about or {}), "conditions": {}, "checks": {}}
+    tables = {}
+    for condition in conditions:
+        heatmaps: list[np.ndarray] = []
+        table = predict(model, faces, processor=processor, reference=condition, shots=shots, heatmaps=heatmaps)
+        mix = report.in_mix(table)
+        tables[condition] = table
+        found = results["conditions"][condition] = {
+            "overall": report.overall(table[mix], threshold, rounds),
+            "units": report.by_unit(table[mix]),
+            "groups": report.by_group(table[mix].reset_index(drop=True), by, rounds),
+            "views": report.by_group(table[mix].reset_index(drop=True), ["view_id"], rounds),
+            "intensity": report.by_intensity(table[mix]),
+            "false_alarms": report.false_alarms(table),
+        }
+        if heatmaps and (faces.masks[faces.rows[0]] != UNKNOWN).any():
+            found["heatmap"] = _heat(table, faces, np.concatenate(heatmaps), mix)
+    main = "realistic" if "realistic" in tables else next(iter(tables))
+    mix = report.in_mix(tables[main])
+    error = results["conditions"][main]["overall"]["mae"][0]
+    blanked = predict(model, faces.subset(mix), processor=processor, reference=main, change=_without_face)
+    results["checks"]["blanked_face_pearson"] = metrics.pearson(blanked["PSPI"], blanked["pspi_hat"])
+    if whole is not None:
+        table = predict(model, whole.subset(mix), processor=processor, reference=main)
+        results["checks"]["whole_frame_mae"] = metrics.mae(table["PSPI"], table["pspi_hat"])
+        results["checks"]["whole_frame_cost"] = results["checks"]["whole_frame_mae"] - error
+    results["targets"] = report.against_targets(results)
+    return results, tables
+
+
+def save(out: Path, results: dict, tables: dict[str, pd.DataFrame]) -> None:
+    """results.json, report.md, the answers as csv, and plots."""
+    out.mkdir(parents=True, exist_ok=True)
+    (out / "results.json").write_text(json.dumps(_plain(results), indent=1) + "\n")
+    (out / "report.md").write_text(report.as_markdown(results))
+    for condition, table in tables.items():
+        table.drop(columns="aligned").to_csv(out / f"answers_{condition}.csv", index=False, float_format="%.4f")
+    save_plots(out, results, tables)
+
+
+def _without_face(pictures: torch.Tensor, masks: torch.Tensor) -> torch.Tensor:
+    """Everything that shows an expression, painted grey."""
+    face = torch.isin(masks.round().long(), torch.tensor([1, 4, 5, 6, 7, 9]))
+    return torch.where(face[:, None], 0.5, pictures)
+
+
+def _heat(table: pd.DataFrame, faces: FaceSet, predicted: np.ndarray, mix: np.ndarray) -> dict[str, float]:
+    still = Geometry.still(int(mix.sum()))
+    rows = faces.rows[mix]
+    levels = warp(torch.from_numpy(faces.heatmaps[rows]).float()[:, None], still, 64)[:, 0].numpy()
+    classes = warp(torch.from_numpy(faces.masks[rows]).float()[:, None], still, 64, mode="nearest")[:, 0].numpy()
+    answers = torch.from_numpy(predicted[mix])[:, None]
+    answers = torch.nn.functional.interpolate(answers, (64, 64), mode="bilinear")[:, 0].numpy()
+    return report.heat_agreement(table[mix], levels, classes.round().astype(int), answers)
+
+
+def _plain(value):
+    """JSON without NaN."""
+    if isinstance(value, dict):
+        return {key: _plain(inner) for key, inner in value.items()}
+    if isinstance(value, (list, tuple)):
+        return [_plain(inner) for inner in value]
+    if isinstance(value, float):
+        return round(value, 5) if np.isfinite(value) else None
+    return value

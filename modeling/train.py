@@ -388,11 +388,7 @@ def _possible(conditions: Mapping[str, float], faces: FaceSet, reference: str) -
     if reference == "none":
         return {"none": 1.0}
     able = {name: share for name, share in conditions.items() if share > 0}
-    if (faces.table["aligned"] < 0).any():
-        able.pop("aligned", None)
-    if not any(len(faces.references[row]) for row in faces.rows):
-        able.pop("realistic", None)
-    return able or {"none": 1.0}
+    return {name: share for name, share in able.items() if faces.can(name)} or {"none": 1.0}
 
 
 def _pain(table) -> tuple[np.ndarray, np.ndarray]:

@@ -1,0 +1,81 @@
+"""`3dpain evaluate`: judge a model on a set, or run a published protocol."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+
+def command(
+    model: Annotated[str, typer.Option(help="Model folder, Hub id, vitpain, or a baseline's folder.")] = "vitpain",
+    data: Annotated[
+        str, typer.Option(help="Data set: a path, a Hub id, or official:, synpain:, unbc:, folder:PATH.")
+    ] = "3dpain",
+    out: Annotated[
+        Path, typer.Option(help="Folder for results.json, report.md, answers and plots.")
+    ] = Path("runs/evaluation"),
+    split: Annotated[str, typer.Option(help="train, validation, test or all.")] = "test",
+    by: Annotated[
+        str, typer.Option(help="Columns to compare groups by, separated by commas.")
+    ] = "age_group,gender,ethnicity",
+    conditions: Annotated[
+        str | None,
+        typer.Option(help="realistic, aligned, none, separated by commas. Default: all that the set can meet."),
+    ] = None,
+    render_aligned: Annotated[
+        bool, typer.Option(help="Photograph the aligned references of a generated set that has none.")
+    ] = False,
+    texture: Annotated[str, typer.Option(help="Texture the set was made with, for --render-aligned.")] = "embedded",
+    whole_frame: Annotated[bool, typer.Option(help="Also read whole frames without a face box.")] = True,
+    shots: Annotated[int, typer.Option(min=1, max=20, help="References per picture, 1 to 20.")] = 1,
+    rounds: Annotated[int, typer.Option(min=10, help="Rounds of the bootstrap over people, from 10.")] = 1000,
+    limit: Annotated[int | None, typer.Option(min=1, help="Only the first n people. Default: all.")] = None,
+    workers: Annotated[int, typer.Option(min=1, help="Processes that render, from 1.")] = 2,
+    protocol: Annotated[
+        str | None, typer.Option(help="unbc-5fold, unbc-loso, cv5, cross or augmentation instead. Default: none.")
+    ] = None,
+    extra: Annotated[str | None, typer.Option(help="The other set of the protocols cross and augmentation.")] = None,
+    pretrain: Annotated[str | None, typer.Option(help="Of a protocol: a set to train on before the folds.")] = None,
+    epochs: Annotated[int | None, typer.Option(min=1, help="Of a protocol's folds. Default: the protocol's.")] = None,
+) -> None:
+    """Error, correlation, agreement, detection, fairness and false alarms of a model, with intervals over people."""
+    from threedpain.cli.arguments import writable
+
+    writable(out, folder=True)
+    if protocol:
+        from threedpain.modeling.protocols import Settings, run
+
+        given = {"extra": extra, "pretrain": pretrain, "epochs": epochs, "shots": shots if shots > 1 else None}
+        settings = Settings(model, data, **{name: value for name, value in given.items() if value is not None})
+        typer.echo(run(protocol, settings, out)["table"])
+        return
+    from threedpain.dataset_script.load import load
+    from threedpain.modeling.aligned import add_aligned
+    from threedpain.modeling.data import CONDITIONS, FaceSet
+    from threedpain.modeling.evaluate import evaluate, save
+    from threedpain.modeling.loading import load_model, load_processor
+    from threedpain.modeling.train import packed_size
+
+    judged, processor = load_model(model), load_processor(model)
+    dataset = load(data, split=split, config="images")
+    if limit:
+        names = list(dict.fromkeys(dataset["identity_id"]))[:limit]
+        dataset = dataset.filter(lambda name: name in set(names), input_columns="identity_id")
+    if render_aligned:
+        dataset = add_aligned(dataset, workers=workers, texture=texture)
+    size = packed_size(judged.config.image_size)
+    faces = FaceSet.pack(dataset, size=size)
+    whole = FaceSet.pack(dataset, size=size, whole=True) if whole_frame and faces.has_boxes else None
+    wanted = [name.strip() for name in conditions.split(",")] if conditions else None
+    able = [name for name in CONDITIONS if faces.can(name)]
+    about = {
+        "data": f"{data}, split {split}: {len(faces)} pictures of {faces.table['identity'].nunique()} people",
+        "bootstrap": f"{rounds} rounds over people", "references per picture": shots,
+    }  # fmt: skip
+    results, tables = evaluate(
+        judged, processor, faces, name=str(model), by=[name.strip() for name in by.split(",") if name.strip()],
+        conditions=wanted or able, shots=shots, rounds=rounds, whole=whole, about=about,
+    )  # fmt: skip
+    save(out, results, tables)
+    typer.echo((out / "report.md").read_text().split("## By action unit")[0].rstrip())
+    typer.echo(f"\nThe whole report is {out / 'report.md'}.")
