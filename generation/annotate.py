@@ -113,7 +113,7 @@ def _hairline(face: Face) -> np.ndarray:
 def regions(view: View, mask: np.ndarray, chosen: np.ndarray) -> np.ndarray:
     """Action-unit regions uint8 [S, S]: 1 + index into facs.REGIONS, 0 elsewhere; they lie on the skin and move with it."""
     posed, bust = view.posed, view.posed.face.bust
-    cells, low, step = posed.surfaces.region_map
+    cells, low, step = posed.surfaces.head.region_map
     result = np.zeros(mask.shape, np.uint8)
     _region(chosen, view.vertices, posed.surfaces.faces, bust.vertices, mask, cells, low, np.float32(step), result)
     return result

@@ -9,8 +9,8 @@ from numba import njit
 
 from threedpain.generation.raster_nearest import NO_TEST, nearest
 
-DIRECTIONS = 32  # over the sphere, for ambient occlusion
-AMBIENT_SIZE, SHADOW_SIZE = 112, 224  # texels of a depth map
+DIRECTIONS = 24  # over the sphere, for ambient occlusion
+AMBIENT_SIZE, SHADOW_SIZE = 96, 224  # texels of a depth map
 TAPS = 16
 
 

@@ -106,6 +106,24 @@ def cpu_mesh_rasterizer(cameras=None, raster_settings=None, threads: int = 1):
     return CpuMeshRasterizer(cameras, raster_settings)
 
 
+def textured(vertices, faces, uvs, face_uvs, texture):
+    """PyTorch3D Meshes with TexturesUV. vertices [V, 3] (gradients pass), faces [F, 3], uvs [T, 2], face_uvs [F, 3],
+    texture [H, W, 3] 0..1: tensors or arrays."""
+    import torch
+
+    _, Meshes = load()
+    from pytorch3d.renderer import TexturesUV
+
+    vertices = torch.as_tensor(vertices, dtype=torch.float32)
+    device = vertices.device
+    skin = TexturesUV(
+        maps=[torch.as_tensor(texture, dtype=torch.float32, device=device)],
+        faces_uvs=[torch.as_tensor(face_uvs, dtype=torch.int64, device=device)],
+        verts_uvs=[torch.as_tensor(uvs, dtype=torch.float32, device=device)],
+    )
+    return Meshes([vertices], [torch.as_tensor(faces, dtype=torch.int64, device=device)], textures=skin)
+
+
 def _clip_plane(settings, cameras, perspective: bool) -> float | None:
     """PyTorch3D's rule: half the camera's near distance, if it has one."""
     if settings.z_clip_value is not None:

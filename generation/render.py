@@ -1,6 +1,7 @@
 """The renderer: a face with its skin, in a scene, becomes a picture with its truth.
 
-    surfaces = build_surfaces(bust, maps, hair and clothes)    # once a person in an outfit
+    head     = build_head(bust, maps)                          # once a person
+    surfaces = dress(head, hair and clothes)                   # once an outfit
     posed    = pose(surfaces, face, light)                     # once an expression in a light
     view     = look(posed, camera)                             # visibility at n x n samples a pixel
     light    = shade(view)                                     # once a pixel and surface
@@ -18,12 +19,14 @@ import numpy as np
 from threedpain.errors import InvalidInput
 from threedpain.generation import annotate, background, sensor
 from threedpain.generation.camera import to_ndc
+from threedpain.generation.clothes import build_clothes
+from threedpain.generation.hair import build_hair
 from threedpain.generation.hair_mesh import HairMesh, merge
 from threedpain.generation.raster_nearest import nearest
 from threedpain.generation.records import Camera, Clothes, Face, Light, Sample, Scene, SkinMaps
 from threedpain.generation.shade import KEYS, OPTICS, tone_table
 from threedpain.generation.shade_numba import develop, shade
-from threedpain.generation.surfaces import Posed, Surfaces, build_surfaces, pose
+from threedpain.generation.surfaces import Posed, Surfaces, build_head, dress, pose
 
 TRUTH = ("depth", "regions")
 NEAREST = 0.05  # metres: triangles nearer to the camera are not drawn
@@ -49,8 +52,9 @@ class Renderer:
             raise InvalidInput(f"supersampling must be 1 to 4, got {supersampling}")
         self.device = device
         self.supersampling = supersampling
-        self._surfaces: OrderedDict[tuple, Surfaces] = OrderedDict()
-        self._posed: OrderedDict[tuple, tuple[Face, Posed]] = OrderedDict()
+        self._heads: OrderedDict[tuple, tuple] = OrderedDict()
+        self._surfaces: OrderedDict[tuple, tuple] = OrderedDict()
+        self._posed: OrderedDict[tuple, tuple] = OrderedDict()
 
     def render(
         self, face: Face, maps: SkinMaps, scene: Scene, hair: HairMesh | None = None, truth: Collection[str] = ()
@@ -67,16 +71,11 @@ class Renderer:
 
     def surfaces(self, face: Face, maps: SkinMaps, clothes: Clothes, hair: HairMesh | None = None) -> Surfaces:
         """All that is drawn of a person in an outfit, remembered for the next picture."""
-        from threedpain.generation.clothes import build_clothes
-        from threedpain.generation.hair import build_hair
-
-        bust = face.bust
-
-        def build():
-            return build_surfaces(bust, maps, merge(hair or build_hair(bust), build_clothes(bust, clothes)))
-
-        # The entry holds bust and maps, so their ids stay theirs as long as it lives.
-        return _remember(self._surfaces, (id(bust), id(maps), id(hair), clothes), lambda: (bust, maps, hair, build()))[-1]
+        bust = face.bust  # an entry holds what its key names, so ids stay theirs as long as it lives
+        key = (id(bust), id(maps), id(hair))
+        head = _remember(self._heads, key, lambda: (bust, maps, hair, build_head(bust, maps), hair or build_hair(bust)))
+        key = (*key, clothes)
+        return _remember(self._surfaces, key, lambda: (head, dress(head[3], merge(head[4], build_clothes(bust, clothes)))))[-1]
 
     def posed(self, surfaces: Surfaces, face: Face, light: Light) -> Posed:
         """An expression under a light, remembered for its other views."""
@@ -109,7 +108,7 @@ class Renderer:
         shade(
             view.winners, view.nearness, view.vertices, surfaces.faces, surfaces.uvs, surfaces.material,
             view.posed.table, eye, np.ascontiguousarray(light.environment, np.float32), key_table(light), OPTICS,
-            surfaces.texels, surfaces.levels, *view.posed.relief, view.posed.person, surfaces.strands,
+            surfaces.head.texels, surfaces.head.levels, *view.posed.relief, view.posed.person, surfaces.strands,
             np.ascontiguousarray(behind, np.float32), out,
         )
         return out
@@ -122,7 +121,7 @@ class Renderer:
         depth, chosen = np.empty((size, size), np.float32), np.empty((size, size), np.int32)
         annotate.truth(
             view.winners, view.nearness, view.vertices, surfaces.faces, surfaces.uvs, surfaces.material,
-            surfaces.face_class, posed.table, surfaces.texels, surfaces.levels, mask, heatmap, depth, chosen,
+            surfaces.face_class, posed.table, surfaces.head.texels, surfaces.head.levels, mask, heatmap, depth, chosen,
         )
         pixels, points, visible = annotate.landmarks(posed, camera, view.nearness)
         return Sample(

@@ -31,16 +31,16 @@ BLOOD = np.array([0.85, 0.42, 0.36])  # what vessels leave of the sclera's white
 
 
 @dataclass(frozen=True)
-class Surfaces:
-    """A person in an outfit. H head vertices come first, then hair and clothes; faces that need a coverage test come last."""
+class HeadSurfaces:
+    """A bare head with its skin: all that no outfit changes. Lashes come last: they are tested for coverage."""
 
     bust: Bust
-    hair: HairMesh
-    faces: np.ndarray  # int32 [F, 3]
-    uvs: np.ndarray  # float32 [F, 3, 2]
-    material: np.ndarray  # uint8 [F], index into shade.MATERIALS
-    face_class: np.ndarray  # uint8 [F], index into MASK_CLASSES
-    test: tuple  # coverage test of hair and lashes, as raster.visibility takes it
+    faces: np.ndarray  # int32 [G, 3]
+    uvs: np.ndarray  # float32 [G, 3, 2]
+    material: np.ndarray  # uint8 [G], index into shade.MATERIALS
+    face_class: np.ndarray  # uint8 [G], index into MASK_CLASSES
+    tested: int  # first face of the lashes
+    opacity: np.ndarray  # float32 [G - tested, 3]
     ambient: np.ndarray  # float32 [H], share of the sky each head vertex sees
     gloss: np.ndarray  # float32 [H], oil on the skin
     inner: np.ndarray  # bool [H], inside the mouth
@@ -49,12 +49,25 @@ class Surfaces:
     lids: tuple[np.ndarray, np.ndarray]  # vertices of the lids against them
     texels: np.ndarray  # uint16 [T, 4], mip levels of linear skin colour and brow opacity
     levels: np.ndarray  # int32 [L, 3]: offset, height, width
-    person: np.ndarray  # float32 [100], see person_table
-    strands: np.ndarray  # uint8 [A, A, 2]
 
     @cached_property
     def region_map(self) -> tuple[np.ndarray, np.ndarray, float]:
         return region_map(self.bust)
+
+
+@dataclass(frozen=True)
+class Surfaces:
+    """A person in an outfit: the head's vertices and faces first, then those of hair and clothes."""
+
+    head: HeadSurfaces
+    hair: HairMesh
+    faces: np.ndarray  # int32 [F, 3]
+    uvs: np.ndarray  # float32 [F, 3, 2]
+    material: np.ndarray  # uint8 [F]
+    face_class: np.ndarray  # uint8 [F]
+    test: tuple  # coverage test of lashes, hair and clothes, as raster_nearest takes it
+    person: np.ndarray  # float32 [100], see person_table
+    strands: np.ndarray  # uint8 [A, A, 2]
 
 
 @dataclass(frozen=True)
@@ -66,35 +79,28 @@ class Posed:
     relief: tuple[np.ndarray, np.ndarray]  # wrinkles, see relief.active
 
 
-def build_surfaces(bust: Bust, maps: SkinMaps, hair: HairMesh) -> Surfaces:
+def build_head(bust: Bust, maps: SkinMaps) -> HeadSurfaces:
+    """Parts, materials, skin and occlusion of a neutral head: once a person."""
     topology = bust.topology
-    count = len(bust.vertices)
     material = np.array([PART_MATERIAL[part] for part in PARTS], np.uint8)[topology.face_part]
-    mouth = np.isin(topology.face_class, [MASK_CLASSES.index("mouth"), MASK_CLASSES.index("eyes")])  # cavity, sockets
-    material[mouth & (material == SKIN)] = MOUTH
-    order = np.argsort(material == LASHES, kind="stable")  # lashes last: they are tested for coverage
-    lashes = int((material == LASHES).sum())
-    uvs = topology.uvs[topology.face_uvs][order]
-    hair_material = np.where(np.isin(hair.face_class, [8, 9]), HAIR, CLOTH)
-    faces = np.concatenate([topology.faces[order], hair.faces + count]).astype(np.int32)
-    all_uvs = np.concatenate([uvs, hair.uv[hair.faces]]).astype(np.float32)
-    tested = len(order) - lashes
-    lash_uvs, opacity = lash_pattern(bust, topology.faces[order][tested:], uvs[tested:])
-    all_uvs[tested : len(order)] = lash_uvs
-    opacity = np.concatenate([opacity, hair.opacity[hair.faces]])
+    hollow = np.isin(topology.face_class, [MASK_CLASSES.index("mouth"), MASK_CLASSES.index("eyes")])  # cavity, sockets
+    material[hollow & (material == SKIN)] = MOUTH
+    order = np.argsort(material == LASHES, kind="stable")
+    tested = len(order) - int((material == LASHES).sum())
+    uvs = topology.uvs[topology.face_uvs[order]].astype(np.float32)
+    uvs[tested:], opacity = lash_pattern(uvs[tested:])
     texels, levels = skin_texture(maps)
-    flat_normals = vertex_normals(bust.vertices, topology.faces)
-    inner = np.zeros(count, bool)
+    inner = np.zeros(len(bust.vertices), bool)
     inner[topology.faces[topology.face_class == MASK_CLASSES.index("mouth")]] = True
-    return Surfaces(
+    return HeadSurfaces(
         bust=bust,
-        hair=hair,
-        faces=faces,
-        uvs=all_uvs,
-        material=np.concatenate([material[order], hair_material]).astype(np.uint8),
-        face_class=np.concatenate([topology.face_class[order], hair.face_class]).astype(np.uint8),
-        test=(tested, np.concatenate([all_uvs[tested:], opacity[:, :, None]], 2).astype(np.float32), _ranks()),
-        ambient=ambient(bust.vertices, flat_normals, topology.faces),
+        faces=topology.faces[order],
+        uvs=uvs,
+        material=material[order],
+        face_class=topology.face_class[order].astype(np.uint8),
+        tested=tested,
+        opacity=opacity,
+        ambient=ambient(bust.vertices, vertex_normals(bust.vertices, topology.faces), topology.faces),
         gloss=skin_gloss(bust),
         inner=inner,
         poles=np.array([_pole(bust, part) for part in ("eye_left", "eye_right")]),
@@ -102,24 +108,41 @@ def build_surfaces(bust: Bust, maps: SkinMaps, hair: HairMesh) -> Surfaces:
         lids=tuple(_lids(bust, side) for side in (0, 1)),
         texels=texels,
         levels=levels,
-        person=person_table(bust, texels, levels, hair),
+    )
+
+
+def dress(head: HeadSurfaces, hair: HairMesh) -> Surfaces:
+    """The head with its hair and clothes: once an outfit."""
+    uvs = np.concatenate([head.uvs, hair.uv[hair.faces]]).astype(np.float32)
+    opacity = np.concatenate([head.opacity, hair.opacity[hair.faces]])
+    ranks = np.ascontiguousarray(strand_pattern()[:, :, 0])
+    worn = np.where(np.isin(hair.face_class, [8, 9]), HAIR, CLOTH)
+    return Surfaces(
+        head=head,
+        hair=hair,
+        faces=np.concatenate([head.faces, hair.faces + len(head.bust.vertices)]).astype(np.int32),
+        uvs=uvs,
+        material=np.concatenate([head.material, worn]).astype(np.uint8),
+        face_class=np.concatenate([head.face_class, hair.face_class]).astype(np.uint8),
+        test=(head.tested, np.concatenate([uvs[head.tested :], opacity[:, :, None]], 2).astype(np.float32), ranks),
+        person=person_table(head, hair),
         strands=strand_pattern(),
     )
 
 
 def pose(surfaces: Surfaces, face: Face, light: Light) -> Posed:
     """Vertices, normals, occlusion and key visibility of an expression under a light."""
-    bust, hair, topology = surfaces.bust, surfaces.hair, surfaces.bust.topology
-    head = len(bust.vertices)
+    bare, hair, topology = surfaces.head, surfaces.hair, surfaces.head.bust.topology
+    head = len(face.vertices)
     table = np.zeros((head + len(hair.vertices), 16), np.float32)
     table[:head, POSITION] = face.vertices
     table[:head, NORMAL] = vertex_normals(face.vertices, topology.faces)
-    table[:head, OCCLUSION] = np.where(surfaces.inner, mouth_light(face), surfaces.ambient) * hair.shadow
-    _shade_under_lids(surfaces, face, table)
+    table[:head, OCCLUSION] = np.where(bare.inner, mouth_light(face), bare.ambient) * hair.shadow
+    _shade_under_lids(bare, face, table)
     table[:head, HEAT] = face.heat
     table[:head, PAINT] = hair.scalp
     table[:head, BODY] = topology.body
-    table[:head, GLOSS] = surfaces.gloss
+    table[:head, GLOSS] = bare.gloss
     if len(hair.vertices):
         table[head:, POSITION], table[head:, NORMAL], table[head:, TANGENT] = hair.posed(face)
         table[head:, OCCLUSION] = hair.occlusion
@@ -129,7 +152,7 @@ def pose(surfaces: Surfaces, face: Face, light: Light) -> Posed:
     table[:head, 7 : 7 + KEYS] *= np.sqrt(hair.shadow)[:, None]
     person = surfaces.person.copy()
     for side in (0, 1):
-        person[30 + 3 * side : 33 + 3 * side] = table[surfaces.poles[side], NORMAL]
+        person[30 + 3 * side : 33 + 3 * side] = table[bare.poles[side], NORMAL]
     return Posed(surfaces, face, table, person, active(face.wrinkles))
 
 
@@ -155,16 +178,23 @@ def _lids(bust: Bust, side: int) -> np.ndarray:
     return np.flatnonzero(skin & (away < 1.12) & (bust.vertices[:, 2] > bust.eye_centres[side, 2]))
 
 
-def _shade_under_lids(surfaces: Surfaces, face: Face, table: np.ndarray) -> None:
+def _shade_under_lids(head: HeadSurfaces, face: Face, table: np.ndarray) -> None:
     """Lids and lashes darken the eyeball beneath them, the upper ones further down."""
-    bust = surfaces.bust
-    for side, (ball, lids) in enumerate(zip(surfaces.balls, surfaces.lids, strict=True)):
-        if not len(lids):
-            continue
-        reach = np.where(bust.vertices[lids, 1] > bust.eye_centres[side, 1], LID_SHADOW[0], LID_SHADOW[1])
-        away = face.vertices[ball][:, None] - face.vertices[lids][None]
-        near = np.clip(np.sqrt(np.square(away).sum(-1)) / reach, 0, 1).min(1)
+    for side, (ball, lids) in enumerate(zip(head.balls, head.lids, strict=True)):
+        above = head.bust.vertices[lids, 1] > head.bust.eye_centres[side, 1]
+        near = _nearest(face.vertices[ball], face.vertices[lids], np.where(above, *LID_SHADOW).astype(np.float32))
         table[ball, OCCLUSION] = np.maximum(table[ball, OCCLUSION], 0.6) * (0.25 + 0.75 * near)
+
+
+@njit(cache=True, nogil=True)
+def _nearest(points, lids, reach):
+    """Distance of each point to the nearest lid vertex in units of its reach, at most 1."""
+    result = np.ones(len(points), np.float32)
+    for p in range(len(points)):
+        for q in range(len(lids)):
+            x, y, z = points[p, 0] - lids[q, 0], points[p, 1] - lids[q, 1], points[p, 2] - lids[q, 2]
+            result[p] = min(result[p], np.sqrt(x * x + y * y + z * z) / reach[q])
+    return result
 
 
 def mouth_light(face: Face) -> np.ndarray:
@@ -220,26 +250,22 @@ def _pole(bust: Bust, part: str) -> int:
     return int(vertices[np.square(uvs - 0.5).sum(1).argmin()])
 
 
-def lash_pattern(bust: Bust, faces: np.ndarray, uvs: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Where lashes lie in the strand pattern [L, 3, 2] and their opacity [L, 3]: thinning to the tips, fewer below."""
-    lower = (bust.vertices[faces][:, :, 1].mean(1) < bust.eye_centres[:, 1].mean())[:, None]
-    along = uvs[:, :, 1]
-    opacity = np.where(lower, 0.22, 0.60) * (1 - along) ** 1.3 + 0.02
-    return uvs * np.array([9.0, 0.12]), opacity
+def lash_pattern(uvs: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Where lashes lie in the strand pattern [L, 3, 2] and their opacity [L, 3]: thinning to the tips, fewer and shorter
+    below (u under a half)."""
+    along = np.where(uvs[:, :, 0] < 0.5, uvs[:, :, 1] / 0.6, uvs[:, :, 1])
+    thick = np.where(uvs[:, :, 0] < 0.5, 0.22, 0.60)
+    return uvs * np.array([18.0, 0.12]), thick * np.clip(1 - along, 0, 1) ** 1.3
 
 
-def _ranks() -> np.ndarray:
-    return np.ascontiguousarray(strand_pattern()[:, :, 0])
-
-
-def person_table(bust: Bust, texels: np.ndarray, levels: np.ndarray, hair: HairMesh) -> np.ndarray:
+def person_table(head: HeadSurfaces, hair: HairMesh) -> np.ndarray:
     """Colours of one person, float32 [100]: neck 0, scalp 3, brows 6, lashes 9, iris 12 (15 its angle,
     16 pupil / iris, 17 eyeball / cornea), teeth 18,
     sclera 21, its vessels 24, eye axes 30 and 33 (filled in by `pose`), 64 random numbers from 36."""
-    who = bust.identity
+    bust, who = head.bust, head.bust.identity
     table = np.zeros(100, np.float32)
     brows = hair.scalp_colour
-    table[0:3] = neck_tone(bust, texels, levels)
+    table[0:3] = neck_tone(bust, head.texels, head.levels)
     table[3:6] = hair.scalp_colour
     table[6:9] = 0.7 * brows
     table[9:12] = 0.3 * brows
