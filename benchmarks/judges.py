@@ -1,9 +1,10 @@
 """What independent face analysers make of our pictures, over all 50 cells: `python benchmarks/judges.py --people 300`.
 
 For each person a neutral and a pain face, from the front and from about 35 degrees: detection rate, landmark error, and
-how far apart identity embeddings of one person and of two people lie (Cohen's d). The landmark error is the mean distance
-over the visible landmarks, divided by the inter-ocular distance as the 300-W benchmark defines it: between the outer corners
-of the eyes, in the picture. (A hidden landmark of ours is a point of the head; a detector puts it on the outline instead.)
+how far apart identity embeddings of one person and of two people lie (Cohen's d). The landmark error is the mean
+distance over the visible landmarks, divided by the inter-ocular distance as the 300-W benchmark defines it: between the
+outer corners of the eyes, in the picture. (A hidden landmark of ours is a point of the head; a detector puts it on the
+outline instead.)
 """
 
 from __future__ import annotations
@@ -70,8 +71,9 @@ def judge_person(job: tuple) -> list[dict]:
     rng = child(seed, "judged", index)
     age_group, gender, ethnicity = cell = cell_of(index, seed)
     low, high = (int(end) for end in age_group.split("-"))
-    identity = sample_identity(int(rng.integers(2**31)), age=int(rng.integers(low, high + 1)), gender=gender,
-                               ethnicity=ethnicity)
+    identity = sample_identity(
+        int(rng.integers(2**31)), age=int(rng.integers(low, high + 1)), gender=gender, ethnicity=ethnicity
+    )
     head, skin, renderer = tools(texture)
     bust, maps = head(identity), skin([identity])[0]
     rows = []
@@ -81,16 +83,26 @@ def judge_person(job: tuple) -> list[dict]:
         for view in VIEWS:
             side = "front" if view == "front" else str(rng.choice(["left", "right"]))
             sample = renderer.render(face, maps, sample_scene(int(rng.integers(2**31)), side, size))
-            row = {"cell": "/".join(cell), "person": index, "expression": expression, "view": view, "found": False,
-                   "hair": identity.hair.style}
+            row = {
+                "cell": "/".join(cell),
+                "person": index,
+                "expression": expression,
+                "view": view,
+                "found": False,
+                "hair": identity.hair.style,
+            }
             truth = sample.landmarks
             best = max(detect_faces(sample.image), key=lambda box: _overlap(box, sample.bbox), default=None)
             if best is not None and _overlap(best, sample.bbox) > 0.3:
                 marks = landmarks68(sample.image, best)
                 error = np.linalg.norm(marks - truth, axis=1) / np.linalg.norm(truth[36] - truth[45])
                 error[~sample.landmarks_visible] = np.nan
-                row |= {"found": True, "error": float(np.nanmean(error)), "errors": error.tolist(),
-                        "embedding": embed(sample.image, best).tolist()}
+                row |= {
+                    "found": True,
+                    "error": float(np.nanmean(error)),
+                    "errors": error.tolist(),
+                    "embedding": embed(sample.image, best).tolist(),
+                }
             elif out:
                 name = f"missed-{view}-{index:04d}-{expression}-{'-'.join(cell)}-{identity.hair.style}.png"
                 Image.fromarray(sample.image).save(Path(out) / name)
@@ -124,19 +136,33 @@ def summary(rows: list[dict]) -> dict:
         rates, errors = ({cell: measure(chosen) for cell, chosen in by_cell.items()} for measure in (rate, error))
         found = [row for row in seen if row["found"]]
         per_mark = np.nanmean([row["errors"] for row in found], axis=0)
-        groups = {"jaw": range(17), "brows": range(17, 27), "nose": range(27, 36), "eyes": range(36, 48),
-                  "mouth": range(48, 68)}
+        groups = {
+            "jaw": range(17),
+            "brows": range(17, 27),
+            "nose": range(27, 36),
+            "eyes": range(36, 48),
+            "mouth": range(48, 68),
+        }
         report[view] = {
-            "pictures": len(seen), "detected": rate(seen), "worst_cell_detected": min(rates.items(), key=lambda x: x[1]),
+            "pictures": len(seen),
+            "detected": rate(seen),
+            "worst_cell_detected": min(rates.items(), key=lambda x: x[1]),
             "cells_under_95": {cell: value for cell, value in rates.items() if value < 0.95},
             **{f"detected_{name}": rate([r for r in seen if r["expression"] == name]) for name in ("neutral", "pain")},
-            "landmark_error": error(seen), "worst_cell_error_over_mean": max(
-                ((cell, value / error(seen)) for cell, value in errors.items()), key=lambda x: x[1]),
-            **{f"landmark_error_{name}": error([r for r in seen if r["expression"] == name])
-               for name in ("neutral", "pain")},
-            "landmark_error_by_part": {name: float(np.nanmean(per_mark[list(marks)])) for name, marks in groups.items()},
-            "detected_by_hair": {style: rate([r for r in seen if r["hair"] == style])
-                                 for style in sorted({r["hair"] for r in seen})},
+            "landmark_error": error(seen),
+            "worst_cell_error_over_mean": max(
+                ((cell, value / error(seen)) for cell, value in errors.items()), key=lambda x: x[1]
+            ),
+            **{
+                f"landmark_error_{name}": error([r for r in seen if r["expression"] == name])
+                for name in ("neutral", "pain")
+            },
+            "landmark_error_by_part": {
+                name: float(np.nanmean(per_mark[list(marks)])) for name, marks in groups.items()
+            },
+            "detected_by_hair": {
+                style: rate([r for r in seen if r["hair"] == style]) for style in sorted({r["hair"] for r in seen})
+            },
         }
     report["identity"] = identity_distances([row for row in rows if row["view"] == "front" and row["found"]])
     return report
@@ -155,7 +181,9 @@ def identity_distances(rows: list[dict]) -> dict:
     same_cell = (cells[:, None] == cells[None]) & ~itself
     same = distance[itself]
     return {
-        "people": len(everyone), "same": float(same.mean()), "different": float(distance[~itself].mean()),
+        "people": len(everyone),
+        "same": float(same.mean()),
+        "different": float(distance[~itself].mean()),
         "d_all": cohens_d(distance[~itself], same),
         "different_same_cell": float(distance[same_cell].mean()) if same_cell.any() else None,
         "d_same_cell": cohens_d(distance[same_cell], same) if same_cell.any() else None,

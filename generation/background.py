@@ -1,4 +1,4 @@
-"""Defocused surroundings, painted as a panorama in angles around the camera, so that the views of one room belong together.
+"""Defocused surroundings, painted as a panorama in angles around the camera: the views of one room belong together.
 
 Everything is drawn small, with edges as soft as the lens leaves them, and enlarged with a smooth spline: out of focus
 there is nothing finer. Surfaces take the scene's light; windows, lamps and sky shine by themselves.
@@ -90,7 +90,7 @@ def _paint_colour(rng: np.random.Generator, light: float, saturation: float) -> 
 
 def _indoor(c: _Canvas) -> None:
     rng = c.rng
-    wall = _paint_colour(rng, rng.uniform(0.15, 0.6), 0.3)
+    wall = _paint_colour(rng, rng.uniform(0.15, 0.6), 0.18)
     c.fill(0.75 * wall, wall, spread=60)
     c.mottle(0.06, 50)
     for _ in range(rng.integers(2, 6)):  # pictures, shelves and doors on the wall
@@ -98,8 +98,14 @@ def _indoor(c: _Canvas) -> None:
         bottom, height = rng.uniform(-8, 12), rng.uniform(6, 22)
         frame = _paint_colour(rng, rng.uniform(0.05, 0.5), 0.5)
         c.box(left, left + width, bottom, bottom + height, frame)
-        c.box(left + 1.5, left + width - 1.5, bottom + 1.5, bottom + height - 1.5,
-              _paint_colour(rng, rng.uniform(0.1, 0.6), 0.6), 0.9)
+        c.box(
+            left + 1.5,
+            left + width - 1.5,
+            bottom + 1.5,
+            bottom + height - 1.5,
+            _paint_colour(rng, rng.uniform(0.1, 0.6), 0.6),
+            0.9,
+        )
     for _ in range(rng.integers(3, 7)):  # furniture below
         left, width = rng.uniform(-110, 100), rng.uniform(12, 40)
         c.box(left, left + width, -70, rng.uniform(-18, 0), _paint_colour(rng, rng.uniform(0.04, 0.3), 0.5), 0.95)
@@ -148,7 +154,8 @@ def _clinical(c: _Canvas) -> None:
         _window(c, rng.uniform(-70, 70))
     for _ in range(rng.integers(1, 4)):  # ceiling panels
         left = rng.uniform(-90, 80)
-        c.box(left, left + rng.uniform(10, 25), 24, rng.uniform(28, 34), [1.0, 1.0, 1.0], 0.9, glow=rng.uniform(1.2, 2.2))
+        right, top, glow = left + rng.uniform(10, 25), rng.uniform(28, 34), rng.uniform(1.2, 2.2)
+        c.box(left, right, 24, top, [1.0, 1.0, 1.0], 0.9, glow=glow)
     if rng.random() < 0.35:  # a pillow or a raised mattress behind the shoulders
         c.box(rng.uniform(-40, -22), rng.uniform(22, 40), -60, rng.uniform(-6, 7), [0.72, 0.73, 0.74])
 
@@ -156,9 +163,9 @@ def _clinical(c: _Canvas) -> None:
 def _outdoor(c: _Canvas) -> None:
     rng = c.rng
     sky = np.array([0.75, 0.88, 1.05]) if rng.random() < 0.6 else np.array([0.95, 0.97, 1.0])
-    c.fill(sky * 0.9, sky * 1.0, spread=60)
     c.colour[:] = sky * rng.uniform(0.7, 1.5) * (1 - 0.004 * c.elevation[..., None])
-    ground = _paint_colour(rng, rng.uniform(0.12, 0.3), 0.2) * (np.array([0.8, 1.1, 0.6]) if rng.random() < 0.6 else 1.0)
+    grass = np.array([0.8, 1.1, 0.6]) if rng.random() < 0.6 else np.ones(3)
+    ground = _paint_colour(rng, rng.uniform(0.12, 0.3), 0.2) * grass
     c.box(-180, 180, -90, rng.uniform(-14, -3), ground)
     if rng.random() < 0.45:  # houses
         for _ in range(rng.integers(4, 9)):
@@ -167,11 +174,13 @@ def _outdoor(c: _Canvas) -> None:
             c.box(left, left + width, -12, top, wall)
             for x in np.arange(left + 2.5, left + width - 2.5, rng.uniform(4, 6)):
                 c.box(x, x + 2.2, -4, top - 2.5, 0.45 * wall, 0.7)
-    green = np.array([0.55, 1.0, 0.35])
-    for _ in range(rng.integers(10, 26)):  # trees and bushes: big soft discs, the far ones paler
-        depth, x = rng.random(), rng.uniform(-110, 110)
-        leaf = green * rng.uniform(0.06, 0.2) + 0.12 * depth * sky
-        c.disc(x, rng.uniform(-16, 12), rng.uniform(4, 13), leaf, 0.9)
+    green = np.array([rng.uniform(0.5, 0.95), 1.0, rng.uniform(0.25, 0.5)])  # spring to autumn
+    for _ in range(rng.integers(2, 6)):  # trees: clumps of leaves, darker below, the far ones paler
+        depth, x, y, spread = rng.random(), rng.uniform(-80, 80), rng.uniform(-4, 14), rng.uniform(4, 10)
+        for _ in range(9):
+            u, v = rng.normal(0, spread, 2)
+            leaf = green * rng.uniform(0.06, 0.16) * (1 + 0.04 * v) + 0.12 * depth * sky
+            c.disc(x + u, y + v, rng.uniform(0.25, 0.6) * spread, np.clip(leaf, 0.01, 1), 0.75)
     for _ in range(rng.integers(0, 14)):  # light through leaves
         c.disc(rng.uniform(-70, 70), rng.uniform(-4, 24), rng.uniform(0.8, 2.4), sky, 0.5, glow=rng.uniform(0.8, 1.6))
 

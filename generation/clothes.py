@@ -1,4 +1,4 @@
-"""Clothes at the neckline: an offset shell of the shoulders with a neckline of its kind, folds, and the shadow it throws."""
+"""Clothes at the neckline: the shoulders' surface lifted, cut along a neckline of its kind and folded."""
 
 from __future__ import annotations
 
@@ -46,20 +46,26 @@ def build_clothes(bust: Bust, clothes: Clothes) -> HairMesh:
     points = points + lift[:, None] * shell.smooth(shell.normals, 6)
     points = surface.push_out(points, 0.0025)
 
-    hem = np.exp(-((level_here + 0.006) / 0.005) ** 2) if clothes.kind in ("crew", "gown") else np.zeros(len(points))
+    hem = np.exp(-(((level_here + 0.006) / 0.005) ** 2)) if clothes.kind in ("crew", "gown") else np.zeros(len(points))
     trim = 0.75 if clothes.kind == "crew" else 1.25
     colour = np.asarray(clothes.colour) * (1 + (trim - 1) * hem)[:, None]
     shadow = 0.35 + 0.65 * smoothstep(level, -0.002, 0.02)
     return shell.mesh(
-        points, CLOTH, np.clip(colour, 0.0, 0.9), opacity=0.5 - level_here / 0.0015,
-        occlusion=1 - 0.12 * smoothstep(-folds, 0.3, 1.6) * loose, shadow=shadow,
+        points,
+        CLOTH,
+        np.clip(colour, 0.0, 0.9),
+        opacity=0.5 - level_here / 0.0015,
+        occlusion=1 - 0.12 * smoothstep(-folds, 0.3, 1.6) * loose,
+        shadow=shadow,
     )
 
 
-# Kind -> neck weight of the neckline's lowest point in front and highest behind, width relative to the neck's own, depth
-# and half width of its V in metres.
+# Kind -> neck weight of the neckline's lowest point in front and highest behind, width relative to the neck's own,
+# depth and half width of its V in metres.
 _NECKLINES = {
-    "crew": (0.06, 0.13, 1.22, 0.0, 1.0), "gown": (0.03, 0.10, 1.5, 0.02, 0.12), "vneck": (0.08, 0.13, 1.28, 0.07, 0.06),
+    "crew": (0.06, 0.13, 1.22, 0.0, 1.0),
+    "gown": (0.03, 0.10, 1.5, 0.02, 0.12),
+    "vneck": (0.08, 0.13, 1.28, 0.07, 0.06),
     "collar": (0.2, 0.27, 1.12, 0.09, 0.035),
 }
 

@@ -1,4 +1,4 @@
-"""Facial hair, from stubble to a full beard: it rides on the jaw and lips through `anchor`, and leaves the mouth free."""
+"""Facial hair, from stubble to a full beard: it rides on the jaw and lips and leaves the mouth free."""
 
 from __future__ import annotations
 
@@ -16,7 +16,10 @@ def grow_beard(surface: Surface, hair: Hair, rng: np.random.Generator) -> list[H
     """Meshes of a beard other than "none"."""
     mask = _mask(surface, hair, rng)
     grey = np.clip(1.25 * hair.grey, 0, 1)
-    skin = {"scalp": mask * (0.42 if hair.beard == "full" else 0.3), "scalp_colour": pigment(hair) * (1 - grey) + 0.25 * grey}
+    skin = {
+        "scalp": mask * (0.42 if hair.beard == "full" else 0.3),
+        "scalp_colour": pigment(hair) * (1 - grey) + 0.25 * grey,
+    }
     short = hair.beard == "stubble"
     shell = surface.cut(mask > 0.1)
     inside = mask[shell.rows]
@@ -25,9 +28,14 @@ def grow_beard(surface: Surface, hair: Hair, rng: np.random.Generator) -> list[H
     around = 0.075 * np.arctan2(shell.points[:, 0], shell.points[:, 2])
     uv = np.stack([around * 110, shell.points[:, 1] * 90], axis=1)  # repeats every centimetre: single hairs
     cover = shell.mesh(
-        points, FACIAL_HAIR, hair_colour(hair, rng, 64, grey).mean(axis=0), uv=uv,
-        opacity=(inside - 0.3) * (0.25 + 0.25 * hair.density if short else 1.15), occlusion=np.full(len(points), 0.7),
-        anchor=shell.rows, **skin,
+        points,
+        FACIAL_HAIR,
+        hair_colour(hair, rng, 64, grey).mean(axis=0),
+        uv=uv,
+        opacity=(inside - 0.3) * (0.25 + 0.25 * hair.density if short else 1.15),
+        occlusion=np.full(len(points), 0.7),
+        anchor=shell.rows,
+        **skin,
     )
     if short:
         return [cover]
@@ -41,20 +49,41 @@ def grow_beard(surface: Surface, hair: Hair, rng: np.random.Generator) -> list[H
     def comb(points: np.ndarray, normals: np.ndarray) -> np.ndarray:
         up = _upper_lip(surface, points)[:, None]
         out = np.sign(points[:, :1]) * np.array([[0.9, -0.45, 0.0]])
-        down = np.array([[0.0, -1.0, 0.15]]) + 0.25 * waves(points, np.random.default_rng(3), 0.02)[:, None] * [1.0, 0, 0]
+        down = np.array([[0.0, -1.0, 0.15]]) + 0.25 * waves(points, np.random.default_rng(3), 0.02)[:, None] * [
+            1.0,
+            0,
+            0,
+        ]
         want = up * out + (1 - up) * down
         want = want - np.einsum("nd,nd->n", want, normals)[:, None] * normals + 0.18 * (1 - up) * normals
         return want / np.linalg.norm(want, axis=1, keepdims=True)
 
-    curves = grow(surface, roots, length, comb, 0.0012 + 0.0035 * rng.random(len(length)), lift=0.45, segments=3,
-                  stiffness=0.5, hug=lambda p: np.full(len(p), 0.35))
+    curves = grow(
+        surface,
+        roots,
+        length,
+        comb,
+        0.0012 + 0.0035 * rng.random(len(length)),
+        lift=0.45,
+        segments=3,
+        stiffness=0.5,
+        hug=lambda p: np.full(len(p), 0.35),
+    )
     t = np.linspace(0, 1, 4)[None, :, None]
     wobble = rng.normal(0, 1, curves.shape) * (0.0004 + 0.0016 * hair.curl) * t
     wobble += 0.22 * t * length[:, None, None] * rng.normal(0, 1, (len(length), 1, 3))
     normals = np.repeat(roots.normals[:, None], 4, axis=1)
     strands = ribbons(
-        surface, curves + wobble, normals, rng.uniform(0.0018, 0.0032, len(length)), hair_colour(hair, rng, len(length), grey),
-        FACIAL_HAIR, rng, opacity=(0.75 * (0.6 + 0.4 * hair.density), 0.3), occlusion=(0.55, 1.0), anchor=roots.rows,
+        surface,
+        curves + wobble,
+        normals,
+        rng.uniform(0.0018, 0.0032, len(length)),
+        hair_colour(hair, rng, len(length), grey),
+        FACIAL_HAIR,
+        rng,
+        opacity=(0.75 * (0.6 + 0.4 * hair.density), 0.3),
+        occlusion=(0.55, 1.0),
+        anchor=roots.rows,
         depth=rng.random(len(length)),
         follow=np.repeat(surface.bust.neck_weight[roots.rows][:, None], 4, axis=1),
     )
@@ -68,7 +97,8 @@ def _mask(surface: Surface, hair: Hair, rng: np.random.Generator) -> np.ndarray:
     upper = _upper_lip(surface, v)
     chin = np.exp(-((v[:, 0] / 0.03) ** 4)) * smoothstep(marks[57, 1] + 0.001 - v[:, 1], 0.0, 0.006)
     beside = np.exp(-(((np.abs(v[:, 0]) - marks[54, 0] - 0.006) / 0.008) ** 2)) * smoothstep(
-        marks[33, 1] - v[:, 1], 0.0, 0.006)
+        marks[33, 1] - v[:, 1], 0.0, 0.006
+    )
     part = {"moustache": upper, "goatee": np.maximum(np.maximum(0.9 * upper, chin), beside)}.get(hair.beard, 1.0)
     cheek = smoothstep(marks[33, 1] + 0.012 * rng.normal() - v[:, 1], -0.035, 0.0)  # nothing high on the cheeks
     burns = smoothstep(np.abs(v[:, 0]), 0.060, 0.066)
@@ -82,6 +112,8 @@ def _upper_lip(surface: Surface, points: np.ndarray) -> np.ndarray:
     beyond = np.maximum(np.abs(points[:, 0]) - corner[0], 0)
     low = np.where(np.abs(points[:, 0]) < corner[0], corner[1] + 0.002, corner[1] - 0.006)
     return (
-        smoothstep(points[:, 1] - low, -0.002, 0.002) * smoothstep(nose[1] + 0.003 - points[:, 1], 0.0, 0.004)
-        * smoothstep(0.012 - beyond, 0.0, 0.008) * smoothstep(points[:, 2], corner[2] - 0.025, lip[2] - 0.02)
+        smoothstep(points[:, 1] - low, -0.002, 0.002)
+        * smoothstep(nose[1] + 0.003 - points[:, 1], 0.0, 0.004)
+        * smoothstep(0.012 - beyond, 0.0, 0.008)
+        * smoothstep(points[:, 2], corner[2] - 0.025, lip[2] - 0.02)
     )

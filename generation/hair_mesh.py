@@ -56,7 +56,18 @@ class HairMesh:
 def merge(*meshes: HairMesh) -> HairMesh:
     """One mesh of several on the same bust; paint takes the strongest, shadows multiply."""
     first = np.cumsum([0] + [len(m.vertices) for m in meshes[:-1]])
-    names = ("vertices", "normals", "tangents", "uv", "colour", "opacity", "occlusion", "face_class", "follow", "anchor")
+    names = (
+        "vertices",
+        "normals",
+        "tangents",
+        "uv",
+        "colour",
+        "opacity",
+        "occlusion",
+        "face_class",
+        "follow",
+        "anchor",
+    )
     return HairMesh(
         **{name: np.concatenate([getattr(m, name) for m in meshes]) for name in names},
         faces=np.concatenate([m.faces + offset for m, offset in zip(meshes, first, strict=True)]).astype(np.int32),
@@ -71,19 +82,30 @@ def empty(head_vertices: int) -> HairMesh:
     vector = np.zeros((0, 3), np.float32)
     scalar = np.zeros(0, np.float32)
     return HairMesh(
-        vector, vector, vector, np.zeros((0, 2), np.float32), vector, scalar, scalar, np.zeros((0, 3), np.int32),
-        np.zeros(0, np.int8), scalar, np.zeros(0, np.int32), np.zeros(head_vertices, np.float32),
-        np.zeros(3, np.float32), np.ones(head_vertices, np.float32),
+        vector,
+        vector,
+        vector,
+        np.zeros((0, 2), np.float32),
+        vector,
+        scalar,
+        scalar,
+        np.zeros((0, 3), np.int32),
+        np.zeros(0, np.int8),
+        scalar,
+        np.zeros(0, np.int32),
+        np.zeros(head_vertices, np.float32),
+        np.zeros(3, np.float32),
+        np.ones(head_vertices, np.float32),
     )
 
 
 @lru_cache(maxsize=1)
 def strand_pattern() -> np.ndarray:
-    """uint8 [S, S, 2], rows along v, repeating both ways: rank (below opacity * 255 is covered) and tone (128 = the vertex
-    colour, 0 black, 255 twice as bright).
+    """uint8 [S, S, 2], rows along v, repeating both ways: rank (below opacity * 255 is covered) and tone (128
+    = the vertex colour, 0 black, 255 twice as bright).
 
-    STRAND_TILES ribbons lie side by side across u. Within one, strands run along v and sway a little; they are densest in
-    the middle and part towards the two edges, so that neighbouring ribbons melt into each other.
+    STRAND_TILES ribbons lie side by side across u. Within one, strands run along v and sway a little; they are densest
+    in the middle and part towards the two edges, so that neighbouring ribbons melt into each other.
     """
     rng = np.random.default_rng(20)
     return np.concatenate([_ribbon(rng, STRANDS // STRAND_TILES) for _ in range(STRAND_TILES)], axis=1)

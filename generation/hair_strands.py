@@ -1,4 +1,4 @@
-"""Ribbons of hair: where they root, how they grow over the skin under combing, gravity and curl, and what colour they are."""
+"""Ribbons of hair: where they root, how they grow over the skin under combing and curl, and their colour."""
 
 from __future__ import annotations
 
@@ -94,9 +94,12 @@ def grow(
     hug: Callable[[np.ndarray], np.ndarray] = lambda points: np.zeros(len(points)),
     through_ears: bool = False,
 ) -> np.ndarray:
-    """Guide curves [N, segments + 1, 3]. `comb(points, normals)` is where hair wants to go, `clearance` [N] how far above the
-    skin it lies once it has left its root, `hug` how firmly it is held down to that (0 not at all .. 1), `limit` moves points
-    out of where hair must not be."""
+    """Guide curves [N, segments + 1, 3].
+
+    `comb(points, normals)` is where hair wants to go, `clearance` [N] how far above the skin it lies once it has left
+    its root, `hug` how firmly it is held down to that (0 not at all .. 1), `limit` moves points out of where hair must
+    not be.
+    """
     points = roots.points.copy()
     heading = _unit(comb(points, roots.normals) + np.reshape(lift, (-1, 1)) * roots.normals)
     curves = [points]

@@ -35,8 +35,8 @@ class Cut:
 CUTS = {
     "short": Cut(0.045, 0.016, 0.007, 900, 0.0060, "swept", 0.5, 0.45, 5),
     "receding": Cut(0.032, 0.018, 0.005, 800, 0.0055, "swept", 0.3, 0.6, 4),
-    "medium": Cut(0.17, 0.13, 0.012, 680, 0.0120, "parted", 0.4, 0.85, 12),
-    "long": Cut(0.36, 0.31, 0.011, 480, 0.0140, "parted", 0.4, 0.85, 18),
+    "medium": Cut(0.17, 0.13, 0.012, 720, 0.0145, "parted", 0.4, 0.85, 12),
+    "long": Cut(0.36, 0.31, 0.011, 540, 0.0175, "parted", 0.4, 0.85, 16),
     "tied_back": Cut(0.15, 0.13, 0.006, 520, 0.0100, "slick", 0.0, 1.0, 10),
 }
 
@@ -53,8 +53,9 @@ class Scalp:
         contour = surface.landmarks[:17]
         self.jaw = 0.5 * (contour[:9] * [-1, 1, 1] + contour[16:7:-1][:9])  # ear to chin, one side, x > 0
         self.brow = surface.landmarks[17:27, 1].max()
-        on_front = np.flatnonzero((np.abs(surface.vertices[:, 0]) < 0.012) & (self.mask > 0.5)
-                                  & (surface.vertices[:, 2] > self.centre[2]))
+        on_front = np.flatnonzero(
+            (np.abs(surface.vertices[:, 0]) < 0.012) & (self.mask > 0.5) & (surface.vertices[:, 2] > self.centre[2])
+        )
         self.hairline = float(surface.vertices[on_front, 1].min()) if len(on_front) else self.brow + 0.06
 
     def q(self, points: np.ndarray) -> np.ndarray:
@@ -84,10 +85,8 @@ class Scalp:
         return points
 
 
-def dress(
-    surface: Surface, hair: Hair, rng: np.random.Generator, keep: np.ndarray | float = 1.0
-) -> list[HairMesh]:
-    """Meshes of the head hair of a style that has any, where `keep` [V] lets it grow; the first carries the scalp's paint."""
+def dress(surface: Surface, hair: Hair, rng: np.random.Generator, keep: np.ndarray | float = 1.0) -> list[HairMesh]:
+    """Meshes of the head hair, where `keep` [V] lets it grow; the first carries the scalp's paint."""
     scalp = Scalp(surface, hair, rng)
     scalp.mask = scalp.mask * keep
     if hair.style == "buzz":
@@ -117,16 +116,25 @@ def _cover(scalp: Scalp, cut: Cut, rng: np.random.Generator) -> HairMesh:
     colour = hair_colour(hair, rng, 256).mean(axis=0) * 0.8
     turn = np.arctan2(q[:, 0], q[:, 2])
     return shell.mesh(
-        points, HAIR, colour, uv=np.stack([turn * 3.5, q[:, 1] * 0.8], axis=1),
+        points,
+        HAIR,
+        colour,
+        uv=np.stack([turn * 3.5, q[:, 1] * 0.8], axis=1),
         opacity=(mask - 0.3) * 2.2 * (0.6 + 0.6 * hair.density),
-        occlusion=0.45 + 0.25 * smoothstep(q[:, 1], 0.2, 0.9), **_paint(scalp, 0.85),
+        occlusion=0.45 + 0.25 * smoothstep(q[:, 1], 0.2, 0.9),
+        **_paint(scalp, 0.85),
     )
 
 
 def _combed(scalp: Scalp, cut: Cut, rng: np.random.Generator) -> list[HairMesh]:
     surface, hair = scalp.surface, scalp.hair
     crown = smoothstep(scalp.q(surface.vertices)[:, 1], 0.5, 0.9) if cut.comb == "parted" else 0.0  # it parts there
-    roots = sample_roots(surface, smoothstep(scalp.mask, 0.25, 0.9) * (1 + 1.5 * crown), int(cut.ribbons * (0.65 + 0.45 * hair.density)), rng)
+    roots = sample_roots(
+        surface,
+        smoothstep(scalp.mask, 0.25, 0.9) * (1 + 1.5 * crown),
+        int(cut.ribbons * (0.65 + 0.45 * hair.density)),
+        rng,
+    )
     if not len(roots.points):
         return []
     q = scalp.q(roots.points)
@@ -138,8 +146,16 @@ def _combed(scalp: Scalp, cut: Cut, rng: np.random.Generator) -> list[HairMesh]:
     clearance = (0.0022 + thick * (0.75 + 0.45 * depth)) * low
     comb = {"swept": _swept, "parted": _parted, "slick": _slick}[cut.comb](scalp, rng)
     curves = grow(
-        surface, roots, length, comb, clearance, lift=cut.lift * (0.5 + rng.random(len(q))), segments=cut.segments,
-        stiffness=0.4, limit=scalp.clear_face, through_ears=cut.comb == "swept",
+        surface,
+        roots,
+        length,
+        comb,
+        clearance,
+        lift=cut.lift * (0.5 + rng.random(len(q))),
+        segments=cut.segments,
+        stiffness=0.4,
+        limit=scalp.clear_face,
+        through_ears=cut.comb == "swept",
         hug=lambda p: cut.hug * smoothstep(scalp.q(p)[:, 1], -0.5, 0.1),
     )
     if cut.comb != "slick":
@@ -170,8 +186,18 @@ def _lay(scalp: Scalp, curves: np.ndarray, cut: Cut, weight: np.ndarray, depth: 
     width = cut.width * rng.uniform(0.7, 1.25, len(curves)) * (0.75 + 0.25 * smoothstep(weight, 0.4, 0.9))
     front = smoothstep(weight, 0.3, 0.75)
     mesh = ribbons(
-        surface, curves, normals, width, colours, HAIR, rng, opacity=(0.92, 0.55 if cut.comb == "parted" else 0.3),
-        occlusion=(0.55, 1.0), depth=depth, follow=follow, tip=0.6 if cut.comb == "parted" else 0.35,
+        surface,
+        curves,
+        normals,
+        width,
+        colours,
+        HAIR,
+        rng,
+        opacity=(0.92, 0.55 if cut.comb == "parted" else 0.3),
+        occlusion=(0.55, 1.0),
+        depth=depth,
+        follow=follow,
+        tip=0.6 if cut.comb == "parted" else 0.35,
     )
     soft = np.repeat(0.55 + 0.45 * front, 2 * curves.shape[1]).astype(np.float32)
     mesh.opacity[:] = mesh.opacity * soft
@@ -263,8 +289,18 @@ def _knot(scalp: Scalp, rng: np.random.Generator) -> HairMesh:
         normals = spread + 0.02 * out + 0 * curves
         normals /= np.linalg.norm(normals, axis=2, keepdims=True)
     colours = hair_colour(hair, rng, count)
-    return ribbons(surface, curves, normals, rng.uniform(0.007, 0.013, count), colours, HAIR, rng, opacity=(1.0, 0.6),
-                   occlusion=(0.7, 0.95), depth=rng.random(count))
+    return ribbons(
+        surface,
+        curves,
+        normals,
+        rng.uniform(0.007, 0.013, count),
+        colours,
+        HAIR,
+        rng,
+        opacity=(1.0, 0.6),
+        occlusion=(0.7, 0.95),
+        depth=rng.random(count),
+    )
 
 
 def _buzz(scalp: Scalp, rng: np.random.Generator) -> HairMesh:
@@ -276,9 +312,13 @@ def _buzz(scalp: Scalp, rng: np.random.Generator) -> HairMesh:
     turn = np.arctan2(q[:, 0], q[:, 2])
     strength = 0.55 + 0.35 * scalp.hair.density
     return shell.mesh(
-        points, HAIR, colour, uv=np.stack([turn * 9.0, q[:, 1] * 9.0], axis=1),
+        points,
+        HAIR,
+        colour,
+        uv=np.stack([turn * 9.0, q[:, 1] * 9.0], axis=1),
         opacity=np.minimum((mask - 0.25) * 1.6, 0.35 + 0.35 * scalp.hair.density),
-        occlusion=np.full(len(points), 0.85), **_paint(scalp, strength),
+        occlusion=np.full(len(points), 0.85),
+        **_paint(scalp, strength),
     )
 
 
@@ -298,8 +338,13 @@ def _coily(scalp: Scalp, rng: np.random.Generator) -> list[HairMesh]:
     points = _faced(scalp, points)
     colour = hair_colour(hair, rng, 256).mean(axis=0) * 0.75
     body = shell.mesh(
-        points, HAIR, colour, uv=np.stack([np.arctan2(q[:, 0], q[:, 2]) * 14.0, q[:, 1] * 17.0], axis=1),
-        opacity=(mask - 0.38) * 2.5, occlusion=0.5 + 0.12 * np.clip(bumps, -1.5, 1.5), **_paint(scalp, 0.85),
+        points,
+        HAIR,
+        colour,
+        uv=np.stack([np.arctan2(q[:, 0], q[:, 2]) * 14.0, q[:, 1] * 17.0], axis=1),
+        opacity=(mask - 0.38) * 2.5,
+        occlusion=0.5 + 0.12 * np.clip(bumps, -1.5, 1.5),
+        **_paint(scalp, 0.85),
     )
     roots = sample_roots(surface, smoothstep(scalp.mask, 0.3, 0.9), 1900, rng)
     near = np.searchsorted(shell.rows, roots.rows)
@@ -314,8 +359,17 @@ def _coily(scalp: Scalp, rng: np.random.Generator) -> list[HairMesh]:
     facing = np.repeat(outward[:, None] + 0.35 * rng.normal(0, 1, (len(near), 1, 3)), 5, axis=1)
     facing /= np.linalg.norm(facing, axis=2, keepdims=True)
     curls = ribbons(
-        surface, curves, facing, rng.uniform(0.003, 0.006, len(near)), hair_colour(hair, rng, len(near)), HAIR, rng,
-        opacity=(0.85, 0.6), occlusion=(0.6, 0.9), depth=rng.random(len(near)), tip=0.9,
+        surface,
+        curves,
+        facing,
+        rng.uniform(0.003, 0.006, len(near)),
+        hair_colour(hair, rng, len(near)),
+        HAIR,
+        rng,
+        opacity=(0.85, 0.6),
+        occlusion=(0.6, 0.9),
+        depth=rng.random(len(near)),
+        tip=0.9,
     )
     return [body, curls]
 

@@ -18,7 +18,7 @@ EARS = MASK_CLASSES.index("ears")
 
 
 class Surface:
-    """The skin of a neutral bust seen from outside: no eyes, lips or cavities. All lengths are metres in the head frame."""
+    """The skin of a neutral bust seen from outside: no eyes, lips or cavities. Metres, head frame."""
 
     def __init__(self, bust: Bust) -> None:
         topology = bust.topology
@@ -123,12 +123,20 @@ class Shell:
         down = np.array([0.0, -1.0, 0.0]) + 1.0 * normals * normals[:, 1:2]
         tangents = down / np.maximum(np.linalg.norm(down, axis=1, keepdims=True), 1e-6)
         values = {
-            "normals": normals, "tangents": tangents, "uv": np.zeros((n, 2)), "opacity": np.ones(n),
-            "occlusion": np.ones(n), "follow": bust.neck_weight[self.rows],
-            "scalp": np.zeros(len(bust.vertices)), "scalp_colour": np.zeros(3), "shadow": np.ones(len(bust.vertices)),
+            "normals": normals,
+            "tangents": tangents,
+            "uv": np.zeros((n, 2)),
+            "opacity": np.ones(n),
+            "occlusion": np.ones(n),
+            "follow": bust.neck_weight[self.rows],
+            "scalp": np.zeros(len(bust.vertices)),
+            "scalp_colour": np.zeros(3),
+            "shadow": np.ones(len(bust.vertices)),
         } | given
         return HairMesh(
-            vertices=points.astype(np.float32), faces=self.faces, face_class=np.full(len(self.faces), kind, np.int8),
+            vertices=points.astype(np.float32),
+            faces=self.faces,
+            face_class=np.full(len(self.faces), kind, np.int8),
             colour=np.broadcast_to(colour, (n, 3)).astype(np.float32),
             anchor=given.pop("anchor", np.full(n, -1)).astype(np.int32),
             **{name: np.asarray(value, np.float32) for name, value in values.items() if name != "anchor"},

@@ -1,4 +1,4 @@
-"""Headwear: a scarf wrapped around head and neck, and a cap; both are the skin's own surface lifted, smoothed and cut."""
+"""Headwear: a scarf around head and neck, and a cap; both are the skin's own surface lifted, smoothed and cut."""
 
 from __future__ import annotations
 
@@ -21,8 +21,10 @@ def wrap_scarf(surface: Surface, hair: Hair, rng: np.random.Generator) -> list[H
     level = _face_opening(surface, Scalp(surface, hair, rng))
     base = surface.midline(0.02, front=True)
     radius = np.hypot(surface.vertices[:, 0], surface.vertices[:, 2] - surface.bust.neck_pivot[2])
-    hem = np.maximum(radius - 0.125 - 0.01 * np.sin(5 * np.arctan2(surface.vertices[:, 0], surface.vertices[:, 2])),
-                     base[1] - 0.02 - surface.vertices[:, 1])
+    hem = np.maximum(
+        radius - 0.125 - 0.01 * np.sin(5 * np.arctan2(surface.vertices[:, 0], surface.vertices[:, 2])),
+        base[1] - 0.02 - surface.vertices[:, 1],
+    )
     level = np.maximum(level, hem)
     shell = surface.cut(level < 0.03)
     inside = smoothstep(-level[shell.rows], 0.0, 0.03)
@@ -30,31 +32,43 @@ def wrap_scarf(surface: Surface, hair: Hair, rng: np.random.Generator) -> list[H
     points = shell.smooth(_taut(surface, points, smoothstep(-level[shell.rows], 0.002, 0.014)), 10)
     turn = np.arctan2(shell.points[:, 0], shell.points[:, 2])
     slope = shell.points[:, 1] + 0.35 * shell.points[:, 2] + 0.02 * rng.normal() * turn
-    folds = waves(np.stack([0.2 * turn * 0.1, slope, 0 * slope], axis=1), rng, 0.028) + 0.4 * waves(shell.points, rng, 0.05)
+    folds = waves(np.stack([0.2 * turn * 0.1, slope, 0 * slope], axis=1), rng, 0.028) + 0.4 * waves(
+        shell.points, rng, 0.05
+    )
     neck = 1 - smoothstep(shell.points[:, 1], -0.14, -0.06)
     lift = 0.0035 + inside * (0.003 + 0.009 * neck + (0.0011 + 0.0022 * neck) * folds)
     normals = shell.smooth(vertex_normals(points.astype(np.float32), shell.faces), 4)
     points = surface.push_out(points + lift[:, None] * normals, 0.0025)
     edge = np.exp(-(((level[shell.rows] + 0.004) / 0.004) ** 2))
     colour = np.asarray(hair.headwear) * (1 - 0.18 * edge)[:, None]
-    return [shell.mesh(
-        points, CLOTH, colour, opacity=0.5 - level[shell.rows] / 0.0015, anchor=shell.rows,
-        occlusion=1 - 0.3 * smoothstep(-folds, 0.0, 1.8) * inside, shadow=0.72 + 0.28 * smoothstep(level, -0.002, 0.010),
-    )]
+    return [
+        shell.mesh(
+            points,
+            CLOTH,
+            colour,
+            opacity=0.5 - level[shell.rows] / 0.0015,
+            anchor=shell.rows,
+            occlusion=1 - 0.3 * smoothstep(-folds, 0.0, 1.8) * inside,
+            shadow=0.72 + 0.28 * smoothstep(level, -0.002, 0.010),
+        )
+    ]
 
 
 def _face_opening(surface: Surface, scalp: Scalp) -> np.ndarray:
     """How far each vertex [V] lies inside the opening for the face, metres; below zero there is cloth."""
     v, jaw = surface.vertices, scalp.jaw
-    top, bottom = scalp.hairline - 0.004, jaw[8, 1] - 0.008
+    top, bottom = scalp.hairline - 0.004, jaw[8, 1] - 0.005
     middle, half = (top + bottom) / 2, (top - bottom) / 2
-    width = np.interp(v[:, 1], [bottom, jaw[6, 1], jaw[4, 1], jaw[1, 1], top],
-                      [0.6 * jaw[6, 0], jaw[6, 0], 0.98 * jaw[4, 0], 0.97 * jaw[1, 0], 0.92 * jaw[0, 0]])
+    width = np.interp(
+        v[:, 1],
+        [bottom, jaw[6, 1], jaw[4, 1], jaw[1, 1], top],
+        [0.6 * jaw[6, 0], jaw[6, 0], 0.98 * jaw[4, 0], 0.97 * jaw[1, 0], 0.92 * jaw[0, 0]],
+    )
     x, y = v[:, 0] / width, (v[:, 1] - middle) / half
     level = half * (1 - (np.abs(x) ** 3.0 + np.abs(y) ** 3.0) ** (1 / 3.0))
-    behind = np.interp(v[:, 1], jaw[::-1, 1], jaw[::-1, 2]) - 0.012 - v[:, 2]
-    below = np.where(v[:, 1] < jaw[8, 1] + 0.002, surface.landmarks[8, 2] - 0.012 - v[:, 2], -1.0)
-    return np.minimum(np.minimum(level, -behind), np.where(below > 0, -below, level))
+    ahead_of_jaw = v[:, 2] - np.interp(v[:, 1], jaw[::-1, 1], jaw[::-1, 2]) + 0.012
+    ahead_of_chin = np.where(v[:, 1] < jaw[8, 1] + 0.002, v[:, 2] - jaw[8, 2] + 0.008, np.inf)
+    return np.minimum(np.minimum(level, ahead_of_jaw), ahead_of_chin)
 
 
 def wear_cap(surface: Surface, hair: Hair, rng: np.random.Generator) -> list[HairMesh]:
@@ -73,7 +87,9 @@ def wear_cap(surface: Surface, hair: Hair, rng: np.random.Generator) -> list[Hai
     if knitted:
         cuff = 1 - smoothstep(-here, 0.036, 0.040)
         lift = 0.002 + 0.003 * cuff + 0.007 * high
-        lift = lift + 0.02 * smoothstep(shell.points[:, 1], scalp.brow + 0.07, scalp.brow + 0.11) * (0.3 + 0.7 * rng.random())
+        lift = lift + 0.02 * smoothstep(shell.points[:, 1], scalp.brow + 0.07, scalp.brow + 0.11) * (
+            0.3 + 0.7 * rng.random()
+        )
         occlusion = 0.8 + 0.2 * np.abs(smoothstep(-here, 0.030, 0.044) * 2 - 1)
     else:
         q = scalp.q(shell.points)
@@ -92,7 +108,7 @@ def wear_cap(surface: Surface, hair: Hair, rng: np.random.Generator) -> list[Hai
 
 
 def _brim(shell: Shell, points: np.ndarray, level: np.ndarray, scalp: Scalp, colour: np.ndarray) -> HairMesh:
-    """A stiff visor from the cap's front edge: a sheet of 33 x 7 points, level or a little raised, so that it hides no brow."""
+    """A stiff visor from the cap's front edge: a sheet of 33 x 7 points, a little raised so that it hides no brow."""
     edge = points[(np.abs(level) < 0.006) & (points[:, 2] > scalp.centre[2])]
     turn = np.arctan2(edge[:, 0], edge[:, 2] - scalp.centre[2])
     order = np.argsort(turn)
@@ -114,9 +130,20 @@ def _brim(shell: Shell, points: np.ndarray, level: np.ndarray, scalp: Scalp, col
     tangents = np.repeat((out / np.linalg.norm(out, axis=1, keepdims=True))[:, None], 7, axis=1).reshape(-1, 3)
     ones = np.ones(n, np.float32)
     return HairMesh(
-        vertices, normals.astype(np.float32), tangents.astype(np.float32), np.zeros((n, 2), np.float32),
-        np.broadcast_to(colour * 0.9, (n, 3)).astype(np.float32), ones, ones, faces, np.full(len(faces), CLOTH, np.int8),
-        ones, np.full(n, -1, np.int32), np.zeros(heads, np.float32), np.zeros(3, np.float32), np.ones(heads, np.float32),
+        vertices,
+        normals.astype(np.float32),
+        tangents.astype(np.float32),
+        np.zeros((n, 2), np.float32),
+        np.broadcast_to(colour * 0.9, (n, 3)).astype(np.float32),
+        ones,
+        ones,
+        faces,
+        np.full(len(faces), CLOTH, np.int8),
+        ones,
+        np.full(n, -1, np.int32),
+        np.zeros(heads, np.float32),
+        np.zeros(3, np.float32),
+        np.ones(heads, np.float32),
     )
 
 

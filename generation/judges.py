@@ -1,7 +1,7 @@
-"""Independent analysers of a face picture: a detector, 68 landmarks and an identity embedding that know nothing of ours.
+"""Independent analysers of a face picture that know nothing of ours: a detector, 68 landmarks, an identity embedding.
 
-The detector (dlib's HOG, weights inside its package) also finds faces in users' photographs. Landmarks and embedding need
-the extra `judges`, whose package only carries dlib's published models as files.
+The detector (dlib's HOG, weights inside its package) also finds faces in users' photographs. Landmarks and embedding
+need the extra `judges`, whose package only carries dlib's published models as files.
 """
 
 from __future__ import annotations
@@ -27,8 +27,10 @@ def detect_faces(image: np.ndarray, upsample: int = 0) -> list[Box]:
     """
     boxes, scores, _ = _detector().run(_checked(image), upsample, 0.0)
     order = sorted(range(len(boxes)), key=lambda k: -scores[k])
-    return [(float(b.left()), float(b.top()), float(b.right() + 1), float(b.bottom() + 1))
-            for b in (boxes[k] for k in order)]
+    return [
+        (float(b.left()), float(b.top()), float(b.right() + 1), float(b.bottom() + 1))
+        for b in (boxes[k] for k in order)
+    ]
 
 
 def landmarks68(image: np.ndarray, box: Box) -> np.ndarray:
@@ -38,7 +40,7 @@ def landmarks68(image: np.ndarray, box: Box) -> np.ndarray:
 
 
 def embed(image: np.ndarray, box: Box) -> np.ndarray:
-    """Identity embedding float64 [128]; one person's pictures lie closer (0.6 is dlib's threshold) than two people's."""
+    """Identity embedding float64 [128]: one person's pictures lie closer (below about 0.6) than two people's."""
     picture = _checked(image)
     return np.array(_embedder().compute_face_descriptor(picture, _predictor()(picture, _rectangle(box))))
 

@@ -18,20 +18,27 @@ _DIRECTIONS = 512
 
 
 def sh_basis(directions: np.ndarray) -> np.ndarray:
-    """Real spherical harmonics of bands 0 to 2 for unit vectors [..., 3] -> [..., 9]: 1, y, z, x, xy, yz, 3zz-1, xz, xx-yy."""
+    """Real spherical harmonics of bands 0 to 2 of unit vectors, [..., 3] -> [..., 9]; order as in `records.Light`."""
     x, y, z = np.moveaxis(np.asarray(directions, dtype=np.float64), -1, 0)
     one = np.ones_like(x)
     return np.stack(
         [
-            0.282095 * one, 0.488603 * y, 0.488603 * z, 0.488603 * x, 1.092548 * x * y, 1.092548 * y * z,
-            0.315392 * (3 * z * z - 1), 1.092548 * x * z, 0.546274 * (x * x - y * y),
+            0.282095 * one,
+            0.488603 * y,
+            0.488603 * z,
+            0.488603 * x,
+            1.092548 * x * y,
+            1.092548 * y * z,
+            0.315392 * (3 * z * z - 1),
+            1.092548 * x * z,
+            0.546274 * (x * x - y * y),
         ],
         axis=-1,
     )
 
 
 def irradiance(light: Light, normals: np.ndarray) -> np.ndarray:
-    """What a white card at each unit normal [..., 3] sends back under all lights, before exposure: linear RGB [..., 3]."""
+    """What a white card at each unit normal [..., 3] sends back under all lights, before exposure: [..., 3]."""
     total = np.maximum(sh_basis(normals) @ light.environment, 0.0)
     for key in light.keys:
         cosine = np.asarray(normals) @ np.asarray(key.direction)
@@ -47,7 +54,7 @@ def direction(azimuth: float, elevation: float) -> tuple[float, float, float]:
 
 
 def blackbody(kelvin: float) -> np.ndarray:
-    """Linear RGB of a black body seen by a camera balanced for 6500 K, green = 1 (Planck's law at 610, 545 and 465 nm)."""
+    """Linear RGB, green = 1, of a black body for a camera balanced at 6500 K (Planck's law at 610, 545 and 465 nm)."""
 
     def planck(temperature: float) -> np.ndarray:
         wavelength = np.array([610e-9, 545e-9, 465e-9])
@@ -77,7 +84,8 @@ def _indoor(rng: np.random.Generator) -> tuple[np.ndarray, list[KeyLight]]:
     keys = [KeyLight(tuple(window), tuple(window_colour * rng.uniform(0.12, 0.24)), float(rng.uniform(0.5, 0.95)))]
     if rng.random() < 0.6:
         lamp = direction(-side * rng.uniform(20, 70), rng.uniform(25, 60))
-        keys.append(KeyLight(lamp, tuple(_tint(rng, 3900, 400) * rng.uniform(0.12, 0.35)), float(rng.uniform(0.4, 0.8))))
+        glow = _tint(rng, 3900, 400) * rng.uniform(0.12, 0.35)
+        keys.append(KeyLight(lamp, tuple(glow), float(rng.uniform(0.4, 0.8))))
     return environment, keys
 
 
@@ -86,11 +94,21 @@ def _clinical(rng: np.random.Generator) -> tuple[np.ndarray, list[KeyLight]]:
     panel = np.array(direction(rng.uniform(-40, 40), rng.uniform(55, 80)))
     glow = white * rng.uniform(1.0, 1.8)
     environment = _project(lambda d: _gradient(d, 0.6 * white, white) + _lobe(d, panel, 6.0) * glow)
-    keys = [KeyLight(direction(rng.uniform(-35, 35), rng.uniform(35, 60)), tuple(white * rng.uniform(0.25, 0.45)),
-                     float(rng.uniform(0.7, 1.0)))]
+    keys = [
+        KeyLight(
+            direction(rng.uniform(-35, 35), rng.uniform(35, 60)),
+            tuple(white * rng.uniform(0.25, 0.45)),
+            float(rng.uniform(0.7, 1.0)),
+        )
+    ]
     if rng.random() < 0.5:
-        keys.append(KeyLight(direction(rng.uniform(-70, 70), rng.uniform(5, 30)), tuple(white * rng.uniform(0.1, 0.25)),
-                             float(rng.uniform(0.7, 1.0))))
+        keys.append(
+            KeyLight(
+                direction(rng.uniform(-70, 70), rng.uniform(5, 30)),
+                tuple(white * rng.uniform(0.1, 0.25)),
+                float(rng.uniform(0.7, 1.0)),
+            )
+        )
     return environment, keys
 
 
@@ -104,8 +122,13 @@ def _outdoor(rng: np.random.Generator) -> tuple[np.ndarray, list[KeyLight]]:
     softness = rng.uniform(0.8, 1.0) if overcast else rng.uniform(0.1, 0.4)
     keys = [KeyLight(tuple(sun), tuple(_tint(rng, 5600, 400) * strength), float(softness))]
     if not overcast and rng.random() < 0.5:  # light thrown back by a wall or the ground
-        keys.append(KeyLight(direction(-np.sign(sun[0]) * rng.uniform(30, 80), rng.uniform(-15, 15)),
-                             tuple(_tint(rng, 5400, 300) * rng.uniform(0.1, 0.25)), 1.0))
+        keys.append(
+            KeyLight(
+                direction(-np.sign(sun[0]) * rng.uniform(30, 80), rng.uniform(-15, 15)),
+                tuple(_tint(rng, 5400, 300) * rng.uniform(0.1, 0.25)),
+                1.0,
+            )
+        )
     return environment, keys
 
 

@@ -49,7 +49,10 @@ def sample_scene(
     camera = _camera(seed, view, size, fov, plain)
     if plain:
         return Scene(
-            camera, sample_light(child(seed, "light"), "plain"), Background("plain", 0), Sensor(),
+            camera,
+            sample_light(child(seed, "light"), "plain"),
+            Background("plain", 0),
+            Sensor(),
             Clothes("none", (0.5, 0.5, 0.5), 0),
         )
     kind = light or str(child(seed, "place").choice(LIGHTS, p=_LIGHT_SHARE))
@@ -88,8 +91,14 @@ def _camera(seed: int, view: str | Sequence[float], size: int, fov: float | None
             raise InvalidInput(f"fov must be {nearest:.0f} to {widest:.0f} degrees; got {fov:g}")
         focal = 0.5 * _SENSOR_HEIGHT / float(np.tan(np.radians(fov) / 2))
     return look_at(
-        yaw + jitter["yaw"], pitch + jitter["pitch"], jitter["roll"], focal_mm=focal, size=size, span=span,
-        target=_TARGET, offset=offset,
+        yaw + jitter["yaw"],
+        pitch + jitter["pitch"],
+        jitter["roll"],
+        focal_mm=focal,
+        size=size,
+        span=span,
+        target=_TARGET,
+        offset=offset,
     )
 
 

@@ -1,4 +1,4 @@
-"""What a camera's chip and file format do to a picture: slight blur, noise, JPEG. White balance happens in linear light."""
+"""What a camera does to a picture: slight blur, noise, JPEG. White balance is applied earlier, in linear light."""
 
 from __future__ import annotations
 

@@ -1,0 +1,224 @@
+"""Hair, beards and headwear: on the head, out of the face, following it, coloured by the person."""
+
+import dataclasses
+
+import numpy as np
+import pytest
+
+from threedpain.generation.camera import project
+from threedpain.generation.hair import BEARDS, STYLES, build_hair
+from threedpain.generation.hair_mesh import empty, merge, strand_pattern
+from threedpain.generation.hair_strands import hair_colour, pigment
+from threedpain.generation.hair_surface import Surface
+from threedpain.generation.head import HeadModel
+from threedpain.generation.identity import sample_identity
+from threedpain.generation.records import MASK_CLASSES
+from threedpain.generation.render import Renderer
+from threedpain.generation.rig import rig
+from threedpain.generation.scene import sample_scene
+from threedpain.generation.texture import load_texture
+
+HAIR, FACIAL, CLOTH, SKIN = (MASK_CLASSES.index(name) for name in ("hair", "facial_hair", "clothes", "skin"))
+FACE = range(27, 68)  # nose, eyes and mouth: never covered by head hair
+BROWS = range(17, 27)
+
+
+@pytest.fixture(scope="module")
+def head():
+    return HeadModel.load()
+
+
+def person(head, style="bald", beard="none", seed=0, **change):
+    """A bust with this hair; gender and ethnicity come from the seed unless changed."""
+    who = {key: change.pop(key) for key in ("age", "gender", "ethnicity") if key in change}
+    identity = sample_identity(seed, **who)
+    hair = dataclasses.replace(identity.hair, style=style, beard=beard, **change)
+    return head(dataclasses.replace(identity, hair=hair))
+
+
+def moved(bust, angles=(0.0, 0.0, 0.0), units=None):
+    return rig(bust, units or {}, angles)
+
+
+@pytest.mark.parametrize("people", [3, pytest.param(20, marks=pytest.mark.slow)])
+@pytest.mark.parametrize("style", STYLES)
+def test_every_style_leaves_the_face_free_on_all_heads(head, style, people):
+    """Straight lines from a frontal camera and cameras at 35 degrees to nose, eyes and mouth meet no hair or headwear."""
+    for seed in range(people):
+        bust = person(head, style, seed=seed)
+        mesh, surface = build_hair(bust), Surface(bust)
+        if not len(mesh.faces):
+            assert style == "bald"
+            continue
+        marks = surface.landmarks[list(FACE)]
+        covered = mesh.vertices[mesh.opacity > 0.5]
+        for view in ("front", "left", "right"):
+            camera = sample_scene(
+                0, {"front": (0, 0), "left": (35, 0), "right": (-35, 0)}[view], 256, plain=True
+            ).camera
+            pixels, points = project(camera, marks)
+            near, depth = project(camera, covered)
+            gap = np.linalg.norm(near[:, None] - pixels[None], axis=2)
+            front = depth[:, 2][:, None] < points[:, 2][None] - 0.002
+            hidden = ((gap < 1.5) & front).any(axis=0)
+            if view != "front":  # features turned away may lie behind their own cheek or nose
+                toward = np.sign(marks[:, 0]) == (1 if view == "right" else -1)
+                hidden &= toward | (np.abs(marks[:, 0]) < 0.005)
+            assert not hidden.any(), (style, seed, view, np.flatnonzero(hidden) + 27)
+
+
+@pytest.mark.parametrize("people", [6, pytest.param(50, marks=pytest.mark.slow)])
+def test_brows_are_hidden_in_at_most_two_percent_of_pictures(head, people):
+    """Hair and headwear over the brows, from the front and from 35 degrees, on the styles people really get."""
+    texture, renderer = load_texture("flat"), Renderer()
+    hidden = 0
+    for seed in range(people):
+        identity = sample_identity(seed)
+        bust, maps = head(identity), texture([identity])[0]
+        face = rig(bust, {})
+        for view in ("front", "left"):
+            sample = renderer.render(face, maps, sample_scene(seed, view, 160))
+            marks = [k for k in BROWS if sample.landmarks_visible[k] or view == "front"]
+            rows = np.clip(sample.landmarks[marks, ::-1].astype(int), 0, 159)
+            over = np.isin(sample.mask[rows[:, 0], rows[:, 1]], (HAIR, CLOTH))
+            hidden += over.sum() > 2
+    assert hidden <= 0.02 * 2 * people
+
+
+@pytest.mark.parametrize("style", [s for s in STYLES if s != "bald"])
+def test_hair_stays_out_of_the_skin(head, style):
+    for seed in range(3):
+        bust = person(head, style, seed=seed)
+        mesh = build_hair(bust)
+        height = Surface(bust).height(mesh.vertices.astype(np.float64), through_ears=True)[0]
+        assert (height < -0.004).mean() < 0.03, (style, seed)
+
+
+@pytest.mark.parametrize("style", ["short", "medium", "long", "coily", "tied_back"])
+def test_no_scalp_shines_through(head, style):
+    """From above and behind, what is well inside the scalp is hair."""
+    bust = person(head, style, seed=4, density=0.9)
+    texture = load_texture("flat")
+    sample = Renderer().render(rig(bust, {}), texture([bust.identity])[0], sample_scene(0, (60, -30), 192, plain=True))
+    inside = bust.topology.scalp > 0.97
+    toward = -sample.camera.R.T[:, 2]
+    surface = Surface(bust)
+    inside &= surface.normals @ toward > 0.5
+    pixels = project(sample.camera, surface.vertices[inside])[0].astype(int)
+    pixels = pixels[((pixels >= 0) & (pixels < 192)).all(axis=1)]
+    assert len(pixels) > 100
+    assert np.isin(sample.mask[pixels[:, 1], pixels[:, 0]], (HAIR, 2)).mean() > 0.97
+
+
+def test_a_headscarf_covers_hair_ears_and_neck(head):
+    bust = person(head, "headscarf", gender="female", seed=3)
+    mesh = build_hair(bust)
+    assert set(mesh.face_class) == {CLOTH}
+    sample = Renderer().render(
+        rig(bust, {}), load_texture("flat")([bust.identity])[0], sample_scene(0, "left", 192, plain=True)
+    )
+    counts = np.bincount(sample.mask.ravel(), minlength=len(MASK_CLASSES))
+    assert counts[HAIR] == 0 and counts[MASK_CLASSES.index("ears")] < 5
+    assert counts[SKIN] > 1500
+
+
+def test_a_cap_covers_the_crown_and_shows_hair_below(head):
+    bust = person(head, "cap", gender="male", seed=3)
+    mesh = build_hair(bust)
+    assert {HAIR, CLOTH} <= set(mesh.face_class)
+    crown = bust.vertices[:, 1].max()
+    cloth = mesh.vertices[np.unique(mesh.faces[mesh.face_class == CLOTH])]
+    strands = mesh.vertices[np.unique(mesh.faces[mesh.face_class == HAIR])]
+    assert cloth[:, 1].max() > crown > strands[:, 1].max()
+
+
+def test_hair_follows_the_skull_and_long_hair_the_shoulders_below(head):
+    bust = person(head, "long", seed=2)
+    mesh, face = build_hair(bust), moved(bust, (20.0, 8.0, 0.0))
+    posed, normals, tangents = mesh.posed(face)
+    rigid = mesh.vertices @ face.head_pose[:, :3].T + face.head_pose[:, 3]
+    high, low = mesh.vertices[:, 1] > 0.05, mesh.vertices[:, 1] < -0.22
+    assert np.allclose(posed[high], rigid[high], atol=2e-4)
+    assert low.any()
+    travel = np.linalg.norm(posed[low] - mesh.vertices[low], axis=1)
+    assert travel.mean() < 0.4 * np.linalg.norm(rigid[low] - mesh.vertices[low], axis=1).mean()
+    still = mesh.posed(moved(bust))[0]
+    assert np.allclose(still[high], mesh.vertices[high], atol=1e-6)
+
+
+def test_a_beard_rides_on_the_jaw(head):
+    bust = person(head, "bald", "full", gender="male", age=40, seed=2)
+    mesh, face, rest = build_hair(bust), moved(bust, units={"AU27": 5}), moved(bust)
+    travel = (mesh.posed(face)[0] - mesh.posed(rest)[0])[:, 1]
+    chin = np.linalg.norm(mesh.vertices - Surface(bust).landmarks[8], axis=1) < 0.02
+    burns = mesh.vertices[:, 1] > 0.0
+    assert travel[chin].mean() < -0.008 and np.abs(travel[burns]).mean() < 0.003
+
+
+@pytest.mark.parametrize("beard", [b for b in BEARDS if b != "none"])
+def test_beards_leave_the_mouth_free(head, beard):
+    bust = person(head, "short", beard, gender="male", age=45, seed=1)
+    sample = Renderer().render(
+        rig(bust, {}), load_texture("flat")([bust.identity])[0], sample_scene(0, "front", 256, plain=True)
+    )
+    lips = np.isin(sample.mask, (MASK_CLASSES.index("lips"), MASK_CLASSES.index("mouth"))).sum()
+    shaven = Renderer().render(
+        rig(bald := person(head, "short", "none", gender="male", age=45, seed=1), {}),
+        load_texture("flat")([bald.identity])[0],
+        sample_scene(0, "front", 256, plain=True),
+    )
+    bare = np.isin(shaven.mask, (MASK_CLASSES.index("lips"), MASK_CLASSES.index("mouth"))).sum()
+    assert lips > 0.6 * bare
+    facial = (build_hair(bust).face_class == FACIAL).sum()
+    assert facial > 300
+
+
+def test_hair_is_the_same_bytes_every_time_and_differs_between_people(head):
+    one, two = (build_hair(person(head, "medium", seed=7)) for _ in range(2))
+    for field in dataclasses.fields(one):
+        assert np.array_equal(getattr(one, field.name), getattr(two, field.name)), field.name
+    other = build_hair(person(head, "medium", seed=8))
+    assert other.vertices.shape != one.vertices.shape or not np.allclose(other.vertices, one.vertices)
+
+
+def test_triangles_stay_within_the_budget(head):
+    for style in STYLES:
+        for beard in ("none", "full"):
+            assert len(build_hair(person(head, style, beard, gender="male", seed=5)).faces) < 36_000, (style, beard)
+
+
+def test_colour_follows_melanin_red_and_grey(head):
+    def colour(**change):
+        hair = dataclasses.replace(sample_identity(0).hair, red=0.0, **change)
+        return hair_colour(hair, np.random.default_rng(0), 500).mean(axis=0)
+
+    brightness = [colour(melanin=m, grey=0.0).sum() for m in (0.0, 0.3, 0.6, 1.0)]
+    assert all(np.diff(brightness) < 0) and brightness[0] > 10 * brightness[-1]
+    greys = [colour(melanin=1.0, grey=g) for g in (0.0, 0.5, 1.0)]
+    assert greys[0].sum() < greys[1].sum() < greys[2].sum()
+    assert np.ptp(greys[2]) / greys[2].mean() < 0.1, "grey is not grey"
+    red = pigment(dataclasses.replace(sample_identity(0).hair, melanin=0.4, red=0.9))
+    assert red[0] > 4 * red[2]
+
+
+def test_the_old_recede_more(head):
+    def cover(age):
+        bust = person(head, "receding", gender="male", age=age, seed=3)
+        return build_hair(bust).scalp.sum()
+
+    assert cover(80) < 0.85 * cover(28)
+
+
+def test_strand_pattern_ranks_are_uniform_so_that_opacity_is_coverage():
+    rank = strand_pattern()[..., 0].astype(float)
+    for opacity in (0.25, 0.5, 0.75):
+        assert (rank < 255 * opacity).mean() == pytest.approx(opacity, abs=0.02)
+    assert abs(strand_pattern()[..., 1].mean() - 128) < 25
+
+
+def test_merging_keeps_triangles_on_their_own_vertices(head):
+    a, b = build_hair(person(head, "short", seed=1)), build_hair(person(head, "bald", "goatee", seed=1, gender="male"))
+    both = merge(a, b, empty(len(a.scalp)))
+    assert np.array_equal(both.vertices[both.faces[: len(a.faces)]], a.vertices[a.faces])
+    assert np.array_equal(both.vertices[both.faces[len(a.faces) :]], b.vertices[b.faces])
+    assert np.array_equal(both.scalp, np.maximum(a.scalp, b.scalp))
