@@ -49,13 +49,12 @@ class Folder(Adapter):
                 continue
             entries[name] = _entry(name, file, row)
             if (neutral := row.text("neutral_path")) is not None:
-                wanted[name] = neutral
-                if not table.inside(folder, neutral, row.where).is_file():
-                    problems.add("neutral picture that does not exist", neutral)
-                elif neutral not in entries:
+                if table.inside(folder, neutral, row.where).is_file():
                     wanted[name] = neutral
+                else:
+                    problems.add("neutral picture that does not exist", neutral)
         for name, neutral in wanted.items():
-            if neutral not in entries and (folder / neutral).is_file():
+            if neutral not in entries:
                 # A neutral that is no line of its own becomes a row: its expression is known, its score is not.
                 owner = entries[name]
                 entries[neutral] = Entry(neutral, owner.subject, {

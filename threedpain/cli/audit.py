@@ -20,7 +20,7 @@ def command(
     from threedpain.modeling.audit import audit
     from threedpain.modeling.audit_pictures import Plan
 
-    writable(out / "report.html")
+    writable(out, folder=True)
     report = audit(model, out, Plan(identities, counterfactuals, size, seed), scale)
     overall = report["overall"]
     typer.echo(f"{report['model']}: MAE {overall['mae']['value']:.2f}, AUROC {overall['auroc']['value']:.2f}")

@@ -7,7 +7,7 @@ import typer
 
 
 def command(
-    model: Annotated[list[str], typer.Option(help="LABEL=MODEL[@realistic|aligned|none]; repeatable.")],
+    model: Annotated[list[str], typer.Option(help="LABEL=MODEL or LABEL=MODEL@REFERENCE; repeatable.")],
     out: Annotated[Path, typer.Option(help="Folder for table.md, report.json and predictions.parquet.")],
     data: Annotated[str, typer.Option(help="Path, Hub id, official:PATH, unbc:PATH or folder:PATH.")] = "3dpain",
     split: Annotated[str, typer.Option(help="train, validation, test or all.")] = "test",
@@ -18,7 +18,7 @@ def command(
     from threedpain.cli.arguments import writable
     from threedpain.modeling.protocols_compare import Entrant, compare
 
-    writable(out / "report.json")
+    writable(out, folder=True)
     report = compare([Entrant.parse(text) for text in model], data, out, split, shots, seed)
     typer.echo(f"{report['pictures']:,} pictures of {report['people']} people; 95 % intervals over people\n")
     typer.echo(report["table"])
