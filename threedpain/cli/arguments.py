@@ -1,4 +1,4 @@
-"""What several commands make of their arguments: action units, sizes, and paths they may write to."""
+"""What several commands make of their arguments: action units, and paths they may write to."""
 
 from __future__ import annotations
 
@@ -26,13 +26,6 @@ def action_units(pairs: Sequence[str]) -> dict[str, float]:
         except ValueError:
             raise InvalidInput(f"{name} must be a number, got {value!r}") from None
     return validate(units)
-
-
-def image_size(size: int) -> int:
-    """Pixels a side, 16 to 2048."""
-    if not 16 <= size <= 2048:
-        raise InvalidInput(f"size must be from 16 to 2048 pixels, got {size}")
-    return size
 
 
 def writable(path: Path, folder: bool = False) -> Path:

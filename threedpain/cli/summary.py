@@ -70,7 +70,8 @@ def contact_sheet(rows: Sequence[Mapping[str, Any]], readings: Sequence[Any], pa
     draw, font = ImageDraw.Draw(sheet), ImageFont.load_default(13)
     for column, row in enumerate(rows):
         reading = readings[column] if readings else None
-        pictures = [row["neutral_image"], row["image"], row["heatmap"]]
+        truth = row["heatmap"].point(lambda level: min(255, level * 2))  # 6.4 mm and more are white
+        pictures = [row["neutral_image"], row["image"], truth]
         pictures += [reading.overlay(row["image"])] if reading else []
         for line, picture in enumerate(pictures):
             sheet.paste(picture.convert("RGB").resize((TILE, TILE)), (column * TILE, line * TILE))
@@ -88,14 +89,13 @@ def main(folder: str = "3dpain", sheet: str = "runs/demo/contact-sheet.png") -> 
     images, pairs = load_dataset(folder), load_dataset(folder, "pairs")
     print(f"\nThe dataset lies in {Path(folder).resolve()}; load_dataset({folder!r}) reads it.\n")
     print(table(images))
-    unseen = pairs.get("test") or concatenate_datasets(list(pairs.values()))
-    rows = [unseen[i] for i in choose(unseen.select_columns(["PSPI", "identity_id"]))]
+    everyone = concatenate_datasets(list(pairs.values()))
+    rows = [everyone[i] for i in choose(everyone)]
     print("\nViTPain's reading of a few of them, each beside the same person's neutral face")
     readings = read(rows)
     for row, reading in zip(rows, readings, strict=False):
-        low, high = reading.interval
-        print(f"  {row['id']:34} {row['expression_name']:10} PSPI {row['PSPI']:4.1f}  read {reading.pspi:4.1f}"
-              f"  (90 % interval {low:.1f} to {high:.1f})")
+        between = "  (90 % interval {:.1f} to {:.1f})".format(*reading.interval) if reading.interval else ""
+        print(f"  {row['id']:34} {row['expression_name']:14} PSPI {row['PSPI']:4.1f}  read {reading.pspi:4.1f}{between}")
     contact_sheet(rows, readings, Path(sheet))
     print(f"\nContact sheet: {Path(sheet).resolve()}")
 
