@@ -95,7 +95,8 @@ def main(folder: str = "3dpain", sheet: str = "runs/demo/contact-sheet.png") -> 
     readings = read(rows)
     for row, reading in zip(rows, readings, strict=False):
         between = "  (90 % interval {:.1f} to {:.1f})".format(*reading.interval) if reading.interval else ""
-        print(f"  {row['id']:34} {row['expression_name']:14} PSPI {row['PSPI']:4.1f}  read {reading.pspi:4.1f}{between}")
+        name = f"{row['id']} ({row['expression_name']})"
+        print(f"  {name:44} PSPI {row['PSPI']:4.1f}  read {reading.pspi:4.1f}{between}")
     contact_sheet(rows, readings, Path(sheet))
     print(f"\nContact sheet: {Path(sheet).resolve()}")
 
