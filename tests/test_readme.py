@@ -31,7 +31,7 @@ def test_every_command_line_parses(line):
     words = shlex.split(line, comments=True)
     if words[0] == "make":
         known = re.findall(r"^([a-z-]+):", (ROOT / "Makefile").read_text(), re.MULTILINE)
-        assert set(words[1:]) <= set(known)
+        assert {word for word in words[1:] if "=" not in word} <= set(known)
         return
     assert words[0] == "3dpain"
     group = typer.main.get_command(cli.app)
