@@ -32,7 +32,7 @@ ROUNDS = 500
 
 
 def audit(model: str | Callable | Any, out: str | Path, plan: Plan | None = None, scale: str = "pspi",
-          pipe: Any = None) -> dict[str, Any]:
+          pipe: Any = None, workers: int = 1) -> dict[str, Any]:
     """Audit one detector; the report is returned and written to out/report.json, report.html and answers.csv.
 
     scale: what the answers are: "pspi" (0 to 16), or "score", any number that grows with pain, which is then mapped
@@ -44,7 +44,7 @@ def audit(model: str | Callable | Any, out: str | Path, plan: Plan | None = None
         raise InvalidInput(f"scale must be one of {', '.join(SCALES)}, got {scale!r}")
     out, plan = Path(out), plan or Plan()
     detector = open_detector(model)
-    table = pictures(plan, pipe)
+    table = pictures(plan, pipe, workers)
     table["answer"] = detector(table)
     line = (1.0, 0.0)
     if scale == "score":

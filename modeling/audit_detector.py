@@ -94,7 +94,7 @@ def _model(name: str) -> Detector:
         with torch.no_grad():
             return model(**processor(return_tensors="pt", **inputs)).pspi.float().numpy()
 
-    return Detector(Path(name).name, ask, getattr(model.config, "pain_threshold", None))
+    return Detector(name, ask, getattr(model.config, "pain_threshold", None))
 
 
 def _callable(found: Any, name: str) -> Detector:

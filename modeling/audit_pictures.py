@@ -10,9 +10,13 @@ from __future__ import annotations
 
 import hashlib
 import io
+import multiprocessing
 import os
 from collections.abc import Iterator
+from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass
+from functools import cache
+from itertools import repeat
 from pathlib import Path
 from typing import Any
 
@@ -69,30 +73,48 @@ class Plan:
         return cache_dir() / "audit" / hashlib.sha256(text.encode()).hexdigest()[:16]
 
 
-def pictures(plan: Plan, pipe: PainFacePipeline | None = None) -> pd.DataFrame:
-    """All pictures of a plan, one row each, made now or taken from the cache.
+def pictures(plan: Plan, pipe: PainFacePipeline | None = None, workers: int = 1) -> pd.DataFrame:
+    """All pictures of a plan, one row each, made now (by `pipe`, or the shipped one in `workers` processes) or taken
+    from the cache.
 
     Columns: part (set, counterfactual), person, factor, level, expression, kind, view, PSPI, intensity, age_group,
     gender, ethnicity, skin_tone; image and neutral (PNG bytes), box and neutral_box (x0, y0, x1, y1).
     """
     wanted = [("set", i) for i in range(plan.identities)] + [("counterfactual", i) for i in range(plan.counterfactuals)]
-    rows = []
-    with tqdm(wanted, desc="audit pictures", unit="person") as bar:
-        for part, number in bar:
-            path = plan.folder / f"{part}_{number:04d}.parquet"
-            if not path.is_file():
-                pipe = pipe or PainFacePipeline.from_pretrained()
-                take = _balanced if part == "set" else _changed
-                _keep(pd.DataFrame(list(take(pipe, plan, number))), path)
-            rows.append(pd.read_parquet(path))
-    return pd.concat(rows, ignore_index=True)
+    missing = [task for task in wanted if not _place(plan, *task).is_file()]
+    with tqdm(total=len(wanted), initial=len(wanted) - len(missing), desc="audit pictures", unit="person") as bar:
+        if pipe is None and workers > 1 and len(missing) > 1:
+            with ProcessPoolExecutor(min(workers, len(missing)), multiprocessing.get_context("spawn")) as pool:
+                for _ in pool.map(_make, repeat(plan), *zip(*missing, strict=True)):
+                    bar.update()
+        else:
+            for task in missing:
+                _make(plan, *task, pipe=pipe)
+                bar.update()
+    return pd.concat([pd.read_parquet(_place(plan, *task)) for task in wanted], ignore_index=True)
 
 
-def _keep(table: pd.DataFrame, path: Path) -> None:
+def _place(plan: Plan, part: str, number: int) -> Path:
+    return plan.folder / f"{part}_{number:04d}.parquet"
+
+
+def _make(plan: Plan, part: str, number: int, pipe: PainFacePipeline | None = None) -> None:
+    """One person's pictures into the cache: a function of the plan alone, whichever process runs it."""
+    take = _balanced if part == "set" else _changed
+    table = pd.DataFrame(list(take(pipe or _shipped(), plan, number)))
+    path = _place(plan, part, number)
     path.parent.mkdir(parents=True, exist_ok=True)
-    part = path.with_suffix(f".{os.getpid()}.part")
-    table.to_parquet(part)
-    part.replace(path)
+    partial = path.with_suffix(f".{os.getpid()}.part")
+    table.to_parquet(partial)
+    partial.replace(path)
+
+
+@cache
+def _shipped() -> PainFacePipeline:
+    import torch
+
+    torch.set_num_threads(1)
+    return PainFacePipeline.from_pretrained()
 
 
 def _who(plan: Plan, number: int) -> dict[str, Any]:

@@ -470,5 +470,7 @@ def test_unknown_split_lists_the_known(folder):
         load("folder", folder, "dev")
 
 
-def test_pspi_of_the_fixture():
-    assert pspi(AUS) == 12
+def test_public_door_and_the_fixtures_score():
+    import threedpain
+
+    assert threedpain.load is load and pspi(AUS) == 12

@@ -105,7 +105,7 @@ def test_pictures_come_from_the_cache_and_a_larger_plan_goes_on(flat, tmp_path):
 
 
 def test_the_bias_put_in_is_found_and_no_other(flat, tmp_path, monkeypatch):
-    monkeypatch.setattr("threedpain.modeling.audit.pictures", lambda plan, pipe: flat[1].copy())
+    monkeypatch.setattr("threedpain.modeling.audit.pictures", lambda *_: flat[1].copy())
     report = audit(brightness, tmp_path, Plan(50, 3, 16))
     by_words = {(e["words"], e["expression"]): e for e in report["effects"]}
     for expression in ("at rest", "in pain"):
@@ -246,6 +246,21 @@ def test_model_folders_are_read_with_boxes_and_neutrals(two, tmp_path):
         assert answers.shape == (2,) and ((answers >= 0) & (answers <= 16)).all()
     with pytest.raises(MissingFile):
         open_detector(str(tmp_path / "nothing"))
+
+
+@pytest.mark.parametrize("arguments, sentence", [
+    (["--model", "nothing/here"], "nothing/here"),
+    (["--model", "no_such_module:read"], "the module no_such_module cannot be imported"),
+    (["--model", "vitpain", "--scale", "percent"], "scale must be one of pspi, score, got 'percent'"),
+    (["--model", "vitpain", "--identities", "1"], "greater than or equal to 2"),
+])
+def test_command_says_mistakes_in_one_sentence(tmp_path, capsys, arguments, sentence):
+    from threedpain.cli import main
+
+    with pytest.raises(SystemExit) as exit_:
+        main(["audit", "--out", str(tmp_path / "out"), *arguments])
+    said = capsys.readouterr().err
+    assert exit_.value.code == 2 and sentence in said and "Traceback" not in said
 
 
 def test_unknown_scale(tmp_path):

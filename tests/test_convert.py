@@ -190,6 +190,19 @@ def test_what_is_no_checkpoint(tmp_path, content, sentence):
         convert(path)
 
 
+def test_command_writes_a_folder_or_one_sentence(published, tmp_path, capsys):
+    from threedpain.cli import main
+
+    checkpoint = lightning(published(), tmp_path / "v.ckpt")
+    with pytest.raises(SystemExit) as exit_:
+        main(["convert", str(checkpoint), "--out", str(tmp_path / "out"), "--image-size", str(SIDE)])
+    assert exit_.value.code == 0 and (tmp_path / "out" / "model.safetensors").is_file()
+    assert "2 keys the published model never uses; 0 unknown keys" in capsys.readouterr().out
+    with pytest.raises(SystemExit) as exit_:
+        main(["convert", str(tmp_path / "none.ckpt"), "--out", str(tmp_path / "out")])
+    assert exit_.value.code == 2 and "does not exist" in capsys.readouterr().err
+
+
 def test_another_models_checkpoint_says_so(tmp_path):
     torch.save({"state_dict": {"conv1.weight": torch.zeros(1)}}, tmp_path / "resnet.ckpt")
     with pytest.raises(InvalidInput, match="it has no 'vit_model.patch_embed.proj.weight'; its first "

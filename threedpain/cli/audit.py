@@ -13,6 +13,7 @@ def command(
     counterfactuals: Annotated[int, typer.Option(min=0, max=5000, help="People shown changed, 0 to 5000.")] = 20,
     size: Annotated[int, typer.Option(min=64, max=1024, help="Pixels of a picture, 64 to 1024.")] = 256,
     seed: Annotated[int, typer.Option(min=0, help="Which people; any whole number from 0.")] = 0,
+    workers: Annotated[int, typer.Option(min=1, max=64, help="Processes that photograph, 1 to 64.")] = 2,
     scale: Annotated[str, typer.Option(help="The answers: pspi (0 to 16) or score (grows with pain).")] = "pspi",
 ) -> None:
     """Audit a pain detector on generated faces: by group, view and intensity, and on counterfactual pairs."""
@@ -21,7 +22,7 @@ def command(
     from threedpain.modeling.audit_pictures import Plan
 
     writable(out, folder=True)
-    report = audit(model, out, Plan(identities, counterfactuals, size, seed), scale)
+    report = audit(model, out, Plan(identities, counterfactuals, size, seed), scale, workers=workers)
     overall = report["overall"]
     typer.echo(f"{report['model']}: MAE {overall['mae']['value']:.2f}, AUROC {overall['auroc']['value']:.2f}")
     for effect in report["effects"][:5]:
