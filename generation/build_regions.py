@@ -1,7 +1,7 @@
-"""What lies where on the head: mask classes, scalp, beard, neck and landmarks, painted once on the cage by `build_head`.
+"""What lies where on the head: mask classes, scalp, beard, neck and landmarks, painted on the cage by `build_head`.
 
-Outlines are polygons in texels of the upright 1384 x 768 skin crop (x right, y down), drawn for the subject's right half
-(x < 705.5) and mirrored.
+Outlines are polygons in texels of the upright 1384 x 768 skin crop (x right, y down), drawn for the subject's right
+half (x < 705.5) and mirrored.
 """
 
 from __future__ import annotations
@@ -30,7 +30,8 @@ LANDMARKS = {
     6: (606.6, 657.1), 7: (657, 678.2), 8: (AXIS, 681.9), 17: (568.3, 417.8), 18: (604.1, 404.1), 19: (634.2, 399.9),
     20: (659.7, 405.2), 21: (686.1, 416.1), 27: (AXIS, 435.4), 28: (AXIS, 459.3), 29: (AXIS, 484.3), 30: (AXIS, 504.2),
     31: (681.2, 522.2), 32: (693.8, 526.1), 33: (AXIS, 527.2), 36: (614.6, 438.0), 37: (628.9, 426), 38: (648.2, 428.0),
-    39: (656.4, 442.6), 40: (643.1, 450.4), 41: (624.5, 450.7), 48: (664.1, 582), 49: (681.6, 559.2), 50: (696.8, 555.2),
+    39: (656.4, 442.6), 40: (643.1, 450.4), 41: (624.5, 450.7), 48: (664.1, 582), 49: (681.6, 559.2),
+    50: (696.8, 555.2),
     51: (AXIS, 558.8), 57: (AXIS, 614.1), 58: (696.1, 612.8), 59: (681.0, 605.6), 60: (675, 582.5), 61: (695.9, 570.2),
     62: (AXIS, 570.9), 66: (AXIS, 589), 67: (696, 588),
 }
@@ -59,15 +60,17 @@ def paint_regions(base, mean, shapes, keep, quads, parts, tensors) -> dict[str, 
     on_island = np.zeros(count, bool)
     on_island[np.unique(quads[island])] = True
     depth = cKDTree(position[on_island]).query(position)[0]
-    torso = ~on_island & (position[:, 1] < position[on_island][:, 1].max()) & ~inner(quads, skin & ~island, position, count)
+    hollow = inner(quads, skin & ~island, position, count)
+    torso = ~on_island & ~hollow
     body = np.where(torso, smoothstep(depth / 0.35), 0.0)
 
     classes = np.full(len(quads), MASK_CLASSES.index("skin"))
     classes[ear[quads].all(axis=1) & island] = MASK_CLASSES.index("ears")
     classes[island & inside(LIPS, centre)] = MASK_CLASSES.index("lips")
     classes[skin & ~island] = MASK_CLASSES.index("neck")
-    cavity = inner(quads, skin & ~island, position, count)[quads].all(axis=1) & skin & ~island
-    eye = cavity & (np.abs(position[quads][:, :, 0].mean(axis=1)) > 0.1) & (position[quads][:, :, 1].mean(axis=1) > 7.15)
+    cavity = hollow[quads].all(axis=1) & skin & ~island
+    middle = position[quads].mean(axis=1)
+    eye = cavity & (np.abs(middle[:, 0]) > 0.1) & (middle[:, 1] > 7.15)
     classes[cavity] = MASK_CLASSES.index("mouth")
     classes[eye] = MASK_CLASSES.index("eyes")
     for part in ("teeth_upper", "teeth_lower", "tongue"):

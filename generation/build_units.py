@@ -1,19 +1,17 @@
-"""Action-unit fields: what each unit moves at its maximum, composed from the 52 facial actions and localised by region.
+"""Action-unit fields: what each unit moves at its maximum, composed from the 52 facial actions.
 
 Every sided unit gives two fields ("AU4L", "AU4R"), every other one ("AU17"); `gaze...` fields let the lids follow the
 eyes; a field such as "AU9*AU10" is a corrective that acts with the product of its units. AU43 has no field: lids are
-closed by geometry in `lids`, whatever else they do.
+closed by geometry in `lids`, whatever else they do. `localise` keeps the fields inside their regions on each face.
 """
 
 from __future__ import annotations
 
 import numpy as np
-from scipy import ndimage
 
 from threedpain import facs
-from threedpain.regions import REGIONS, inside, regions_of
 
-from .records import MASK_CLASSES
+from .records import MASK_CLASSES, PARTS
 
 # Unit -> facial actions at maximum. {side} is Left or Right; an action without side is split at the midline.
 ACTIONS: dict[str, dict[str, float]] = {
@@ -32,7 +30,7 @@ ACTIONS: dict[str, dict[str, float]] = {
     "AU17": {"mouthShrugLower": 0.9, "mouthShrugUpper": 0.35},
     "AU18": {"mouthPucker": 0.95},
     "AU20": {"mouthStretch{side}": 1.0},
-    "AU22": {"mouthFunnel": 1.0},
+    "AU22": {"mouthFunnel": 0.9},
     "AU23": {"mouthPressLeft": 0.35, "mouthPressRight": 0.35, "mouthRollLower": 0.35, "mouthRollUpper": 0.3},
     "AU24": {"mouthPressLeft": 0.8, "mouthPressRight": 0.8, "mouthRollLower": 0.15},
     "AU25": {"mouthLowerDownLeft": 0.55, "mouthLowerDownRight": 0.55, "mouthUpperUpLeft": 0.2, "mouthUpperUpRight": 0.2,
@@ -40,33 +38,32 @@ ACTIONS: dict[str, dict[str, float]] = {
     "AU26": {"jawOpen": 0.38},
     "AU27": {"jawOpen": 0.85},
 }
-# Unit -> bumps (landmark of the right half, offset mm outwards/up, radius mm, movement mm outwards/up/forward): what the
-# facial actions lack. The nose wrinkler lifts and flares the wing and gathers skin on the bridge.
+# Unit -> bumps (landmark of the right half, offset mm outwards/up, radius mm, movement mm outwards/up/forward): what
+# the facial actions lack. The nose wrinkler lifts and flares the wing and gathers skin on the bridge.
 BUMPS: dict[str, tuple] = {
     "AU4": ((21, (0, -2), 9.0, (-2.2, -1.0, 0.9)),),
     "AU6": ((41, (4, -9), 11.0, (0.4, 2.0, 1.3)),),
     "AU7": ((41, (0, -1), 5.0, (0.0, 0.9, 0.3)), (37, (2, 1), 5.0, (0.0, -0.8, 0.2))),
-    "AU9": ((31, (3, 3), 7.0, (1.1, 3.6, 0.5)), (29, (7, 2), 6.0, (0.3, 2.6, 0.9)), (28, (4, 2), 5.0, (0.0, 1.2, 0.8)),
+    "AU9": ((31, (3, 3), 7.0, (1.0, 2.8, 0.4)), (29, (7, 2), 6.0, (0.3, 2.4, 0.9)), (28, (4, 2), 5.0, (0.0, 1.2, 0.8)),
             (50, (3, 3), 7.0, (0.3, 1.4, 0.3))),
     "AU10": ((50, (4, 3), 9.0, (0.5, 1.6, 0.7)), (31, (9, -2), 8.0, (0.5, 2.0, 1.0))),
 }
-# Correctives: pair -> (unit whose field is taken back, share at both maxima, landmarks about which, radius mm).
-PAIRS: dict[str, tuple[str, float, tuple[int, ...], float]] = {
-    "AU9*AU10": ("AU10", -0.5, (49, 50, 51, 31), 14.0),  # both raise the upper lip: not twice
-    "AU6*AU7": ("AU7", -0.45, (40, 41), 9.0),  # both lift the lower lid
-    "AU1*AU4": ("AU4", -0.6, (21, 20), 10.0),  # brows drawn together and up, not cancelled
-    "AU6*AU12": ("AU6", -0.4, (41, 2), 25.0),  # the smile lifts the same cheek
-    "AU6*AU10": ("AU6", -0.2, (41, 31), 16.0),
-    "AU10*AU12": ("AU10", -0.35, (49, 50), 14.0),
+# Correctives "A*B": (share of B's field taken back when both are at their maxima, landmarks about which, radius mm).
+PAIRS: dict[str, tuple[float, tuple[int, ...], float]] = {
+    "AU9*AU10": (-0.5, (49, 50, 51, 31), 14.0),  # both raise the upper lip: not twice
+    "AU6*AU7": (-0.45, (40, 41), 9.0),  # both lift the lower lid
+    "AU1*AU4": (-0.6, (21, 20), 10.0),  # brows drawn together and up, not cancelled
+    "AU12*AU6": (-0.4, (41, 2), 25.0),  # the smile lifts the same cheek
+    "AU10*AU6": (-0.2, (41, 31), 16.0),
+    "AU12*AU10": (-0.35, (49, 50), 14.0),
 }
 GAZE = {"gazeUp": "eyeLookUp", "gazeDown": "eyeLookDown", "gazeIn": "eyeLookIn", "gazeOut": "eyeLookOut"}
 SIDES = {"L": "Left", "R": "Right"}
-CLEAR, RAMP = 2.2, 5.5  # mm from the border of a unit's regions that stay still, and over which its field then rises
 
 
-def unit_fields(actions: dict[str, np.ndarray], position: np.ndarray, front: np.ndarray, cavity: np.ndarray,
-                landmarks: np.ndarray) -> dict[str, np.ndarray]:
-    """Fields [C, 3] by name. `position` [C, 3] is the mean cage, `front` its outer face, `cavity` what lies inside.
+def unit_fields(actions: dict[str, np.ndarray], position: np.ndarray, cavity: np.ndarray, landmarks: np.ndarray
+                ) -> dict[str, np.ndarray]:
+    """Fields [C, 3] by name. `position` [C, 3] is the mean cage, `cavity` [C] what lies inside mouth and eyes.
 
     All lengths are metres in the head frame; `landmarks` [68, 3] are the mean head's.
     """
@@ -74,7 +71,6 @@ def unit_fields(actions: dict[str, np.ndarray], position: np.ndarray, front: np.
     half = {"L": left, "R": 1 - left}
     fields: dict[str, np.ndarray] = {}
     for unit, recipe in ACTIONS.items():
-        fade = region_fade(unit, position, front, cavity, landmarks)[:, None]
         sides = SIDES if facs.ACTION_UNITS[unit].sided else {"": ""}
         for letter, word in sides.items():
             field = np.zeros_like(position)
@@ -83,8 +79,12 @@ def unit_fields(actions: dict[str, np.ndarray], position: np.ndarray, front: np.
                 field += weight * split * actions[action.format(side=word)]
             for bump in BUMPS.get(unit, ()):
                 field += _bump(position, landmarks, bump, letter) * (~cavity)[:, None]
-            fields[unit + letter] = field * fade
-    for pair, (unit, share, around, radius) in PAIRS.items():
+            fields[unit + letter] = field
+    canthi = np.min([np.linalg.norm(position - landmarks[i], axis=1) for i in (36, 39, 42, 45)], axis=0)
+    for letter in SIDES:  # the corners of the eye are held by their ligaments
+        fields["AU7" + letter] *= 1 - 0.85 * np.exp(-0.5 * (canthi[:, None] / 0.0045) ** 2)
+    for pair, (share, around, radius) in PAIRS.items():
+        unit = pair.partition("*")[2]
         for letter in SIDES:
             centres = [landmarks[i] * ([-1, 1, 1] if letter == "L" else [1, 1, 1]) for i in around]
             weight = np.max([np.exp(-0.5 * (np.linalg.norm(position - c, axis=1) / (radius / 1000)) ** 2)
@@ -106,36 +106,18 @@ def _bump(position, landmarks, bump, letter) -> np.ndarray:
     return weight[:, None] * np.array([side * move[0], move[1], move[2]]) / 1000
 
 
-def region_fade(unit: str, position, front, cavity, landmarks) -> np.ndarray:
-    """1 well inside the unit's regions to 0 at their border [C]; jaw units may also move what lies below the face."""
-    step = 0.0005
-    low, high = position[front][:, :2].min(axis=0) - 0.01, position[front][:, :2].max(axis=0) + 0.01
-    x, y = np.arange(low[0], high[0], step), np.arange(low[1], high[1], step)
-    grid = np.stack(np.meshgrid(x, y), axis=-1).reshape(-1, 2)
-    allowed = inside(regions_of(unit), grid, landmarks[:, :2])
-    if "jaw" in facs.ACTION_UNITS[unit].regions or "chin" in facs.ACTION_UNITS[unit].regions:
-        allowed |= ~inside(tuple(REGIONS), grid, landmarks[:, :2]) & (grid[:, 1] < landmarks[3, 1])
-    allowed = ndimage.binary_closing(allowed.reshape(len(y), len(x)), iterations=2)
-    depth = ndimage.distance_transform_edt(allowed) * step * 1000
-    at = (position[:, [1, 0]] - low[::-1]) / step
-    distance = ndimage.map_coordinates(depth, at.T, order=1, mode="nearest")
-    t = np.clip((distance - CLEAR) / RAMP, 0, 1)
-    fade = t * t * (3 - 2 * t)
-    below = ~front & (position[:, 1] < landmarks[:, 1].min() + 0.03)
-    return np.where(cavity | below, 1.0, np.where(front, fade, np.minimum(fade, 1.0)))
-
-
 def outer_face(quads, classes, parts, position) -> tuple[np.ndarray, np.ndarray]:
-    """Cage vertices of the face's outer skin that look forward, and those inside mouth, eyes and on the lashes."""
-    count = len(position)
-    a, b, c, d = (position[quads[:, k]] for k in range(4))
-    flat = np.cross(c - a, d - b)
-    normal = np.zeros((count, 3))
-    for k in range(4):
-        np.add.at(normal, quads[:, k], flat)
-    normal /= np.maximum(np.linalg.norm(normal, axis=1, keepdims=True), 1e-12)
-    outer = np.zeros(count, bool)
-    outer[np.unique(quads[np.isin(classes, [MASK_CLASSES.index(name) for name in ("skin", "lips")]) & (parts == 0)])] = True
-    inner = ~outer.copy()
-    inner[np.unique(quads[np.isin(classes, [MASK_CLASSES.index(name) for name in ("neck", "ears")])])] = False
-    return outer & (normal[:, 2] > 0.0) & (position[:, 2] > 0), inner
+    """bool [C] each: the front of the outer skin, and what lies inside mouth and eyes or is lashes."""
+    outer, inner = np.zeros(len(position), bool), np.ones(len(position), bool)
+    skin = parts == PARTS.index("skin")
+    outer[quads[skin & np.isin(classes, [MASK_CLASSES.index(name) for name in ("skin", "lips")])]] = True
+    inner[quads[skin & np.isin(classes, [MASK_CLASSES.index(n) for n in ("skin", "lips", "neck", "ears")])]] = False
+    return outer & (position[:, 2] > 0.01), inner
+
+
+def spacing(quads: np.ndarray, position: np.ndarray) -> np.ndarray:
+    """Mean length of the edges at each vertex [C], metres."""
+    ends = np.concatenate([quads[:, [k, (k + 1) % 4]] for k in range(4)])
+    length = np.linalg.norm(position[ends[:, 0]] - position[ends[:, 1]], axis=1)
+    total = np.bincount(ends.ravel(), np.repeat(length, 2), len(position))
+    return total / np.maximum(np.bincount(ends.ravel(), minlength=len(position)), 1)

@@ -1,7 +1,7 @@
 """A face as a textured mesh for other programs: glb, obj, trimesh, PyTorch3D.
 
-One atlas holds the skin and, in a strip below it, an eye, teeth, tongue and the mouth's inside. Lashes are left out: they
-are alpha-tested hairs that a plain texture cannot draw. Files hold the unsubdivided mesh (about 7,000 vertices).
+One atlas holds the skin and, in a strip below it, an eye, teeth, tongue and the mouth's inside. Lashes are left out:
+they are alpha-tested hairs that a plain texture cannot draw. Files hold the unsubdivided mesh (about 7,000 vertices).
 """
 
 from __future__ import annotations
@@ -51,7 +51,8 @@ def textured(face: Face, maps: SkinMaps, coarse: bool = True) -> TexturedMesh:
         mesh = {name: getattr(topology, name) for name in ("faces", "uvs", "face_uvs", "face_part", "face_class")}
         rows = np.arange(len(face.vertices))
     kept = np.flatnonzero(mesh["face_part"] != PARTS.index("lashes"))
-    uvs, face_uvs = _into_atlas(mesh["uvs"], mesh["face_uvs"][kept], _tile_of(mesh["face_part"], mesh["face_class"])[kept])
+    tile = _tile_of(mesh["face_part"], mesh["face_class"])
+    uvs, face_uvs = _into_atlas(mesh["uvs"], mesh["face_uvs"][kept], tile[kept])
     return TexturedMesh(face.vertices[rows], mesh["faces"][kept].astype(np.int32), uvs, face_uvs,
                         atlas(face.bust.identity, maps), face.heat[rows])
 

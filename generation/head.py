@@ -17,9 +17,11 @@ import numpy as np
 import scipy.sparse as sp
 from safetensors import safe_open
 
+from threedpain import facs
 from threedpain.errors import MissingFile
 
 from .lids import Lids
+from .lips import Lips
 from .mesh import refine, triangles
 from .records import MASK_CLASSES, PARTS, Bust, Identity, Topology
 
@@ -44,10 +46,16 @@ class HeadModel:
         self.shape_names, self.action_names = shape_names, action_names
         self._tensors = tensors
         self.cage = tensors["cage"]  # float32 [C, 3]
-        self._shapes = _sparse(tensors, "shape", len(self.cage))  # [3 C, S]
+        self.shapes = _sparse(tensors, "shape", len(self.cage))  # [3 C, S]
         self.actions = _sparse(tensors, "action", len(self.cage)).toarray().T.reshape(len(action_names), -1, 3).copy()
+        self.front = tensors["front"].astype(np.int64)  # cage vertices of the outer face
+        self.front_spacing = tensors["front_spacing"]
+        self.field_unit = _field_units(action_names)
+        self.eyes, self.shape_eyes = tensors["eyes"], tensors["shape_eyes"]  # [2, 4] centre and radius, [S, 2, 4]
+        self.lid_tables = {key: value for key, value in tensors.items() if key.startswith(("lid_", "lip_"))}
         self._smooth = refine(tensors["quads"], len(self.cage))
-        self.lids = Lids.both(tensors)
+        self.smoothing = self._smooth.matrix  # sparse float32 [N, C]
+        self.lids, self.lips = Lids.both(tensors), Lips.of(tensors)
         self._eyeball, self._eyeball_faces, self._eyeball_uv = sphere()
 
     def __call__(self, identity: Identity) -> Bust:
@@ -55,20 +63,20 @@ class HeadModel:
         from .rig import settle
 
         coefficients = np.asarray(identity.shape, np.float32)
-        cage = self.cage + (self._shapes @ coefficients).reshape(-1, 3)
-        eyes = self._tensors["eyes"] + np.tensordot(coefficients, self._tensors["shape_eyes"], 1)
+        cage = self.cage + (self.shapes @ coefficients).reshape(-1, 3)
+        eyes = self.eyes + np.tensordot(coefficients, self.shape_eyes, 1)
         return settle(self, identity, cage, eyes[:, :3].astype(np.float32), float(eyes[:, 3].mean()))
 
     def reach(self, shape: str) -> float:
         """The largest movement of a shape at coefficient 1, in millimetres."""
-        column = self._shapes[:, [self.shape_names.index(shape)]].toarray().reshape(-1, 3)
+        column = self.shapes[:, [self.shape_names.index(shape)]].toarray().reshape(-1, 3)
         return float(1000 * np.linalg.norm(column, axis=1).max())
 
     # -- the surface --------------------------------------------------------------------------------------------------
 
     def surface(self, cage: np.ndarray) -> np.ndarray:
         """Skin, teeth, tongue and lashes: points [C, 3] (or offsets) on the cage -> [N, 3] on the smooth surface."""
-        matrix = self._smooth.matrix
+        matrix = self.smoothing
         out = np.empty((matrix.shape[0], 3), np.float32)
         _multiply(matrix.indptr, matrix.indices, matrix.data, np.ascontiguousarray(cage, np.float32), out)
         return out
@@ -136,7 +144,8 @@ class HeadModel:
     def neck_weight(self) -> np.ndarray:
         """How much each vertex follows the head [V]: 1 skull, 0 shoulders."""
         linear = refine(self._tensors["quads"], len(self.cage), smooth=False).matrix
-        return np.concatenate([np.clip(linear @ self._tensors["neck"], 0, 1), np.ones(2 * len(self._eyeball))]).astype(np.float32)
+        weight = np.clip(linear @ self._tensors["neck"], 0, 1)
+        return np.concatenate([weight, np.ones(2 * len(self._eyeball))]).astype(np.float32)
 
     @cached_property
     def neck_split(self) -> tuple[np.ndarray, np.ndarray]:
@@ -179,11 +188,18 @@ def _load(path: str) -> HeadModel:
         raise MissingFile(f"no head asset at {path}: build it with python -m threedpain.generation.build_head")
     with safe_open(path, framework="numpy") as file:
         tensors = {key: file.get_tensor(key) for key in file.keys()}  # noqa: SIM118 (a safetensors handle)
-        metadata = file.metadata() or {}
+        facts = json.loads((file.metadata() or {}).get("head", "{}"))
     digest = hashlib.sha256(b"".join(np.ascontiguousarray(tensors[key]).tobytes() for key in sorted(tensors)))
-    if digest.hexdigest() != metadata.get("sha256"):
+    if digest.hexdigest() != facts.get("sha256"):
         raise MissingFile(f"the head asset {path} is damaged (its checksum does not match): install threedpain again")
-    return HeadModel(tensors, tuple(json.loads(metadata["shapes"])), tuple(json.loads(metadata["actions"])))
+    return HeadModel(tensors, tuple(facts["shapes"]), tuple(facts["actions"]))
+
+
+def _field_units(action_names: tuple[str, ...]) -> np.ndarray:
+    """The row of `facs.ACTION_UNITS` whose regions hold each field: a pair's second unit, AU43 for the lids' gaze."""
+    units = list(facs.ACTION_UNITS)
+    owners = ["AU43" if name.startswith("gaze") else name.rpartition("*")[2].rstrip("LR") for name in action_names]
+    return np.array([units.index(owner) for owner in owners])
 
 
 def _sparse(tensors: Mapping[str, np.ndarray], prefix: str, count: int) -> sp.csr_matrix:
@@ -212,8 +228,8 @@ def _multiply(starts, columns, values, points, out):
 def sphere() -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """A unit eyeball looking along +z: vertices [E, 3], faces, polar UVs [E, 2].
 
-    UV: centre (0.5, 0.5) is the pupil; the distance from it is angle / 360 degrees (the angle from the optical axis), the
-    direction in UV is the direction on the eye seen from the front (u to the subject's left, v up).
+    UV: centre (0.5, 0.5) is the pupil; the distance from it is angle / 360 degrees (the angle from the optical axis),
+    the direction in UV is the direction on the eye seen from the front (u to the subject's left, v up).
     """
     angle = np.pi * (np.arange(1, RINGS + 1) / (RINGS + 0.0)) ** 1.35  # rings are denser around the iris
     angle[-1] = np.pi * 0.985

@@ -1,9 +1,9 @@
 """`sample_identity`: a seed and a demographic cell become a person.
 
-Every trait has a named random number of its own, drawn whatever the demographics; age, gender and ethnicity only move and
-stretch the distributions those numbers are read through. So one attribute can be changed with all else of the same seed
-kept: counterfactual people. What belongs to a trait follows it (an older version of the same person has more sag, greyer
-hair, deeper lines); nothing else moves.
+Every trait has a named random number of its own, drawn whatever the demographics; age, gender and ethnicity only move
+and stretch the distributions those numbers are read through. So one attribute can be changed with all else of the same
+seed kept: counterfactual people. What belongs to a trait follows it (an older version of the same person has more sag,
+greyer hair, deeper lines); nothing else moves.
 """
 
 from __future__ import annotations
@@ -70,7 +70,8 @@ def _resting(rng: np.random.Generator, age: float) -> dict[str, float]:
     z = rng.standard_normal(8)
     older = (age - 18) / 72
     amounts = {
-        "AU4": 0.3 * z[0] - 0.2, "AU1": 1.3 + 0.35 * z[1], "AU2": 0.3 * z[2] - 0.2, "AU7": 0.25 * z[3] - 0.1 + 0.2 * older,
+        "AU4": 0.3 * z[0] - 0.2, "AU1": 1.3 + 0.35 * z[1], "AU2": 0.3 * z[2] - 0.2,
+        "AU7": 0.25 * z[3] - 0.1 + 0.2 * older,
         "AU12": 0.3 * z[4] + 0.15, "AU15": -0.25 * z[4] - 0.1 + 0.3 * older, "AU17": 0.3 * z[5] - 0.2,
         "AU24": 0.3 * z[6] - 0.3, "AU43": 0.03 * z[7] + 0.05 * older,
     }

@@ -1,7 +1,8 @@
 """Skin, hair and eyes of a person, by age, gender, ethnicity and chance.
 
-Skin tones: individual typology angles by population as in Del Bino and Bernerd, Br. J. Dermatol. 169, 2013, wide enough to
-overlap. Greying: Panhard, Lozano and Loussouarn, Br. J. Dermatol. 167, 2012 (half grey at about 50, later for darker hair).
+Skin tones: individual typology angles by population as in Del Bino and Bernerd, Br. J. Dermatol. 169, 2013, wide
+enough to overlap. Greying: Panhard, Lozano and Loussouarn, Br. J. Dermatol. 167, 2012 (half grey at about 50, later
+for darker hair).
 """
 
 from __future__ import annotations
@@ -58,7 +59,7 @@ def sample_hair(rng: np.random.Generator, age: float, gender: str, ethnicity: st
     z, u = rng.standard_normal(8), rng.uniform(size=8)
     mean, spread = MELANIN[ethnicity]
     melanin = float(np.clip(mean + spread * z[0], 0.03, 1))
-    onset = GREYING[ethnicity] + 9 * z[1]
+    onset = GREYING[ethnicity] + 7 * z[1]
     curl_mean, curl_spread = CURL[ethnicity]
     curl = float(np.clip(curl_mean + curl_spread * z[2], 0, 1))
     red = float(np.clip(3.2 * u[0] - 2.4, 0, 0.9)) * (ethnicity == "white") * (melanin < 0.75)
@@ -66,7 +67,8 @@ def sample_hair(rng: np.random.Generator, age: float, gender: str, ethnicity: st
     male = gender == "male"
     return Hair(
         style=_style(u[1], u[2], age, male, ethnicity, curl), beard=_beard(u[3], u[4]) if male else "none",
-        melanin=melanin, red=float(red), grey=float(1 / (1 + np.exp(-(age - onset) / 5.5))), curl=curl, length=float(u[5]),
+        melanin=melanin, red=float(red), grey=float(1 / (1 + np.exp(-(age - onset) / 5.5))), curl=curl,
+        length=float(u[5]),
         density=float(np.clip(0.85 + 0.1 * z[3] - (0.25 if male else 0.15) * thin, 0.35, 1)),
         brow_density=float(np.clip((0.78 if male else 0.66) + 0.12 * z[4] - 0.15 * thin, 0.35, 1)),
         brow_thickness=float(np.clip((0.62 if male else 0.4) + 0.13 * z[5]
@@ -83,7 +85,7 @@ def _style(u: float, cover: float, age: float, male: bool, ethnicity: str, curl:
         return "cap"
     balding = 0.5 * np.clip((age - 25) / 50, 0, 1)
     if male:
-        shares = {"bald": 0.05 + 0.45 * balding, "receding": 0.02 + 0.9 * balding, "buzz": 0.16, "short": 0.5,
+        shares = {"bald": 0.03 + 0.3 * balding, "receding": 0.02 + 0.8 * balding, "buzz": 0.16, "short": 0.5,
                   "medium": 0.1, "long": 0.03, "tied_back": 0.02, "coily": 0.0}
     else:
         shares = {"bald": 0.004, "buzz": 0.02, "short": 0.12 + 0.25 * (age > 55), "medium": 0.3, "long": 0.32,
@@ -101,7 +103,9 @@ def _style(u: float, cover: float, age: float, male: bool, ethnicity: str, curl:
 
 
 def _beard(u: float, v: float) -> str:
-    return ("none" if u < 0.5 else "stubble" if u < 0.68 else "full" if u < 0.84 else "moustache" if v < 0.5 else "goatee")
+    if u < 0.5:
+        return "none"
+    return "stubble" if u < 0.68 else "full" if u < 0.84 else "moustache" if v < 0.5 else "goatee"
 
 
 def sample_eyes(rng: np.random.Generator, age: float, ethnicity: str) -> Eyes:

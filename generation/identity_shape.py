@@ -1,10 +1,11 @@
 """The form of a head: phenotype mixture and face-shape changes by age, gender, ethnicity and chance.
 
 Directions of the shifts follow the anthropometric literature: Farkas, International anthropometric study of facial
-morphology in various ethnic groups, J. Craniofac. Surg. 16, 2005 (noses, eyes, lips by population); Fink and Penton-Voak,
-Evolutionary psychology of facial attractiveness, 2002, and Enlow, Facial Growth, 1990 (jaw, brow and lips by sex); Albert,
-Ricanek and Patterson, Forensic Sci. Int. 172, 2007 (ageing: sag, thinner lips, longer ears and nose, eye bags). Their
-sizes are set so that between-cell shifts stay below the spread within a cell, but for the cell's own traits.
+morphology in various ethnic groups, J. Craniofac. Surg. 16, 2005 (noses, eyes, lips by population); Fink and
+Penton-Voak, Evolutionary psychology of facial attractiveness, 2002, and Enlow, Facial Growth, 1990 (jaw, brow and lips
+by sex); Albert, Ricanek and Patterson, Forensic Sci. Int. 172, 2007 (ageing: sag, thinner lips, longer ears and nose,
+eye bags). Their sizes are set so that between-cell shifts stay below the spread within a cell, but for the cell's own
+traits.
 """
 
 from __future__ import annotations
@@ -30,8 +31,10 @@ SPREADS = {  # features that vary more (heads, in mm) or that look odd when they
     "head-scale-horiz": 3.6, "head-scale-depth": 4.0, "head-scale-vert": 5.5, "head-back-scale-depth": 5.0,
     "forehead-scale-vert": 4.0, "forehead-nubian": 4.5, "head-angle-out": 3.0, "chin-height": 4.0, "head-fat": 4.0,
     "measure-shoulder-dist": 6.0, "torso-scale-horiz": 7.0, "torso-scale-depth": 6.0, "torso-muscle-pectoral": 3.0,
-    "neck-scale-vert": 7.0, "measure-neck-circ": 3.5, "ear-trans-up": 1.2, "ear-trans-forward": 1.2, "ear-shape-triangle": 1.5,
-    "ear-flap": 2.5, "mouth-trans-out": 0.4, "nose-trans-out": 0.3, "forehead-trans-forward": 3.0, "nose-scale-vert": 2.6,
+    "neck-scale-vert": 7.0, "measure-neck-circ": 3.5, "ear-trans-up": 1.2, "ear-trans-forward": 1.2,
+    "ear-shape-triangle": 1.5,
+    "ear-flap": 2.5, "mouth-trans-out": 0.4, "nose-trans-out": 0.3, "forehead-trans-forward": 3.0,
+    "nose-scale-vert": 2.6,
     "nose-scale-depth": 2.6, "mouth-scale-horiz": 2.6, "ear-wing": 3.0, "eye-trans-out": 1.4, "nose-point-up": 1.8,
     "eye-eyefold-convex": 0.8, "eye-corner1-up": 0.7, "eye-push1-out": 1.0, "eye-push2-out": 1.0, "eye-height1": 0.8,
     "eye-height2": 0.8, "eye-height3": 0.8, "mouth-angles-up": 1.2, "eye-scale": 0.9, "eyebrows-angle-up": 1.6,
@@ -47,7 +50,8 @@ SHIFTS: dict[str, dict[str, float]] = {
     "chin-prominent": {"male": 0.1, "black": -0.1, "east_asian": -0.1}, "chin-triangle": {"male": -0.15},
     "chin-prognathism": {"black": 0.15}, "chin-jaw-drop": {"age": 0.45}, "head-round": {"male": -0.15},
     "head-rectangular": {"male": 0.06}, "head-oval": {"male": -0.08}, "head-fat": {"age": 0.12},
-    "head-age": {"age": 0.5}, "cheek-trans-up": {"age": -0.4, "male": -0.06}, "cheek-volume": {"age": -0.28, "male": -0.1},
+    "head-age": {"age": 0.5}, "cheek-trans-up": {"age": -0.4, "male": -0.06},
+    "cheek-volume": {"age": -0.28, "male": -0.1},
     "cheek-inner": {"age": -0.25}, "cheek-bones": {"east_asian": 0.2, "male": -0.05},
     "neck-double": {"age": 0.4}, "measure-neck-circ": {"male": 0.3}, "measure-shoulder-dist": {"male": 0.25},
     "mouth-upperlip-volume": {"black": 0.45, "age": -0.35, "male": -0.16, "middle_eastern": 0.05, "south_asian": 0.1},
@@ -59,7 +63,8 @@ SHIFTS: dict[str, dict[str, float]] = {
     "mouth-cupidsbow": {"male": -0.15, "age": -0.2},
     "nose-flaring": {"black": 0.32}, "nose-nostrils-width": {"black": 0.38, "south_asian": 0.1},
     "nose-width1": {"black": 0.2, "east_asian": 0.15, "middle_eastern": -0.1},
-    "nose-width2": {"black": 0.22, "east_asian": 0.15}, "nose-width3": {"black": 0.3, "east_asian": 0.1, "white": -0.08},
+    "nose-width2": {"black": 0.22, "east_asian": 0.15},
+    "nose-width3": {"black": 0.3, "east_asian": 0.1, "white": -0.08},
     "nose-hump": {"middle_eastern": 0.34, "south_asian": 0.16, "white": 0.06, "east_asian": -0.25, "male": 0.08},
     "nose-greek": {"middle_eastern": 0.2, "east_asian": -0.3, "black": -0.2},
     "nose-curve-convex": {"middle_eastern": 0.15, "black": -0.15, "east_asian": -0.15},
@@ -72,7 +77,8 @@ SHIFTS: dict[str, dict[str, float]] = {
     "eye-bag": {"age": 0.85}, "eye-bag-height": {"age": 0.3}, "eye-bag-out": {"age": 0.2},
     "eye-height2": {"all": 0.5, "age": -0.3, "east_asian": -0.3}, "eye-scale": {"male": -0.16},
     "eye-push1-out": {"age": -0.2}, "ear-lobe": {"age": 0.75}, "ear-scale": {"age": 0.25, "male": 0.06},
-    "ear-scale-vert": {"age": 0.25}, "forehead-scale-vert": {"all": -0.3, "age": 0.05, "male": 0.03}, "forehead-nubian": {"black": -0.03},
+    "ear-scale-vert": {"age": 0.25}, "forehead-scale-vert": {"all": -0.3, "age": 0.05, "male": 0.03},
+    "forehead-nubian": {"black": -0.03},
     "forehead-trans-forward": {"male": -0.1, "black": 0.1}, "forehead-temple": {"age": -0.4},
     "torso-muscle-pectoral": {"male": -0.05},
 }
@@ -90,7 +96,8 @@ def sample_phenotypes(rng: np.random.Generator, age: float, gender: str, ethnici
     return {
         "gender": float(femininity if gender == "female" else 1 - femininity),
         "age": float(2 / 3 + older / 3 * np.clip(1 + 0.12 * normal[3], 0.7, 1.0)),
-        "muscle": float(np.clip(0.5 + 0.16 * normal[1] - 0.12 * older + (0.06 if gender == "male" else -0.06), 0.05, 0.95)),
+        "muscle": float(np.clip(0.5 + 0.16 * normal[1] - 0.12 * older + (0.06 if gender == "male" else -0.06),
+                                0.05, 0.95)),
         "weight": float(np.clip(0.5 + 0.17 * normal[2] + 0.08 * older, 0.1, 0.95)),
         **{family: float(share) for family, share in zip(gammas, shares, strict=True)},
     }
@@ -122,7 +129,8 @@ def features() -> tuple[tuple[str, str | None, str | None, float], ...]:
     """
     model = HeadModel.load()
     names = [name.removeprefix("l-") for name in model.shape_names
-             if not name.startswith(("r-", "asym-", "universal-", "african-", "asian-", "caucasian-")) and name != "size"]
+             if name != "size"
+             and not name.startswith(("r-", "asym-", "universal-", "african-", "asian-", "caucasian-"))]
     found, done = [], set()
     for name in names:
         if name in done:

@@ -2,8 +2,8 @@
 
 Intensity. FACS scores A to E (1 to 5: trace, slight, marked, severe, maximum) are not evenly spaced: Ekman, Friesen and
 Hager (2002) give A and B narrow bands and C and D the widest. `CURVE` maps an intensity to the share of the maximal
-movement, a monotone cubic through its knots. What each unit moves at its maximum is documented in `build_units`; the lids
-close as in `lids`. Movements of units add, corrected where addition breaks (`build_units.PAIRS`).
+movement, a monotone cubic through its knots. What each unit moves at its maximum is documented in `build_units`; the
+lids close as in `lids`. Movements of units add, corrected where addition breaks (`build_units.PAIRS`).
 """
 
 from __future__ import annotations
@@ -16,13 +16,14 @@ import numpy as np
 from threedpain import facs
 from threedpain.regions import REGIONS, inside
 
-from . import lids
+from . import lids, lips
+from .localise import fades
 from .mesh import vertex_normals
 from .records import MASK_CLASSES, PARTS, Bust, Face, Identity
 from .wrinkles import wrinkle_depths
 
 CURVE = (0.0, 0.12, 0.28, 0.52, 0.78, 1.0)  # share of the maximal movement at intensities 0..5
-GAZE_REACH = {"gazeUp": 11.0, "gazeDown": 18.0, "gazeIn": 22.0, "gazeOut": 22.0}  # degrees at which a gaze field is full
+GAZE_REACH = {"gazeUp": 11.0, "gazeDown": 18.0, "gazeIn": 22.0, "gazeOut": 22.0}  # degrees of full fields
 LEAN = 0.15  # a fully asymmetric person moves one side this much more and the other less
 UNITS = tuple(facs.ACTION_UNITS)
 
@@ -70,7 +71,7 @@ def curve(xp, intensity):
 
 def _hermite(xp):
     knots, slopes = _hermite_tables()
-    return (knots, slopes) if xp is np else (xp.as_tensor(knots), xp.as_tensor(slopes))
+    return (knots, slopes) if xp is np else (xp.from_numpy(knots), xp.from_numpy(slopes))
 
 
 @lru_cache(maxsize=1)
@@ -115,6 +116,7 @@ def expression(bust: Bust, acting: np.ndarray, gaze: tuple[float, float]) -> np.
              for eye, centre, share in zip(model.lids, bust.eye_centres, closure, strict=True)]
     for eye, points in zip(model.lids, moved, strict=True):
         surface[eye.rows] = points
+    surface[model.lips.rows, 1] = lips.part(np, surface, model.lips)
     eyes = model.eyeballs(bust.eye_centres, bust.eye_radius, gaze_rotation(gaze))
     return np.concatenate([surface, eyes])
 
@@ -189,9 +191,15 @@ def axis_angle(rotation: np.ndarray) -> tuple[np.ndarray, float]:
 
 
 def settle(model, identity: Identity, cage: np.ndarray, eye_centres: np.ndarray, eye_radius: float) -> Bust:
-    """The bust at rest: its neutral vertices already hold the identity's resting face."""
-    bust = Bust(identity, model, model.topology, np.zeros((0, 3), np.float32), cage.astype(np.float32), model.actions,
-                eye_centres, eye_radius, model.neck_pivot, model.neck_weight)
+    """The bust at rest: fields kept to the person's own regions; neutral vertices hold the resting face."""
+    surface = model.surface(cage)
+    topology = model.topology
+    points = landmarks(topology, surface)
+    fade = np.ones((len(UNITS), len(cage)), np.float32)
+    fade[:, model.front] = fades(surface[model.front, :2], points[:, :2], UNITS, model.front_spacing)
+    basis = model.actions * fade[model.field_unit][:, :, None]
+    bust = Bust(identity, model, topology, np.zeros((0, 3), np.float32), cage.astype(np.float32), basis, eye_centres,
+                eye_radius, model.neck_pivot, model.neck_weight)
     object.__setattr__(bust, "vertices", expression(bust, np.zeros((2, len(UNITS))), (0.0, 0.0)))
     return bust
 
@@ -202,7 +210,7 @@ REPORT = {"brow": ("brow",), "lids": ("upper_lid", "lower_lid"), "cheeks": ("che
 
 
 def region_report(face: Face) -> dict[str, dict[str, float]]:
-    """Pain heat by region in millimetres: {"brow": {"mean", "p95", "max"}, "lids": ..., "cheeks", "nose", "upper_lip"}."""
+    """Pain heat in millimetres, {"mean", "p95", "max"} for each of brow, lids, cheeks, nose and upper_lip."""
     bust = face.bust
     rows = face_vertices(bust)
     points = landmarks(bust.topology, bust.vertices)
@@ -221,11 +229,14 @@ def landmarks(topology, vertices: np.ndarray) -> np.ndarray:
 
 
 def face_vertices(bust: Bust) -> np.ndarray:
-    """Vertices of the face's outer skin that look forward and lie within the regions of `threedpain.regions`."""
-    topology = bust.topology
+    """Vertices of the face's outer skin that look forward, are not hidden and lie within `threedpain.regions`."""
+    topology, at = bust.topology, bust.vertices
     outer = np.isin(topology.face_class, [MASK_CLASSES.index(name) for name in ("skin", "lips")])
     rows = np.unique(topology.faces[outer & (topology.face_part == PARTS.index("skin"))])
-    normals = vertex_normals(bust.vertices, topology.faces)
-    rows = rows[(normals[rows, 2] > 0.3) & (bust.vertices[rows, 2] > 0)]
-    points = landmarks(topology, bust.vertices)
-    return rows[inside(tuple(REGIONS), bust.vertices[rows, :2], points[:, :2])]
+    rows = rows[(vertex_normals(at, topology.faces)[rows, 2] > 0.3) & (at[rows, 2] > 0)]
+    points = landmarks(topology, at)
+    rows = rows[inside(tuple(REGIONS), at[rows, :2], points[:, :2])]
+    cell = np.floor(at[rows, :2] / 0.002).astype(int) - np.floor(at[rows, :2].min(axis=0) / 0.002).astype(int)
+    nearest = np.full(cell.max(axis=0) + 1, -np.inf)
+    np.maximum.at(nearest, tuple(cell.T), at[rows, 2])
+    return rows[at[rows, 2] > nearest[tuple(cell.T)] - 0.005]

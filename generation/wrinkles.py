@@ -1,7 +1,8 @@
 """Expression wrinkles: where they lie on the skin, and how deep an expression and an age make them.
 
-Each map is drawn from curves in texels of the upright 1384 x 768 skin crop: a fold sinks, its banks bulge. Courses follow
-the relaxed-skin-tension lines of the face (Borges, Plast. Reconstr. Surg. 73, 1984), across the pull of the muscle.
+Each map is drawn from curves in texels of the upright 1384 x 768 skin crop: a fold sinks, its banks bulge. Courses
+follow the relaxed-skin-tension lines of the face (Borges, Plast. Reconstr. Surg. 73, 1984), across the pull of the
+muscle.
 """
 
 from __future__ import annotations
@@ -80,7 +81,7 @@ def wrinkle_maps() -> np.ndarray:
             else:
                 paths = [left, right]
             for k, path in enumerate(paths):
-                _carve(maps[index], path, width, depth / 1000, child(0, "wrinkle", name, number, k))
+                _carve(maps[index], path, 1.3 * width, depth / 1000, child(0, "wrinkle", name, number, k))
         if stem == "chin":
             maps[index] += _pebbles()
     maps.setflags(write=False)

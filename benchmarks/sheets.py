@@ -1,0 +1,125 @@
+"""Contact sheets of the head and its rig: `python benchmarks/sheets.py --out docs/sheets`.
+
+action_units.jpg: every unit at intensities 1, 3, 5; ages.jpg: ages x ethnicities x genders; expressions.jpg: PSPI
+targets and the non-pain expressions; people.jpg: different identities of one cell. Plain light, frontal, the flat or
+embedded skin.
+"""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Iterable
+from pathlib import Path
+
+from PIL import Image, ImageDraw
+
+from threedpain import demographics, facs
+from threedpain.generation.head import HeadModel
+from threedpain.generation.identity import sample_identity
+from threedpain.generation.records import Identity
+from threedpain.generation.render import Renderer
+from threedpain.generation.rig import rig
+from threedpain.generation.scene import sample_scene
+from threedpain.generation.seeds import child
+from threedpain.generation.texture import load_texture
+
+
+class Studio:
+    """Draws captioned frontal portraits of identities."""
+
+    def __init__(self, size: int, texture: str) -> None:
+        self.head, self.renderer, self.texture = HeadModel.load(), Renderer(), load_texture(texture)
+        self.scene = sample_scene(0, view=(0.0, 0.0), size=size, plain=True)
+        self.people: dict[int, tuple] = {}
+
+    def portrait(self, identity: Identity, units: dict[str, float], caption: str, **pose) -> Image.Image:
+        if id(identity) not in self.people:
+            self.people[id(identity)] = (identity, self.head(identity), self.texture([identity])[0])
+        _, bust, maps = self.people[id(identity)]
+        picture = Image.fromarray(self.renderer.render(rig(bust, units, **pose), maps, self.scene).image)
+        ImageDraw.Draw(picture).text((5, 4), caption, fill=(255, 255, 255), stroke_width=2, stroke_fill=(0, 0, 0))
+        return picture
+
+
+def sheet(pictures: Iterable[Image.Image], columns: int) -> Image.Image:
+    pictures = list(pictures)
+    width, height = pictures[0].size
+    out = Image.new("RGB", (width * columns, height * -(-len(pictures) // columns)))
+    for number, picture in enumerate(pictures):
+        out.paste(picture, (number % columns * width, number // columns * height))
+    return out
+
+
+def action_units(studio: Studio) -> Image.Image:
+    person = sample_identity(11, age=45, gender="female", ethnicity="white", hair="tied_back")
+    other = sample_identity(12, age=68, gender="male", ethnicity="black", hair="buzz", beard="none")
+    rows = []
+    for unit, facts in facs.ACTION_UNITS.items():
+        for identity in (person, other):
+            for share in (0.2, 0.6, 1.0):
+                amount = facts.maximum * share
+                rows.append(studio.portrait(identity, {unit: amount}, f"{unit} {amount:g} {facts.facs_name}"))
+    return sheet(rows, 12)
+
+
+def ages(studio: Studio) -> Image.Image:
+    pictures = []
+    for gender in demographics.GENDERS:
+        for low, high in demographics.AGE_GROUPS.values():
+            for number, ethnicity in enumerate(demographics.ETHNICITIES):
+                age = (low + high) / 2
+                for twin in (0, 1):
+                    identity = sample_identity(100 + 10 * number + twin, age=age, gender=gender, ethnicity=ethnicity)
+                    pictures.append(studio.portrait(identity, {}, f"{ethnicity} {gender} {age:g}"))
+    return sheet(pictures, 10)
+
+
+def expressions(studio: Studio) -> Image.Image:
+    pictures = []
+    for number, (low, high) in enumerate(demographics.AGE_GROUPS.values()):
+        gender = demographics.GENDERS[number % 2]
+        identity = sample_identity(200 + number, age=(low + high) / 2, gender=gender,
+                                   ethnicity=demographics.ETHNICITIES[number], hair="short")
+        for target in (0, 2, 4, 6, 8, 10, 12, 14, 16):
+            units = facs.sample_for_pspi(target, child(target, "sheet", number))
+            pictures.append(studio.portrait(identity, units, f"PSPI {facs.pspi(units):g}"))
+        for name in facs.OTHER_EXPRESSIONS:
+            _, units = facs.sample_other(child(0, name, number), name)
+            pictures.append(studio.portrait(identity, units, name))
+        pictures.append(studio.portrait(identity, {}, "gaze left", gaze=(22.0, 0.0)))
+        pictures.append(studio.portrait(identity, {}, "gaze down", gaze=(0.0, -20.0)))
+        pictures.append(studio.portrait(identity, {}, "yaw 30 pitch 15", head_angles=(30.0, 15.0, 0.0)))
+    columns = len(pictures) // len(demographics.AGE_GROUPS)
+    return sheet(pictures, columns)
+
+
+def people(studio: Studio) -> Image.Image:
+    pictures = []
+    for number, ethnicity in enumerate(demographics.ETHNICITIES):
+        for seed in range(10):
+            gender = demographics.GENDERS[number % 2]
+            identity = sample_identity(1000 + seed, age=35, gender=gender, ethnicity=ethnicity)
+            pictures.append(studio.portrait(identity, {}, f"{ethnicity} {seed}"))
+    return sheet(pictures, 10)
+
+
+SHEETS = {"action_units": action_units, "ages": ages, "expressions": expressions, "people": people}
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--out", type=Path, required=True, help="folder for the sheets")
+    parser.add_argument("--size", type=int, default=192, help="pixels of one portrait")
+    parser.add_argument("--texture", default="embedded", help="texture backend: embedded or flat")
+    parser.add_argument("--only", choices=list(SHEETS), help="one sheet instead of all")
+    options = parser.parse_args()
+    options.out.mkdir(parents=True, exist_ok=True)
+    studio = Studio(options.size, options.texture)
+    for name, draw in SHEETS.items():
+        if options.only in (None, name):
+            draw(studio).save(options.out / f"{name}.jpg", quality=88)
+            print(options.out / f"{name}.jpg")
+
+
+if __name__ == "__main__":
+    main()

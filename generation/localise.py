@@ -1,0 +1,64 @@
+"""Keep every action unit inside its anatomical regions on every face: its field fades towards the regions' border.
+
+The regions of `threedpain.regions` are polygons on a face's own landmarks, seen from the front; so the fades are a
+person's, computed once with the bust.
+"""
+
+from __future__ import annotations
+
+from functools import lru_cache
+
+import numba
+import numpy as np
+
+from threedpain.regions import REGIONS, polygon, regions_of
+
+CLEAR = 1.4  # mm from the border that stay still, plus half the mesh's spacing there,
+RAMP = 5.5  # and over which a field then rises to its full size
+
+
+def fades(points: np.ndarray, landmarks: np.ndarray, units: tuple[str, ...], spacing: np.ndarray) -> np.ndarray:
+    """[U, N]: 1 well inside each unit's regions, 0 near and beyond their border with any other region.
+
+    `points` [N, 2] and `landmarks` [68, 2] are frontal coordinates, `spacing` [N] the mesh's edge lengths; metres.
+    """
+    outlines = [polygon(name, landmarks) for name in REGIONS]
+    starts = np.cumsum([0] + [len(corners) for corners in outlines])
+    distance = _distances(np.ascontiguousarray(points, np.float64), np.concatenate(outlines), starts)
+    foreign = _foreign(units)
+    clear = CLEAR + 500 * spacing
+    out = np.empty((len(units), len(points)), np.float32)
+    for row in range(len(units)):
+        t = np.clip((1000 * distance[foreign[row]].min(axis=0) - clear) / RAMP, 0, 1)
+        out[row] = t * t * (3 - 2 * t)
+    return out
+
+
+@lru_cache(maxsize=4)
+def _foreign(units: tuple[str, ...]) -> np.ndarray:
+    """bool [U, R]: the regions a unit must not move."""
+    return np.array([[name not in regions_of(unit) for name in REGIONS] for unit in units])
+
+
+@numba.njit(cache=True)
+def _distances(points, corners, starts):
+    """[R, N]: distance to each polygon, 0 inside."""
+    regions = len(starts) - 1
+    out = np.empty((regions, len(points)))
+    for r in range(regions):
+        first, last = starts[r], starts[r + 1]
+        for n in range(len(points)):
+            x, y = points[n, 0], points[n, 1]
+            odd, best = False, np.inf
+            for k in range(first, last):
+                j = k + 1 if k + 1 < last else first
+                ax, ay, bx, by = corners[k, 0], corners[k, 1], corners[j, 0], corners[j, 1]
+                if (ay > y) != (by > y) and x < ax + (y - ay) * (bx - ax) / (by - ay):
+                    odd = not odd
+                dx, dy = bx - ax, by - ay
+                t = ((x - ax) * dx + (y - ay) * dy) / max(dx * dx + dy * dy, 1e-18)
+                t = min(max(t, 0.0), 1.0)
+                ex, ey = ax + t * dx - x, ay + t * dy - y
+                best = min(best, ex * ex + ey * ey)
+            out[r, n] = 0.0 if odd else np.sqrt(best)
+    return out
