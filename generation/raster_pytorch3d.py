@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     import torch
 
 MAX_FACES_PER_BIN = 100_000  # more than any scene here has: a bin that overflows would leave holes
+LAYERS = 12  # of hair over one another
 
 
 def load():
@@ -67,6 +68,32 @@ class CudaRasterizer:
                 z_clip_value=settings.z_clip_value,
             )
         )
+
+
+def nearest_pytorch3d(vertices: np.ndarray, faces: np.ndarray, test: tuple, size: int, device: str):
+    """What `raster_nearest.nearest` finds, by PyTorch3D: winners int32 and nearness float32 [S, S].
+
+    Coverage is tested on the nearest LAYERS of the tested faces: a sample behind more layers without cover sees the head.
+    """
+    tested, pattern_uv, ranks = test
+    placed = vertices.copy()
+    placed[:, 2] = np.where(vertices[:, 2] > 0, 1 / np.maximum(vertices[:, 2], 1e-9), -1)
+    solid = CudaRasterizer(RasterizationSettings(size), device)([placed], [faces[:tested]])
+    winners = solid.pix_to_face[0, :, :, 0].cpu().numpy().astype(np.int32)
+    depth = np.where(winners >= 0, solid.zbuf[0, :, :, 0].cpu().numpy(), np.inf)
+    if tested < len(faces):
+        settings = RasterizationSettings(size, faces_per_pixel=LAYERS)
+        layers = CudaRasterizer(settings, device)([placed], [faces[tested:]])
+        index, z = layers.pix_to_face[0].cpu().numpy(), layers.zbuf[0].cpu().numpy()
+        known = (pattern_uv[index] * layers.bary_coords[0].cpu().numpy()[..., None]).sum(3)  # u, v, opacity
+        place = np.floor(known[..., :2] * len(ranks)).astype(int) & (len(ranks) - 1)
+        cover = (known[..., 2] >= 1) | (ranks[place[..., 1], place[..., 0]] < 255 * known[..., 2])
+        cover &= (index >= 0) & (z < depth[..., None])
+        first = cover.argmax(2)[..., None]
+        hit = cover.any(2)
+        winners[hit] = tested + np.take_along_axis(index, first, 2)[hit, 0]
+        depth[hit] = np.take_along_axis(z, first, 2)[hit, 0]
+    return winners, np.where(winners >= 0, 1 / depth, 0).astype(np.float32)
 
 
 def cpu_mesh_rasterizer(cameras=None, raster_settings=None, threads: int = 1):

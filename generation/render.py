@@ -23,6 +23,7 @@ from threedpain.generation.clothes import build_clothes
 from threedpain.generation.hair import build_hair
 from threedpain.generation.hair_mesh import HairMesh, merge
 from threedpain.generation.raster_nearest import nearest
+from threedpain.generation.raster_pytorch3d import nearest_pytorch3d
 from threedpain.generation.records import Camera, Clothes, Face, Light, Sample, Scene, SkinMaps
 from threedpain.generation.shade import KEYS, OPTICS, tone_table
 from threedpain.generation.shade_numba import develop, shade
@@ -88,9 +89,12 @@ class Renderer:
         surfaces = posed.surfaces
         vertices = to_ndc(camera, posed.table[:, :3])
         vertices[:, 2] = np.where(vertices[:, 2] > NEAREST, 1 / vertices[:, 2], 0)
-        winners = np.full((samples, samples), -1, np.int32)
-        nearness = np.zeros((samples, samples), np.float32)
-        nearest(vertices, surfaces.faces, surfaces.test[0], surfaces.test, winners, nearness)
+        if self.device == "cpu":
+            winners = np.full((samples, samples), -1, np.int32)
+            nearness = np.zeros((samples, samples), np.float32)
+            nearest(vertices, surfaces.faces, surfaces.test[0], surfaces.test, winners, nearness)
+        else:
+            winners, nearness = nearest_pytorch3d(vertices, surfaces.faces, surfaces.test, samples, self.device)
         return View(posed, camera, vertices, winners, nearness)
 
     def picture(self, view: View, scene: Scene) -> np.ndarray:
@@ -102,16 +106,30 @@ class Renderer:
 
     def radiance(self, view: View, light: Light, behind: np.ndarray) -> np.ndarray:
         """Linear radiance float32 [S, S, 3]; `behind` is the background's."""
-        surfaces, size = view.posed.surfaces, view.camera.size
-        out = np.empty((size, size, 3), np.float32)
-        eye = (-view.camera.R.T @ view.camera.t).astype(np.float32)
-        shade(
-            view.winners, view.nearness, view.vertices, surfaces.faces, surfaces.uvs, surfaces.material,
-            view.posed.table, eye, np.ascontiguousarray(light.environment, np.float32), key_table(light), OPTICS,
-            surfaces.head.texels, surfaces.head.levels, *view.posed.relief, view.posed.person, surfaces.strands,
-            np.ascontiguousarray(behind, np.float32), out,
+        arguments = self._shading(view, light, behind)
+        if self.device == "cpu":
+            out = np.empty_like(behind)
+            shade(*arguments, out)
+            return out
+        import torch
+
+        from threedpain.generation.shade_torch import shade as shade_torch
+
+        wide = {np.dtype(np.uint16): np.int32}  # torch has no arithmetic on uint16
+        tensors = (torch.as_tensor(a.astype(wide.get(a.dtype, a.dtype)), device=self.device) for a in arguments)
+        with torch.no_grad():
+            return shade_torch(*tensors).cpu().numpy()
+
+    @staticmethod
+    def _shading(view: View, light: Light, behind: np.ndarray) -> tuple[np.ndarray, ...]:
+        """The arguments of both shaders, in order."""
+        posed, surfaces, camera = view.posed, view.posed.surfaces, view.camera
+        return (
+            view.winners, view.nearness, view.vertices, surfaces.faces, surfaces.uvs, surfaces.material, posed.table,
+            (-camera.R.T @ camera.t).astype(np.float32), np.ascontiguousarray(light.environment, np.float32), key_table(light),
+            OPTICS, surfaces.head.texels, surfaces.head.levels, *posed.relief, posed.person, surfaces.strands,
+            np.ascontiguousarray(behind, np.float32),
         )
-        return out
 
     def annotated(self, view: View, image: np.ndarray, regions: bool) -> Sample:
         """The picture with its truth, from the same fragments."""
