@@ -42,11 +42,12 @@ def fairness_table() -> str:
         results = json.loads((assets.weights("vitpain") / "results.json").read_text())
     except (MissingFile, FileNotFoundError):
         return "The shipped model has no results file yet, so there is no fairness table to show."
-    lines = ["| group | PSPI MAE | 95 % interval | pictures |", "|---|---|---|---|"]
-    for column, groups in results["groups"].items():
-        for name, figures in groups.items():
-            low, high = figures["mae_interval"]
-            lines.append(f"| {column}: {name} | {figures['mae']:.2f} | {low:.2f} to {high:.2f} | {figures['n']} |")
+    lines = ["| group | people | PSPI MAE | 95 % interval |", "|---|---|---|---|"]
+    for column, report in results["conditions"]["realistic"]["groups"].items():
+        for name, row in report["groups"].items():
+            if " / " not in name:  # the intersections are in the model card
+                interval = f"{row['low']:.2f} to {row['high']:.2f}"
+                lines.append(f"| {column}: {name} | {row['people']} | {row['mae']:.2f} | {interval} |")
     return "\n".join(lines)
 
 
