@@ -32,17 +32,18 @@ class PairwisePainConfig(PretrainedConfig):
         widths: channels of the three convolutions.
         features: width of the features the contrastive loss compares.
         margin: distance beyond which two faces of unlike pain are far enough apart.
-        contrastive_weight: of the contrastive loss beside the regression's.
         dropout: of whole maps, after each stage.
+        loss_weights: weight of each loss: pspi, pain, contrastive.
     """
 
     model_type = "pairwise-pain"
 
     def __init__(self, image_size=128, num_channels=3, widths=(64, 128, 128), features=200, margin=1.0,
-                 contrastive_weight=0.5, dropout=0.1, initializer_range=0.02, **kwargs):
+                 dropout=0.1, loss_weights=None, initializer_range=0.02, **kwargs):
         self.image_size, self.num_channels = image_size, num_channels
         self.widths, self.features = list(widths), features
-        self.margin, self.contrastive_weight, self.dropout = margin, contrastive_weight, dropout
+        self.margin, self.dropout = margin, dropout
+        self.loss_weights = {"pspi": 1.0, "pain": 0.5, "contrastive": 0.5, **(loss_weights or {})}
         self.initializer_range = initializer_range
         super().__init__(**kwargs)
 
@@ -102,9 +103,8 @@ class PairwisePainModel(PreTrainedModel):
         output = ViTPainOutput(pspi=_average(pspi, share), pain_logits=_average(self.pain(found).float(), share))
         if labels is not None:
             losses = self._losses(output, _average(found, share), labels, pain_labels)
-            weights = {"pspi": 1.0, "pain": 0.5, "contrastive": self.config.contrastive_weight}
             output["losses"] = losses
-            output["loss"] = sum(weights[name] * value for name, value in losses.items())
+            output["loss"] = sum(self.config.loss_weights[name] * value for name, value in losses.items())
         return output if return_dict else output.to_tuple()
 
     def _maps(self, pixels: torch.Tensor) -> torch.Tensor:

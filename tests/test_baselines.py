@@ -51,6 +51,19 @@ def test_saved_folder_loads_by_auto_model(name, batch, tmp_path):
 
 
 @pytest.mark.parametrize("name", BASELINES)
+def test_the_trainer_builds_and_goes_on_with_each(name, tmp_path):
+    """From scratch by its name, and from its folder, with the weights of the losses a protocol asks for."""
+    from threedpain.modeling.train import TrainConfig, build_model
+
+    scratch = build_model(TrainConfig(role=name, model={"image_size": SIDE}))
+    assert type(scratch) is type(build(name)) and scratch.config.image_size == SIDE
+    scratch.save_pretrained(tmp_path)
+    again = build_model(TrainConfig(role="student", init=str(tmp_path), loss_weights={"au": 0.1}))
+    assert type(again) is type(scratch) and again.config.loss_weights["au"] == 0.1
+    assert all(torch.equal(value, again.state_dict()[key]) for key, value in scratch.state_dict().items())
+
+
+@pytest.mark.parametrize("name", BASELINES)
 def test_unknown_labels_teach_nothing(name, batch):
     inputs = batch if name == "pairwise" else {"pixel_values": batch["pixel_values"]}
     model = build(name).train()
