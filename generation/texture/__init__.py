@@ -8,7 +8,8 @@ A texture is a function of the identity alone: neither the batch nor the order o
 
 from __future__ import annotations
 
-from typing import Protocol, Sequence
+from collections.abc import Sequence
+from typing import Protocol
 
 from threedpain.errors import InvalidInput
 from threedpain.generation.records import Identity, SkinMaps

@@ -12,6 +12,7 @@ import argparse
 import csv
 import json
 import logging
+import math
 import time
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -86,7 +87,7 @@ def make_scheduler() -> UniPCMultistepScheduler:
 
 
 def loss_weights(codec: SkinCodec, on_head: np.ndarray) -> torch.Tensor:
-    """[size] weights: the grids by SHARES, brow detail twice, a seventh off the head, none where nothing varies."""
+    """[size] weights: the grids by SHARES, brows six times, a seventh off the head, none where nothing varies."""
     h, w = codec.padded
     head = torch.zeros(1, 1, h, w)
     head[0, 0, : on_head.shape[0], : on_head.shape[1]] = torch.from_numpy(on_head)
@@ -94,7 +95,8 @@ def loss_weights(codec: SkinCodec, on_head: np.ndarray) -> torch.Tensor:
     for shape, cell in zip(codec.shapes, (4, 8, 16, 32, 64, 128), strict=True):
         near = 0.15 + 0.85 * torch.nn.functional.max_pool2d(head, cell)[0]
         parts.append(near.expand(shape).clone())
-    parts[0][15:] *= 2.0  # brows: few cells
+    for part, first in zip(parts, (15, 9, 9, 9, 9, 13), strict=True):
+        part[first:] *= 6.0  # brows: few cells, sharp shapes
     weights = torch.cat([part.flatten() for part in parts])
     _, spread = codec._statistics(torch.zeros(1, FEATURES))
     weights[spread <= NO_SPREAD * 1.01] = 0
@@ -126,7 +128,7 @@ def fit_unet(codec: SkinCodec, paths: list[Path], out: Path, config: TrainConfig
     unet = SkinUNet(*codec.padded, features=FEATURES, widths=config.widths, depths=config.depths)
     optimizer = torch.optim.AdamW(unet.parameters(), lr=config.learning_rate, betas=(0.9, 0.99), weight_decay=1e-3)
     schedule = torch.optim.lr_scheduler.LambdaLR(optimizer, lambda step: min(1, (step + 1) / config.warmup) * (
-        0.03 + 0.97 * 0.5 * (1 + np.cos(np.pi * min(step / config.steps, 1)))))
+        0.03 + 0.97 * 0.5 * (1 + math.cos(math.pi * min(step / config.steps, 1)))))
     average = EMAModel(unet.parameters(), decay=config.ema, use_ema_warmup=True, power=0.75, model_cls=SkinUNet,
                        model_config=unet.config)
     loader = DataLoader(Examples(paths), batch_size=config.batch, shuffle=True, drop_last=True, num_workers=config.workers)

@@ -1,0 +1,151 @@
+"""Between skins and latents: a wavelet transform, the mean skin of a condition, and the spread around it.
+
+A skin is CIELAB and brow opacity, [B, 4, 768, 1384]. Its latent is the wavelet coefficients less what the condition
+predicts, divided by their spread at that place: every number has zero mean and unit variance, the finest included, so
+that diffusion starts from the right amount of detail everywhere and learns what is left: how coefficients hang together.
+
+Six grids make one flat vector, [B, `size`]: fine (4 texels a cell: lightness and brows at wavelengths of 2 to 8
+texels), middle (8 texels a cell: all channels, 8 to 16), and coarser ones of 16, 32, 64 and 128 texels a cell, the last
+with the smooth rest. Colour finer than 8 texels follows lightness by one factor a level.
+
+This file ships in the model's folder: it imports only torch and diffusers.
+"""
+
+from __future__ import annotations
+
+import math
+
+import torch
+import torch.nn.functional as F
+from diffusers import ConfigMixin, ModelMixin
+from diffusers.configuration_utils import register_to_config
+
+# Cohen, Daubechies and Feauveau's 9/7 wavelet as lifting steps (Daubechies and Sweldens 1998).
+_LIFT = (-1.586134342059924, -0.052980118572961, 0.882911075530934, 0.443506852043971)
+_SCALE = 1.230174104914001
+
+
+def _swing(line: torch.Tensor, left: bool) -> torch.Tensor:
+    """Sum of each sample's two neighbours on the other half-grid, borders mirrored; along the last axis."""
+    if left:  # neighbours of even samples: odd ones before and after
+        return line + torch.cat([line[..., :1], line[..., :-1]], -1)
+    return line + torch.cat([line[..., 1:], line[..., -1:]], -1)
+
+
+def split(x: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+    """One level along the last axis, of even length: (smooth, detail), each of half length."""
+    even, odd = x[..., 0::2], x[..., 1::2]
+    odd = odd + _LIFT[0] * _swing(even, False)
+    even = even + _LIFT[1] * _swing(odd, True)
+    odd = odd + _LIFT[2] * _swing(even, False)
+    even = even + _LIFT[3] * _swing(odd, True)
+    return even * _SCALE, odd / _SCALE
+
+
+def join(smooth: torch.Tensor, detail: torch.Tensor) -> torch.Tensor:
+    """The inverse of `split`."""
+    even, odd = smooth / _SCALE, detail * _SCALE
+    even = even - _LIFT[3] * _swing(odd, True)
+    odd = odd - _LIFT[2] * _swing(even, False)
+    even = even - _LIFT[1] * _swing(odd, True)
+    odd = odd - _LIFT[0] * _swing(even, False)
+    return torch.stack([even, odd], -1).flatten(-2)
+
+
+def analyse(x: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+    """[B, C, H, W] -> smooth [B, C, H/2, W/2] and details [B, 3C, H/2, W/2] (channel-major)."""
+    low, high = split(x)
+    low, high = low.transpose(-1, -2), high.transpose(-1, -2)
+    (ll, lh), (hl, hh) = split(low), split(high)
+    bands = torch.stack([lh, hl, hh], 2).flatten(1, 2)
+    return ll.transpose(-1, -2), bands.transpose(-1, -2)
+
+
+def synthesise(smooth: torch.Tensor, bands: torch.Tensor) -> torch.Tensor:
+    """The inverse of `analyse`."""
+    lh, hl, hh = bands.unflatten(1, (-1, 3)).transpose(-1, -2).unbind(2)
+    low = join(smooth.transpose(-1, -2), lh).transpose(-1, -2)
+    high = join(hl, hh).transpose(-1, -2)
+    return join(low, high)
+
+
+def grid_shapes(height: int, width: int) -> list[tuple[int, int, int]]:
+    """[channels, rows, columns] of the six grids of a padded skin."""
+    channels = {4: 30, 8: 12, 16: 12, 32: 12, 64: 12, 128: 16}
+    return [(count, height // cell, width // cell) for cell, count in channels.items()]
+
+
+class SkinCodec(ModelMixin, ConfigMixin):
+    """Skins [B, 4, H, W] to latents [B, size] and back, given condition features [B, F]."""
+
+    @register_to_config
+    def __init__(self, height: int = 768, width: int = 1384, features: int = 24,
+                 brow_window: tuple[int, int, int, int] = (352, 464, 544, 864)):
+        super().__init__()
+        self.padded = (-height % 128 + height, -width % 128 + width)
+        self.shapes = grid_shapes(*self.padded)
+        self.sizes = [math.prod(shape) for shape in self.shapes]
+        self.size, self.fine_size = sum(self.sizes), self.sizes[0]
+        _, h, w = self.shapes[0]
+        self.register_buffer("fine_mean", torch.zeros(30, h, w))
+        self.register_buffer("fine_spread", torch.ones(30, h // 2, w // 2))
+        self.register_buffer("slopes", torch.zeros(features, self.size - self.fine_size))
+        self.register_buffer("spread", torch.ones(self.size - self.fine_size))
+        self.register_buffer("tint", torch.zeros(2, 2))  # a*, b* per L* in the details of level 1 and 2
+
+    def coefficients(self, skin: torch.Tensor) -> torch.Tensor:
+        """[B, 4, H, W] -> raw wavelet coefficients [B, size]."""
+        h, w = self.padded
+        skin = F.pad(skin, (0, w - skin.shape[-1], 0, h - skin.shape[-2]), mode="replicate")
+        skin = torch.cat([skin[:, :3], self._in_window(skin[:, 3:])], 1)
+        x1, d1 = analyse(skin)
+        x2, d2 = analyse(x1)
+        rest, bands = x2, []
+        for _ in self.shapes[1:]:
+            rest, band = analyse(rest)
+            bands.append(band)
+        bands[-1] = torch.cat([rest, bands[-1]], 1)
+        light, brow = slice(0, 3), slice(9, 12)
+        fine = torch.cat([F.pixel_unshuffle(d1[:, light], 2), d2[:, light], F.pixel_unshuffle(d1[:, brow], 2),
+                          d2[:, brow]], 1)
+        return torch.cat([part.flatten(1) for part in (fine, *bands)], 1)
+
+    def _in_window(self, brow: torch.Tensor) -> torch.Tensor:
+        top, bottom, left, right = self.config.brow_window
+        mask = torch.zeros_like(brow[:1])
+        mask[..., top:bottom, left:right] = 1
+        return brow * mask
+
+    def grids(self, latent: torch.Tensor) -> list[torch.Tensor]:
+        """Flat [B, size] -> one [B, *shape] for each of `shapes`."""
+        return [part.unflatten(1, shape) for part, shape in zip(latent.split(self.sizes, 1), self.shapes, strict=True)]
+
+    def _statistics(self, features: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+        """Mean [B, size] and spread [size] for condition features [B, F]."""
+        fine = F.interpolate(self.fine_spread[None].float(), scale_factor=2, mode="bilinear", align_corners=False)[0]
+        spread = torch.cat([fine.flatten(), self.spread.float()])
+        rest = features.float() @ self.slopes.float()
+        return torch.cat([self.fine_mean.float().flatten().expand(len(features), -1), rest], 1), spread
+
+    def encode(self, skin: torch.Tensor, features: torch.Tensor) -> torch.Tensor:
+        mean, spread = self._statistics(features)
+        return (self.coefficients(skin) - mean) / spread
+
+    def decode(self, latent: torch.Tensor, features: torch.Tensor) -> torch.Tensor:
+        """Latents [B, size] -> CIELAB and brow opacity [B, 4, H, W]."""
+        mean, spread = self._statistics(features)
+        fine, *bands = self.grids(latent * spread + mean)
+        skin, bands[-1] = bands[-1][:, :4], bands[-1][:, 4:]
+        for band in reversed(bands):
+            skin = synthesise(skin, band)
+        light1, light2 = F.pixel_shuffle(fine[:, :12], 2), fine[:, 12:15]
+        brow1, brow2 = F.pixel_shuffle(fine[:, 15:27], 2), fine[:, 27:]
+        tint = self.tint.float()
+        d2 = torch.cat([light2, tint[1, 0] * light2, tint[1, 1] * light2, brow2], 1)
+        d1 = torch.cat([light1, tint[0, 0] * light1, tint[0, 1] * light1, brow1], 1)
+        skin = synthesise(synthesise(skin, d2), d1)
+        skin = skin[..., : self.config.height, : self.config.width]
+        return torch.cat([skin[:, :3], self._in_window(skin[:, 3:])], 1)
+
+    def forward(self, latent: torch.Tensor, features: torch.Tensor) -> torch.Tensor:
+        return self.decode(latent, features)
