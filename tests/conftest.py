@@ -1,8 +1,11 @@
 """Every test: offline, one thread, caches in a temporary folder, no settings of the user's."""
 
 import os
+import shutil
 import tempfile
 from pathlib import Path
+
+import hypothesis
 
 # Before any library is imported: they read these once.
 _CACHE = Path(tempfile.mkdtemp(prefix="threedpain-tests-"))
@@ -20,6 +23,10 @@ os.environ.update(
 )
 os.environ.pop("HF_TOKEN", None)
 
+# The same examples in every run, and no clock: a busy machine is no failure.
+hypothesis.settings.register_profile("suite", deadline=None, derandomize=True, database=None)
+hypothesis.settings.load_profile("suite")
+
 
 def pytest_configure(config):
-    config.add_cleanup(lambda: __import__("shutil").rmtree(_CACHE, ignore_errors=True))
+    config.add_cleanup(lambda: shutil.rmtree(_CACHE, ignore_errors=True))
