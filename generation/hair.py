@@ -9,6 +9,7 @@ from scipy.spatial import cKDTree
 
 from .hair_beard import grow_beard
 from .hair_mesh import HairMesh, empty, merge
+from .hair_strands import mass_colour
 from .hair_styles import HAIR, dress
 from .hair_surface import Surface, smoothstep
 from .hair_wear import wear_cap, wrap_scarf
@@ -23,7 +24,7 @@ def build_hair(bust: Bust) -> HairMesh:
     """Everything that grows on or is worn on this head."""
     hair = bust.identity.hair
     surface, rng = Surface(bust), child(hair.seed, "hair")
-    meshes = []
+    meshes = [empty(len(bust.vertices))]
     if hair.style == "headscarf":
         meshes += wrap_scarf(surface, hair, rng)
     elif hair.style == "cap":
@@ -32,11 +33,11 @@ def build_hair(bust: Bust) -> HairMesh:
         meshes += dress(surface, hair, rng)
     if hair.beard != "none":
         meshes += grow_beard(surface, hair, child(hair.seed, "beard"))
-    if not meshes:
-        return empty(len(bust.vertices))
     whole = merge(*meshes)
-    strands = whole.vertices[np.unique(whole.faces[whole.face_class == HAIR])]
-    return replace(whole, shadow=whole.shadow * _shadow(surface, strands))
+    strands = np.unique(whole.faces[whole.face_class == HAIR])
+    strands = whole.vertices[strands[whole.opacity[strands] > 0.75]]
+    colour = mass_colour(hair).astype(np.float32)  # of the brows too, whatever is on the head
+    return replace(whole, shadow=whole.shadow * _shadow(surface, strands), scalp_colour=colour)
 
 
 def _shadow(surface: Surface, hair: np.ndarray) -> np.ndarray:
@@ -45,6 +46,6 @@ def _shadow(surface: Surface, hair: np.ndarray) -> np.ndarray:
     if len(hair):
         rows = surface.rows
         above = surface.vertices[rows] + 0.004 * surface.normals[rows]
-        distance = cKDTree(hair[::2]).query(above, distance_upper_bound=0.04)[0]
-        shadow[rows] = 0.62 + 0.38 * smoothstep(np.minimum(distance, 0.04), 0.003, 0.016)
+        distance = cKDTree(hair[::2]).query(above, distance_upper_bound=0.02)[0]
+        shadow[rows] = 0.75 + 0.25 * smoothstep(np.minimum(distance, 0.02), 0.003, 0.011)
     return shadow

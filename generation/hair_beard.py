@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from .hair_mesh import HairMesh
-from .hair_strands import grow, hair_colour, pigment, ribbons, sample_roots
+from .hair_strands import grow, hair_colour, ribbons, sample_roots
 from .hair_surface import Surface, smoothstep, waves
 from .records import MASK_CLASSES, Hair
 
@@ -16,10 +16,6 @@ def grow_beard(surface: Surface, hair: Hair, rng: np.random.Generator) -> list[H
     """Meshes of a beard other than "none"."""
     mask = _mask(surface, hair, rng)
     grey = np.clip(1.25 * hair.grey, 0, 1)
-    skin = {
-        "scalp": mask * (0.42 if hair.beard == "full" else 0.3),
-        "scalp_colour": pigment(hair) * (1 - grey) + 0.25 * grey,
-    }
     short = hair.beard == "stubble"
     shell = surface.cut(mask > 0.1)
     inside = mask[shell.rows]
@@ -35,7 +31,7 @@ def grow_beard(surface: Surface, hair: Hair, rng: np.random.Generator) -> list[H
         opacity=(inside - 0.3) * (0.25 + 0.25 * hair.density if short else 1.15),
         occlusion=np.full(len(points), 0.7),
         anchor=shell.rows,
-        **skin,
+        scalp=mask * (0.42 if hair.beard == "full" else 0.3),
     )
     if short:
         return [cover]

@@ -30,10 +30,21 @@ def pigment(hair: Hair) -> np.ndarray:
 
 def hair_colour(hair: Hair, rng: np.random.Generator, count: int, grey: float | None = None) -> np.ndarray:
     """Linear RGB [count, 3] of locks: pigment with its variation, and as many white ones as the person is grey."""
-    grey = hair.grey if grey is None else grey
+    grey = _visible(hair.grey if grey is None else grey)
     lock = pigment(hair) * np.exp(rng.normal(0, 0.08, (count, 1)) + rng.normal(0, 0.02, (count, 3)))
     white = np.clip(grey + 0.28 * np.sqrt(grey * (1 - grey) + 1e-9) * rng.normal(size=count), 0, 1)[:, None]
     return lock * (1 - white) + _WHITE * np.exp(rng.normal(0, 0.06, (count, 1))) * white
+
+
+def mass_colour(hair: Hair) -> np.ndarray:
+    """Linear RGB [3] of roots, brows and short hair seen from afar, over skin."""
+    white = _visible(hair.grey)
+    return pigment(hair) * (1 - white) + 0.3 * white
+
+
+def _visible(grey: float | np.ndarray) -> float | np.ndarray:
+    """Share of light that white hairs add: the first ones hide under the others."""
+    return np.asarray(grey) ** 1.7
 
 
 @dataclass(frozen=True)

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from .hair_mesh import HairMesh
-from .hair_strands import curled, grow, hair_colour, pigment, ribbons, sample_roots
+from .hair_strands import curled, grow, hair_colour, ribbons, sample_roots
 from .hair_surface import Surface, smoothstep, waves
 from .records import MASK_CLASSES, Hair
 
@@ -97,9 +97,9 @@ def dress(surface: Surface, hair: Hair, rng: np.random.Generator, keep: np.ndarr
     return [_cover(scalp, cut, rng), *_combed(scalp, cut, rng)]
 
 
-def _paint(scalp: Scalp, strength: float) -> dict:
-    colour = pigment(scalp.hair) * (1 - scalp.hair.grey) + 0.30 * scalp.hair.grey
-    return {"scalp": strength * (1 - 0.4 * scalp.hair.grey) * smoothstep(scalp.mask, 0.4, 0.95), "scalp_colour": colour}
+def _paint(scalp: Scalp, strength: float) -> np.ndarray:
+    """How much of the skin between the roots takes the hair's colour [V]; white roots show less."""
+    return strength * (1 - 0.4 * scalp.hair.grey) * smoothstep(scalp.mask, 0.4, 0.95)
 
 
 def _cover(scalp: Scalp, cut: Cut, rng: np.random.Generator) -> HairMesh:
@@ -122,7 +122,7 @@ def _cover(scalp: Scalp, cut: Cut, rng: np.random.Generator) -> HairMesh:
         uv=np.stack([turn * 3.5, q[:, 1] * 0.8], axis=1),
         opacity=(mask - 0.3) * 2.2 * (0.6 + 0.6 * hair.density),
         occlusion=0.45 + 0.25 * smoothstep(q[:, 1], 0.2, 0.9),
-        **_paint(scalp, 0.85),
+        scalp=_paint(scalp, 0.85),
     )
 
 
@@ -318,7 +318,7 @@ def _buzz(scalp: Scalp, rng: np.random.Generator) -> HairMesh:
         uv=np.stack([turn * 9.0, q[:, 1] * 9.0], axis=1),
         opacity=np.minimum((mask - 0.25) * 1.6, 0.35 + 0.35 * scalp.hair.density),
         occlusion=np.full(len(points), 0.85),
-        **_paint(scalp, strength),
+        scalp=_paint(scalp, strength),
     )
 
 
@@ -344,7 +344,7 @@ def _coily(scalp: Scalp, rng: np.random.Generator) -> list[HairMesh]:
         uv=np.stack([np.arctan2(q[:, 0], q[:, 2]) * 14.0, q[:, 1] * 17.0], axis=1),
         opacity=(mask - 0.38) * 2.5,
         occlusion=0.5 + 0.12 * np.clip(bumps, -1.5, 1.5),
-        **_paint(scalp, 0.85),
+        scalp=_paint(scalp, 0.85),
     )
     roots = sample_roots(surface, smoothstep(scalp.mask, 0.3, 0.9), 1900, rng)
     near = np.searchsorted(shell.rows, roots.rows)

@@ -23,7 +23,7 @@ _LIGHT_SHARE = (0.45, 0.35, 0.2)
 # Head pose relative to the camera of the three standard views: yaw > 0 is the subject turned to their own left.
 VIEWS = {"front": (0.0, 0.0), "left": (35.0, 0.0), "right": (-35.0, 0.0)}
 MAX_YAW, MAX_PITCH = 60.0, 30.0
-_JITTER = {"yaw": 5.0, "pitch": 4.0, "roll": 3.0}  # degrees around the standard views, uniform
+_JITTER = {"yaw": 3.5, "pitch": 4.0, "roll": 3.0}  # degrees around the standard views, uniform
 
 _FOCAL = (35.0, 135.0)  # mm, full-frame equivalent
 _SENSOR_HEIGHT = 24.0  # mm
