@@ -39,3 +39,8 @@ def test_shipped_weights_are_safetensors_and_within_their_budget():
     files = [path for path in assets.WEIGHTS.rglob("*") if path.is_file()]
     assert not [path for path in files if path.suffix in (".bin", ".pt", ".pth", ".ckpt", ".pkl", ".npz", ".npy")]
     assert sum(path.stat().st_size for path in files) <= 80e6
+
+
+def test_shipped_configs_name_no_path_of_the_machine_that_made_them():
+    for file in assets.WEIGHTS.rglob("*.json"):
+        assert '"/' not in file.read_text(), file
