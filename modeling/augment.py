@@ -36,9 +36,9 @@ class Geometry:
     def draw(cls, count: int, rng: np.random.Generator) -> Geometry:
         return cls(
             flip=rng.random(count) < 0.5,
-            angle=np.radians(rng.uniform(-8, 8, count)),
-            scale=np.exp(rng.uniform(np.log(0.8), np.log(1.15), count)),
-            shift=rng.uniform(-0.08, 0.08, (count, 2)),
+            angle=np.radians(rng.uniform(-6, 6, count)),
+            scale=np.exp(rng.uniform(np.log(0.85), np.log(1.15), count)),
+            shift=rng.uniform(-0.06, 0.06, (count, 2)),
         )
 
     def take(self, index: np.ndarray) -> Geometry:
@@ -88,16 +88,16 @@ class Look:
         sometimes = lambda share, values, otherwise: np.where(rng.random(count) < share, values, otherwise)  # noqa: E731
         saturation = sometimes(0.1, 0.0, rng.uniform(0.6, 1.4, count))
         corner, extent = rng.uniform(0, 0.85, (count, 2)), rng.uniform(0.1, 0.35, (count, 2))
-        extent *= sometimes(0.2, 1.0, 0.0)[:, None]
+        extent *= sometimes(0.1, 1.0, 0.0)[:, None]
         return cls(
-            gain=rng.uniform(0.75, 1.25, (count, 1)) * rng.uniform(0.92, 1.08, (count, 3)),
-            contrast=rng.uniform(0.75, 1.3, count),
-            gamma=np.exp(rng.uniform(-0.3, 0.3, count)),
+            gain=rng.uniform(0.8, 1.2, (count, 1)) * rng.uniform(0.94, 1.06, (count, 3)),
+            contrast=rng.uniform(0.85, 1.2, count),
+            gamma=np.exp(rng.uniform(-0.2, 0.2, count)),
             saturation=saturation,
-            blur=sometimes(0.15, rng.uniform(0.4, 1.4, count), 0.0),
-            noise=sometimes(0.3, rng.uniform(0.005, 0.04, count), 0.0),
-            shrink=sometimes(0.12, rng.uniform(1.3, 2.5, count), 1.0),
-            jpeg=sometimes(0.1, rng.integers(25, 85, count), 0),
+            blur=sometimes(0.1, rng.uniform(0.4, 1.2, count), 0.0),
+            noise=sometimes(0.2, rng.uniform(0.005, 0.03, count), 0.0),
+            shrink=sometimes(0.08, rng.uniform(1.3, 2.2, count), 1.0),
+            jpeg=sometimes(0.05, rng.integers(30, 85, count), 0),
             hole=np.concatenate([corner, corner + extent], axis=1),
             hole_colour=rng.random((count, 3)),
             seed=rng.integers(0, 2**31, count),

@@ -9,15 +9,16 @@ AU_MAXIMA = (5.0, 5.0, 5.0, 5.0, 5.0, 1.0)
 PSPI_MAX = 16.0
 PAIN_THRESHOLDS = (1, 2, 3)
 
+# The dense losses weigh most: they say where to look long before PSPI can be guessed.
 LOSS_WEIGHTS = {
-    "pspi": 1.0,  # Huber, PSPI points
+    "pspi": 0.3,  # Huber, PSPI points
     "au": 1.0,  # Huber, AU intensities, mean over the six
-    "pain": 0.5,  # binary cross-entropy at PSPI >= 1, 2, 3
-    "heatmap": 1.0,  # squared error of the pain map, mm
-    "mask": 0.25,  # cross-entropy of the parts of the face
-    "consistency": 0.1,  # Huber between PSPI read directly and PSPI by the formula from the action units
-    "distill_features": 0.5,  # student's patch tokens against the teacher's
-    "distill_outputs": 0.5,  # student's PSPI and action units against the teacher's
+    "pain": 0.3,  # binary cross-entropy at PSPI >= 1, 2, 3
+    "heatmap": 3.0,  # squared error of the pain map, mm
+    "mask": 1.0,  # cross-entropy of the parts of the face
+    "consistency": 0.05,  # Huber between PSPI read directly and PSPI by the formula from the action units
+    "distill_features": 1.0,  # student's patch tokens against the teacher's
+    "distill_outputs": 0.1,  # student's PSPI and action units against the teacher's
 }
 
 REFERENCES = ("compare", "attention", "none")

@@ -170,6 +170,11 @@ class FaceSet:
         return cls(table.drop(columns="references"), np.arange(len(table)), *arrays, _references(table))
 
 
+def packed_size(image_size: int) -> int:
+    """Side of packed crops that leaves augmentation its margin."""
+    return 2 * round(image_size * MARGIN / 2)
+
+
 def join(sets: Sequence[FaceSet]) -> FaceSet:
     """Several sets as one; their identities stay apart. Copies the pictures the sets use, their references included."""
     tables, rows, references, stacks, start = [], [], [], [], 0

@@ -3,20 +3,23 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 
+import datasets
 import numpy as np
 import pandas as pd
 import torch
+from scipy import stats
 from transformers import PreTrainedModel
 
-from threedpain.facs import PAIN_UNITS
+from threedpain.facs import PAIN_UNITS, pspi
 
 from . import metrics, report
 from .augment import Geometry, warp
-from .data import CONDITIONS, UNKNOWN, FaceSet
+from .data import CONDITIONS, UNKNOWN, FaceSet, packed_size
 from .plots import save_plots
+from .retake import Ramp, retake
 
 THRESHOLDS = (1, 2, 3)
 
@@ -139,6 +142,50 @@ def evaluate(
         results["checks"]["whole_frame_cost"] = results["checks"]["whole_frame_mae"] - error
     results["targets"] = report.against_targets(results)
     return results, tables
+
+
+def check_changes(
+    model: PreTrainedModel, processor, dataset, *, pictures: int, workers: int, texture: str, seed: int = 0
+) -> dict[str, float]:
+    """How far the MAE moves when the same faces are photographed under another light, or with other hair."""
+    table = pd.DataFrame({"identity": dataset["identity_id"], "pspi": dataset["PSPI"]})
+    people = np.random.default_rng(seed).permutation(table["identity"].unique())[: max(1, pictures // 5)]
+    dataset = dataset.select(np.flatnonzero(table["identity"].isin(people)))
+    painful = np.flatnonzero(np.asarray(dataset["PSPI"]) > 0)
+    rows = np.sort(np.random.default_rng(seed).permutation(painful)[:pictures])
+    size = packed_size(model.config.image_size)
+    before = predict(model, FaceSet.pack(dataset, size=size), processor=processor).iloc[rows]
+    found = {}
+    for change, name in (("light", "relit"), ("hair", "other_hair")):
+        made = retake(dataset, rows, change, workers, texture)
+        stored = [{"bytes": made[at], "path": None} if at in made else value
+                  for at, value in enumerate(dataset.cast_column("image", datasets.Image(decode=False))["image"])]
+        changed = dataset.remove_columns("image").add_column("image", stored, feature=datasets.Image())
+        after = predict(model, FaceSet.pack(changed, size=size), processor=processor).iloc[rows]
+        found[f"{name}_mae"] = metrics.mae(after["PSPI"], after["pspi_hat"])
+        found[f"{name}_change"] = abs(found[f"{name}_mae"] - metrics.mae(before["PSPI"], before["pspi_hat"]))
+        found[f"{name}_shift"] = float((after["pspi_hat"] - before["pspi_hat"]).abs().mean())
+    return found
+
+
+@torch.no_grad()
+def check_ramps(model: PreTrainedModel, processor, made: Iterable[Ramp]) -> dict[str, float]:
+    """Whether the answer grows with the expression: Spearman and the share of steps that do not fall, and MAE."""
+    spearman, rising, errors = [], [], []
+    for ramp in made:
+        inputs = processor(
+            images=ramp.pictures, boxes=ramp.boxes, return_tensors="pt",
+            neutral_images=[ramp.rest] * len(ramp.pictures), neutral_boxes=[ramp.rest_box] * len(ramp.pictures),
+        )  # fmt: skip
+        answers = model(**inputs).pspi.numpy()
+        truth = np.array([pspi(units) for units in ramp.action_units])
+        spearman.append(stats.spearmanr(truth, answers).statistic)
+        rising += (np.diff(answers) >= 0).tolist()
+        errors += np.abs(truth - answers).tolist()
+    return {
+        "ramp_spearman": float(np.mean(spearman)), "ramp_rising_steps": float(np.mean(rising)),
+        "ramp_mae": float(np.mean(errors)),
+    }  # fmt: skip
 
 
 def save(out: Path, results: dict, tables: dict[str, pd.DataFrame]) -> None:

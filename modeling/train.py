@@ -10,6 +10,8 @@ import json
 import logging
 import math
 import shutil
+import signal
+import threading
 import time
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
@@ -26,7 +28,7 @@ from threedpain.errors import InvalidInput
 from .batches import Batches
 from .configuration_vitpain import ViTPainConfig
 from .conformal import fit_edges, half_widths
-from .data import MARGIN, FaceSet
+from .data import FaceSet, packed_size
 from .evaluate import predict
 from .image_processing_vitpain import ViTPainImageProcessor
 from .lesson import Average, Lesson, ask_teacher
@@ -37,6 +39,8 @@ from .modeling_vitpain import ViTPainModel
 from .recipes import RECIPES
 
 logger = logging.getLogger(__name__)
+
+__all__ = ["ROLES", "Run", "TrainConfig", "build_model", "calibrate", "packed_size", "planned_image_size", "train"]
 
 ROLES = ("teacher", "student", "vanilla", "pairwise", "au-linear")
 
@@ -206,6 +210,7 @@ class Run:
         every = max(1, self.total // max(1, config.validations))
         stop = min(self.total, config.max_steps or self.total)
         started, losses = time.time(), []
+        before = _interruptible()
         bar = tqdm(total=self.total, initial=self.step, desc=f"training {config.role}", unit="step", disable=not chief)
         try:
             while self.step < stop:
@@ -224,6 +229,8 @@ class Run:
             raise
         finally:
             bar.close()
+            for number, handler in before.items():
+                signal.signal(number, handler)
         if self.step < self.total:
             self._checkpoint()
             return self.out
@@ -378,11 +385,6 @@ def planned_image_size(config: TrainConfig) -> int:
     return config.model.get("image_size", RECIPES[config.recipe]["model"]["image_size"])
 
 
-def packed_size(image_size: int) -> int:
-    """Side of packed crops that leaves augmentation its margin."""
-    return 2 * round(image_size * MARGIN / 2)
-
-
 def _possible(conditions: Mapping[str, float], faces: FaceSet, reference: str) -> dict[str, float]:
     """The conditions a set and a model can meet."""
     if reference == "none":
@@ -395,6 +397,13 @@ def _pain(table) -> tuple[np.ndarray, np.ndarray]:
     """Whether there is pain (PSPI >= 1, or the kind of expression), NaN where unknown, and the model's probability."""
     kind = np.where(table["expression"].isna(), np.nan, table["expression"] == "pain")
     return np.where(table["PSPI"].isna(), kind, table["PSPI"] >= 1), table["pain1_hat"].to_numpy()
+
+
+def _interruptible() -> dict:
+    """Let SIGINT and SIGTERM both raise KeyboardInterrupt; returns the handlers there were before."""
+    if threading.current_thread() is not threading.main_thread():
+        return {}
+    return {number: signal.signal(number, signal.default_int_handler) for number in (signal.SIGINT, signal.SIGTERM)}
 
 
 def _means(records: list[dict[str, float]]) -> dict[str, float]:

@@ -25,7 +25,13 @@ def command(
     render_aligned: Annotated[
         bool, typer.Option(help="Photograph the aligned references of a generated set that has none.")
     ] = False,
-    texture: Annotated[str, typer.Option(help="Texture the set was made with, for --render-aligned.")] = "embedded",
+    texture: Annotated[str, typer.Option(help="Texture the set was made with, to take pictures again.")] = "embedded",
+    changes: Annotated[
+        int, typer.Option(min=0, help="Pictures of a generated set to take again: other light, other hair.")
+    ] = 0,
+    ramp_people: Annotated[
+        int, typer.Option(min=0, help="New people whose expression grows step by step.")
+    ] = 0,
     whole_frame: Annotated[bool, typer.Option(help="Also read whole frames without a face box.")] = True,
     shots: Annotated[int, typer.Option(min=1, max=20, help="References per picture, 1 to 20.")] = 1,
     rounds: Annotated[int, typer.Option(min=10, help="Rounds of the bootstrap over people, from 10.")] = 1000,
@@ -37,6 +43,11 @@ def command(
     extra: Annotated[str | None, typer.Option(help="The other set of the protocols cross and augmentation.")] = None,
     pretrain: Annotated[str | None, typer.Option(help="Of a protocol: a set to train on before the folds.")] = None,
     epochs: Annotated[int | None, typer.Option(min=1, help="Of a protocol's folds. Default: the protocol's.")] = None,
+    batch_size: Annotated[int | None, typer.Option(min=1, help="Likewise.")] = None,
+    image_size: Annotated[int | None, typer.Option(min=16, help="Likewise, pixels of a model from scratch.")] = None,
+    age_group: Annotated[
+        list[str] | None, typer.Option(help="Of augmentation: age groups of the matched arm; repeatable.")
+    ] = None,
 ) -> None:
     """Error, correlation, agreement, detection, fairness and false alarms of a model, with intervals over people."""
     from threedpain.cli.arguments import writable
@@ -45,16 +56,19 @@ def command(
     if protocol:
         from threedpain.modeling.protocols import Settings, run
 
-        given = {"extra": extra, "pretrain": pretrain, "epochs": epochs, "shots": shots if shots > 1 else None}
+        given = {
+            "extra": extra, "pretrain": pretrain, "epochs": epochs, "shots": shots if shots > 1 else None,
+            "batch_size": batch_size, "image_size": image_size, "age_groups": tuple(age_group or ()) or None,
+        }  # fmt: skip
         settings = Settings(model, data, **{name: value for name, value in given.items() if value is not None})
         typer.echo(run(protocol, settings, out)["table"])
         return
     from threedpain.dataset_script.load import load
-    from threedpain.modeling.aligned import add_aligned
-    from threedpain.modeling.data import CONDITIONS, FaceSet
-    from threedpain.modeling.evaluate import evaluate, save
+    from threedpain.modeling.data import CONDITIONS, FaceSet, packed_size
+    from threedpain.modeling.evaluate import check_changes, check_ramps, evaluate, save
     from threedpain.modeling.loading import load_model, load_processor
-    from threedpain.modeling.train import packed_size
+    from threedpain.modeling.report import against_targets
+    from threedpain.modeling.retake import add_aligned, ramps
 
     judged, processor = load_model(model), load_processor(model)
     dataset = load(data, split=split, config="images")
@@ -76,6 +90,13 @@ def command(
         judged, processor, faces, name=str(model), by=[name.strip() for name in by.split(",") if name.strip()],
         conditions=wanted or able, shots=shots, rounds=rounds, whole=whole, about=about,
     )  # fmt: skip
+    if changes:
+        results["checks"] |= check_changes(
+            judged, processor, dataset, pictures=changes, workers=workers, texture=texture
+        )
+    if ramp_people:
+        results["checks"] |= check_ramps(judged, processor, ramps(ramp_people, texture=texture))
+    results["targets"] = against_targets(results)
     save(out, results, tables)
     typer.echo((out / "report.md").read_text().split("## By action unit")[0].rstrip())
     typer.echo(f"\nThe whole report is {out / 'report.md'}.")
