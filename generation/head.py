@@ -50,7 +50,8 @@ class HeadModel:
         self.actions = _sparse(tensors, "action", len(self.cage)).toarray().T.reshape(len(action_names), -1, 3).copy()
         self.front = tensors["front"].astype(np.int64)  # cage vertices of the outer face
         self.front_spacing = tensors["front_spacing"]
-        self.field_unit = _field_units(action_names)
+        self.field_unit = field_units(action_names)
+        self.neck_pivot = tensors["neck_pivot"]  # [3], where head pose turns the skull
         self.eyes, self.shape_eyes = tensors["eyes"], tensors["shape_eyes"]  # [2, 4] centre and radius, [S, 2, 4]
         self.lid_tables = {key: value for key, value in tensors.items() if key.startswith(("lid_", "lip_"))}
         self._smooth = refine(tensors["quads"], len(self.cage))
@@ -89,7 +90,7 @@ class HeadModel:
     @property
     def skin_count(self) -> int:
         """Vertices before the eyeballs begin."""
-        return self._smooth.matrix.shape[0]
+        return self.smoothing.shape[0]
 
     @cached_property
     def topology(self) -> Topology:
@@ -162,10 +163,6 @@ class HeadModel:
         skin[np.unique(topology.faces[outer & (topology.face_part == PARTS.index("skin"))])] = 1
         return skin
 
-    @property
-    def neck_pivot(self) -> np.ndarray:
-        return self._tensors["neck_pivot"]
-
     def _mirror(self) -> np.ndarray:
         """The mirror map of the smooth surface, from the cage's."""
         quads, mirror = self._tensors["quads"].astype(np.int64), self._tensors["mirror"].astype(np.int64)
@@ -195,7 +192,7 @@ def _load(path: str) -> HeadModel:
     return HeadModel(tensors, tuple(facts["shapes"]), tuple(facts["actions"]))
 
 
-def _field_units(action_names: tuple[str, ...]) -> np.ndarray:
+def field_units(action_names: tuple[str, ...]) -> np.ndarray:
     """The row of `facs.ACTION_UNITS` whose regions hold each field: a pair's second unit, AU43 for the lids' gaze."""
     units = list(facs.ACTION_UNITS)
     owners = ["AU43" if name.startswith("gaze") else name.rpartition("*")[2].rstrip("LR") for name in action_names]

@@ -1,0 +1,90 @@
+"""The FLAME head on a made-up file of FLAME's format."""
+
+import pickle
+
+import numpy as np
+import pytest
+
+from threedpain.errors import InvalidInput, MissingFile
+from threedpain.generation.flame import FlameHeadModel
+from threedpain.generation.head import HeadModel
+from threedpain.generation.identity import sample_identity
+from threedpain.generation.rig import rig
+
+
+@pytest.fixture(scope="module")
+def flame_arrays():
+    """Our own coarse head in FLAME's clothes: another scale and place, eyeballs as separate pieces, random directions
+    and expressions that contain what the action units need."""
+    head = HeadModel.load()
+    bust = head(sample_identity(3, asymmetry=0, resting={}))
+    mesh = head.coarse
+    kept = np.isin(mesh["face_part"], [0, 1, 2])
+    used, faces = np.unique(mesh["faces"][kept], return_inverse=True)
+    vertices = bust.vertices[mesh["rows"]][used]
+    rng = np.random.default_rng(0)
+    moves = [(rig(bust, {f"{unit}{side}": 5}).vertices - bust.vertices)[mesh["rows"]][used]
+             for unit in ("AU4", "AU6", "AU7", "AU9", "AU10", "AU12") for side in "LR"]
+    smooth = [np.sin(vertices @ rng.normal(size=(3, 3)) * 30 + rng.uniform(0, 6, 3)) * 1e-3 for _ in range(36)]
+    directions = np.stack([*smooth, *(1.1 * m for m in moves)], axis=-1) / 1.1
+    weights = np.zeros((len(vertices), 5))
+    weights[:, 1] = 1
+    return {"v_template": vertices * 1.1 + [0, 0.03, -0.02], "shapedirs": directions, "weights": weights,
+            "f": faces.reshape(-1, 3).astype("u4"), "J_regressor": np.zeros((5, len(vertices)))}
+
+
+@pytest.fixture(scope="module")
+def flame(flame_arrays, tmp_path_factory):
+    path = tmp_path_factory.mktemp("flame") / "model.npz"
+    np.savez(path, **flame_arrays)
+    return FlameHeadModel.load(path)
+
+
+def test_a_flame_head_rigs_like_ours(flame):
+    person = sample_identity(5, resting={})
+    bust = flame(person)
+    assert rig(bust, {}).vertices.tobytes() == bust.vertices.tobytes()
+    brow = rig(bust, {"AU4": 5})
+    assert 2 < brow.heat.max() < 15
+    moved = bust.vertices[brow.heat > 0.6 * brow.heat.max()]
+    eyes = bust.eye_centres[:, 1].mean()
+    assert (moved[:, 1] > eyes).mean() > 0.9, "AU4 moves the brows"
+    one_sided = rig(bust, {"AU12L": 5})
+    change = np.linalg.norm(one_sided.vertices - bust.vertices, axis=1)
+    assert bust.vertices[change.argmax(), 0] > 0, "AU12L moves the subject's left"
+
+
+def test_people_differ_and_repeat(flame):
+    first, again, other = (flame(sample_identity(seed)) for seed in (1, 1, 2))
+    assert first.vertices.tobytes() == again.vertices.tobytes()
+    assert np.abs(first.vertices - other.vertices).max() > 1e-3
+    assert first.topology.landmark_barycentric.shape == (68, 3)
+
+
+def test_a_pickle_gives_the_same_head(flame, flame_arrays, tmp_path):
+    path = tmp_path / "generic_model.pkl"
+    path.write_bytes(pickle.dumps(flame_arrays, protocol=2))
+    assert np.array_equal(FlameHeadModel.load(path).cage, flame.cage)
+
+
+class Evil:
+    def __reduce__(self):
+        return (print, ("run",))
+
+
+def test_a_pickle_never_runs_code(tmp_path, capsys):
+    path = tmp_path / "evil.pkl"
+    path.write_bytes(pickle.dumps({"v_template": Evil()}))
+    with pytest.raises(InvalidInput, match="builtins.print, which no FLAME model needs"):
+        FlameHeadModel.load(path)
+    assert capsys.readouterr().out == ""
+
+
+def test_missing_and_foreign_files_are_said_clearly(tmp_path):
+    with pytest.raises(MissingFile, match="needs a FLAME model file, which may not be shipped: register at"):
+        FlameHeadModel.load(None)
+    with pytest.raises(MissingFile, match="no FLAME model at .*nowhere.pkl"):
+        FlameHeadModel.load(tmp_path / "nowhere.pkl")
+    np.savez(tmp_path / "half.npz", v_template=np.zeros((4, 3)))
+    with pytest.raises(InvalidInput, match="no 3-dimensional array 'shapedirs'"):
+        FlameHeadModel.load(tmp_path / "half.npz")
