@@ -3,12 +3,17 @@
 import os
 import time
 from dataclasses import dataclass
+from pathlib import Path
 from types import SimpleNamespace
 
 import numpy as np
+import pytest
 
+from threedpain.dataset_script.card import write_card
 from threedpain.generation.camera import project
+from threedpain.generation.generate import generate
 from threedpain.generation.head import HeadModel
+from threedpain.generation.plan import Config
 from threedpain.generation.records import Bust, Identity, Sample, SkinMaps
 from threedpain.generation.rig import rig
 from threedpain.generation.texture import load_texture
@@ -53,6 +58,18 @@ class Photographer:
             landmarks_3d=solid.astype(np.float32), landmarks_visible=np.ones(68, bool), bbox=(x0, y0, x1, y1),
             camera=scene.camera, regions=oval.astype(np.uint8),
         )
+
+
+SMALL = Config(identities=10, expressions=2, others=1, views=2, size=64, videos=1, texture="flat")
+
+
+def dataset(folder: Path) -> Path:
+    """A finished small dataset in `folder`, made once."""
+    if not (folder / "manifest.json").is_file():
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setenv("PYTHONPATH", str(Path(__file__).parent), prepend=os.pathsep)
+            generate(folder, SMALL, pipeline="standin:photographer", finish=write_card, progress=False)
+    return folder
 
 
 HOT = ("AU4", "AU6", "AU7", "AU9", "AU10", "AU43")

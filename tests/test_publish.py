@@ -1,0 +1,138 @@
+"""Publishing through the real HfApi to a Hub on this machine, and reading back what came there."""
+
+import importlib.util
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+pytestmark = pytest.mark.hub
+
+
+def _beside(name):
+    spec = importlib.util.spec_from_file_location(name, Path(__file__).with_name(f"{name}.py"))
+    module = importlib.util.module_from_spec(spec)
+    sys.modules[name] = module
+    spec.loader.exec_module(module)
+    return module
+
+
+hub_server, standin = _beside("hub_server"), _beside("standin")
+
+
+@pytest.fixture
+def hub():
+    with hub_server.Hub() as server:
+        yield server
+
+
+@pytest.fixture(scope="module")
+def dataset(tmp_path_factory):
+    return standin.dataset(tmp_path_factory.getbasetemp() / "standin-set")
+
+
+def publish(hub, folder, repo="someone/3dpain", *more, **environment):
+    """`3dpain publish` in a process that takes our server for the Hub."""
+    return subprocess.run(
+        [sys.executable, "-m", "threedpain.cli", "publish", str(folder), "--repo", repo, *more],
+        env={**os.environ, **hub_server.environment(hub), **environment}, capture_output=True, text=True,
+    )  # fmt: skip
+
+
+def test_a_dataset_comes_back_as_it_was(hub, dataset, tmp_path):
+    done = publish(hub, dataset)
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.strip().endswith(f"{hub.url}/datasets/someone/3dpain")
+    there = hub.files("dataset", "someone/3dpain")
+    here = {path.relative_to(dataset).as_posix(): path.read_bytes() for path in dataset.rglob("*") if path.is_file()}
+    assert there == {name: data for name, data in here.items() if not name.startswith(".generate")}
+    assert list(hub.repositories["dataset", "someone/3dpain"].tags) == ["v1.0.0"]
+    assert hub.token not in done.stdout + done.stderr
+
+    code = (
+        "from datasets import load_dataset; import json\n"
+        "import sys; names = (sys.argv[1], 'someone/3dpain')\n"
+        "local, remote = (load_dataset(name, 'pairs', split='test') for name in names)\n"
+        "assert len(local) == len(remote) > 0 and local.features == remote.features\n"
+        "assert [r['id'] for r in local] == [r['id'] for r in remote]\n"
+        "assert local[0]['neutral_image'].tobytes() == remote[0]['neutral_image'].tobytes()\n"
+        "stream = load_dataset('someone/3dpain', split='train', streaming=True, revision='v1.0.0')\n"
+        "row = next(iter(stream)); assert row['expression'] == 0 and 'neutral_image' not in row\n"
+        "print(sorted(load_dataset('someone/3dpain', 'expressions')))"
+    )
+    read = subprocess.run(
+        [sys.executable, "-c", code, str(dataset)], capture_output=True, text=True, cwd=tmp_path,
+        env={**os.environ, **hub_server.environment(hub), "HF_HOME": str(tmp_path / "home")},
+    )  # fmt: skip
+    assert read.returncode == 0, read.stderr
+    assert read.stdout.strip().endswith("['test', 'train', 'validation']")
+
+
+def test_broken_off_and_resumed(hub, dataset):
+    hub.fail_after(3)
+    broken = publish(hub, dataset)
+    assert broken.returncode == 2
+    assert broken.stderr.strip().splitlines()[-1].endswith(
+        "What was uploaded stays; the same command goes on from there."
+    )
+    assert hub.files("dataset", "someone/3dpain") == {}  # half a dataset is never to be seen
+    before, _ = hub.uploads, hub.fail_after(None)
+    assert before == 3
+    assert publish(hub, dataset).returncode == 0
+    stored = {p.read_bytes() for p in dataset.rglob("*.parquet")} | {(dataset / "grid.jpg").read_bytes()}
+    assert hub.uploads == before + len(stored) - 3  # nothing was sent twice
+    again = hub.uploads
+    assert publish(hub, dataset).returncode == 0
+    assert hub.uploads == again
+
+
+@pytest.mark.parametrize(
+    ("arguments", "sentence"),
+    [
+        (["someone/3dpain", "--type", "table"], "type is one of dataset, model, space, not 'table'."),
+        (["3dpain"], "repo is written as user/name, not '3dpain'."),
+        (["someone/3d pain"], "is no name the Hub allows"),
+        (["another/3dpain"], "someone may not write to another/3dpain on"),
+        (["someone/new", "--no-create"], "There is no repository someone/new on"),
+        (["someone/3dpain", "--type", "model"], "holds no config.json and so is no model to publish."),
+    ],
+)
+def test_mistakes_are_one_sentence(hub, dataset, arguments, sentence):
+    done = publish(hub, dataset, *arguments)
+    assert done.returncode == 2
+    assert sentence in done.stderr and len(done.stderr.strip().splitlines()) == 1
+    assert hub.uploads == 0
+
+
+def test_without_a_token_and_with_a_wrong_one(hub, dataset, tmp_path):
+    missing = publish(hub, dataset, HF_TOKEN="", HF_HOME=str(tmp_path))
+    assert missing.returncode == 2 and "hf auth login" in missing.stderr
+    wrong = publish(hub, dataset, HF_TOKEN="hf_secret_and_wrong")
+    assert wrong.returncode == 2 and "The Hub does not accept the token" in wrong.stderr
+    assert "hf_secret_and_wrong" not in wrong.stdout + wrong.stderr
+
+
+def test_an_unfinished_dataset_and_a_foreign_name_are_refused(hub, dataset, tmp_path):
+    (tmp_path / "half").mkdir()
+    (tmp_path / "half" / "README.md").write_text("x")
+    half = publish(hub, tmp_path / "half")
+    assert "holds no manifest.json and so is no dataset to publish; `3dpain generate` has not" in half.stderr
+    repository = hub.repositories["dataset", "someone/cats"] = hub_server.Repository()
+    hub.store["d" * 64] = b"meow"
+    repository.commit({"cat.jpg": "d" * 64})
+    clash = publish(hub, dataset, "someone/cats")
+    assert clash.returncode == 2
+    assert "someone/cats already holds something else (cat.jpg); choose another name." in clash.stderr
+
+
+def test_models_and_spaces_go_the_same_way(hub, tmp_path):
+    for kind, files in (("model", ["config.json", "model.safetensors"]), ("space", ["README.md", "app.py"])):
+        folder = tmp_path / kind
+        folder.mkdir()
+        for name in files:
+            (folder / name).write_text("{}")
+        done = publish(hub, folder, f"someone/{kind}", "--type", kind)
+        assert done.returncode == 0, done.stderr
+        assert sorted(hub.files(kind, f"someone/{kind}")) == files
