@@ -31,6 +31,7 @@ class ViTPainConfig(PretrainedConfig):
         backbone_config: configuration (or its dictionary) of any ViT-like transformers backbone: ViT, DINOv2, DINOv3.
             With a stem it reads the stem's feature map: its `image_size` and `num_channels` are set accordingly.
         image_size: side of the square input, pixels.
+        focus: share of that side which is looked at, around the centre: the face fills it, while crops stay generous.
         num_channels: 3 for pictures, 1 for the teacher, which reads heatmaps.
         stem_widths: channels of a convolutional stem in front of the backbone, each step halving the side; empty: none.
         stem_depths: residual blocks after each step of the stem.
@@ -65,6 +66,7 @@ class ViTPainConfig(PretrainedConfig):
         self,
         backbone_config=None,
         image_size=128,
+        focus=1.0,
         num_channels=3,
         stem_widths=(),
         stem_depths=(),
@@ -108,9 +110,11 @@ class ViTPainConfig(PretrainedConfig):
             len(stem_widths) == len(stem_depths),
             f"stem_widths and stem_depths must be equally long, got {len(stem_widths)} and {len(stem_depths)}.",
         )
+        inner, stride = round(image_size * focus), 2 ** len(stem_widths)
         _check(
-            image_size % 2 ** len(stem_widths) == 0,
-            f"image_size {image_size} must be divisible by the stem's stride {2 ** len(stem_widths)}.",
+            0 < focus <= 1 and (image_size - inner) % 2 == 0 and inner % stride == 0,
+            f"image_size {image_size} x focus {focus} = {inner} must be centred on whole pixels and divisible by the "
+            f"stem's stride {stride}.",
         )
         unknown = set(loss_weights or {}) - set(LOSS_WEIGHTS)
         _check(not unknown, f"unknown loss weights {sorted(unknown)}; allowed are {', '.join(LOSS_WEIGHTS)}.")
@@ -119,7 +123,7 @@ class ViTPainConfig(PretrainedConfig):
                 quantiles is None or interval_edges is not None and len(quantiles) == len(interval_edges) + 1,
                 "interval quantiles must hold one more number than interval_edges.",
             )
-        backbone_config.image_size = image_size // 2 ** len(stem_widths)
+        backbone_config.image_size = inner // stride
         backbone_config.num_channels = stem_widths[-1] if stem_widths else num_channels
         _check(
             backbone_config.image_size % backbone_config.patch_size == 0,
@@ -128,6 +132,7 @@ class ViTPainConfig(PretrainedConfig):
         )
         self.backbone_config = backbone_config
         self.image_size = image_size
+        self.focus = focus
         self.num_channels = num_channels
         self.stem_widths = stem_widths
         self.stem_depths = stem_depths
@@ -158,8 +163,13 @@ class ViTPainConfig(PretrainedConfig):
         return self.backbone_config.hidden_size
 
     @property
+    def map_size(self) -> int:
+        """Sub-pixels along one edge of the maps, over the whole input; 0 without maps."""
+        return 2 * round(self.grid_size * self.heatmap_upsample / self.focus / 2)
+
+    @property
     def grid_size(self) -> int:
-        """Patches along one edge."""
+        """Patches along one edge of what is looked at."""
         return self.backbone_config.image_size // self.backbone_config.patch_size
 
 

@@ -28,8 +28,8 @@ class ViTPainOutput(ModelOutput):
     pspi_interval: [B, 2], 90 % split-conformal interval around `pspi`; None before calibration.
     au: [B, 6], intensities 0..5 (AU43 0..1) in the order AU4 AU6 AU7 AU9 AU10 AU43.
     pain_logits: [B, 3], of PSPI >= 1, 2, 3.
-    heatmap: [B, S, S], mm of skin movement by the pain units, S = grid size x heatmap_upsample.
-    mask_logits: [B, classes, S, S], parts of the face.
+    heatmap: [B, S, S], mm of skin movement by the pain units, S = config.map_size; 0 outside of what is looked at.
+    mask_logits: [B, classes, S, S], parts of the face, likewise.
     last_hidden_state: [B, P, D], patch tokens after comparison with the reference.
     attentions: reference [B, heads, T, T] and queries [B, heads, 7, P] (without a decoder [B, 1, 6, P]), if asked for.
     losses: the unweighted losses by name.
@@ -348,7 +348,7 @@ class ViTPainModel(PreTrainedModel):
         heatmap_labels: mm [B, S, S]. mask_labels: int [B, S, S]. NaN (mask: -100) where unknown: losses ignore them.
         """
         self._check(pixel_values, neutral_pixel_values, neutral_mask, neutral_index)
-        tokens = self.encoder(pixel_values)  # [B, T, D]
+        tokens = self.encoder(self._focused(pixel_values))  # [B, T, D]
         where = positions(self.config.grid_size, tokens.shape[-1], tokens)
         where = F.pad(where, (0, 0, tokens.shape[1] - len(where), 0))  # [T, D], zero for prefix tokens
         attentions, share, seen = (), None, pixel_values.new_zeros(len(pixel_values), dtype=torch.bool)
@@ -372,11 +372,21 @@ class ViTPainModel(PreTrainedModel):
             attentions=attentions if output_attentions else None,
         )
         losses = self._losses(output, labels, au_labels, pain_labels, heatmap_labels, mask_labels)
+        if output.heatmap is not None:
+            border = (self.config.map_size - output.heatmap.shape[-1]) // 2
+            output["heatmap"] = F.pad(output.heatmap, (border,) * 4)
+            if output.mask_logits is not None:
+                output["mask_logits"] = F.pad(output.mask_logits, (border,) * 4)
         if losses:
             weights = self.config.loss_weights
             output["losses"] = losses
             output["loss"] = sum(weights[name] * value for name, value in losses.items())
         return output if return_dict else output.to_tuple()
+
+    def _focused(self, pixels: torch.Tensor) -> torch.Tensor:
+        """The centre that is looked at, [B, C, f S, f S]."""
+        border = (self.config.image_size - round(self.config.image_size * self.config.focus)) // 2
+        return pixels[..., border : pixels.shape[-2] - border, border : pixels.shape[-1] - border]
 
     def _references(self, tokens, neutral, mask, index) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
         """Neutral tokens [B * N, T, D], whether each is known [B * N], and its share [B, N] in the answer."""
@@ -389,10 +399,10 @@ class ViTPainModel(PreTrainedModel):
         if index is not None:
             index = index.view(batch, -1)
             mask = index >= 0
-            found = encoder(neutral)[index.clamp(min=0).flatten()]
+            found = encoder(self._focused(neutral))[index.clamp(min=0).flatten()]
         else:
             count = 1 if neutral.dim() == 4 else neutral.shape[1]
-            found = encoder(neutral if neutral.dim() == 4 else neutral.flatten(0, 1))
+            found = encoder(self._focused(neutral if neutral.dim() == 4 else neutral.flatten(0, 1)))
             if mask is None:
                 mask = torch.ones(batch, count, dtype=torch.bool, device=tokens.device)
             mask = mask.view(batch, count).bool()
@@ -431,12 +441,21 @@ class ViTPainModel(PreTrainedModel):
         if au_labels is not None and output.au is not None:
             losses["au"] = _known(F.smooth_l1_loss, output.au, au_labels)
         if heatmap_labels is not None and output.heatmap is not None:
-            losses["heatmap"] = _known(F.mse_loss, output.heatmap, _resized(heatmap_labels, output.heatmap))
+            losses["heatmap"] = _known(F.mse_loss, output.heatmap, self._inner(heatmap_labels, output.heatmap))
         if mask_labels is not None and output.mask_logits is not None:
-            target = mask_labels.long()
+            target = self._inner(mask_labels, output.mask_logits).long()
             loss = F.cross_entropy(output.mask_logits, target, ignore_index=-100, reduction="sum")
             losses["mask"] = loss / target.numel()
         return {name: value for name, value in losses.items() if weights[name]}
+
+    def _inner(self, target: torch.Tensor, like: torch.Tensor) -> torch.Tensor:
+        """Labels [B, S, S] over the whole input -> those over what is looked at, on the grid of `like`."""
+        side = self.config.map_size
+        if target.shape[-1] != side:
+            mode = {"mode": "nearest"} if not target.is_floating_point() else {"mode": "bilinear", "antialias": True}
+            target = F.interpolate(target[:, None].float(), (side, side), **mode)[:, 0].to(target.dtype)
+        border = (side - like.shape[-1]) // 2
+        return target[..., border : side - border, border : side - border]
 
     def _check(self, pixels, neutral, mask, index) -> None:
         config = self.config
@@ -485,12 +504,6 @@ def _average(value: torch.Tensor | None, share: torch.Tensor) -> torch.Tensor | 
 def _known(loss, prediction: torch.Tensor, target: torch.Tensor) -> torch.Tensor:
     known = ~target.isnan()
     return (loss(prediction, torch.where(known, target, 0.0), reduction="none") * known).mean()
-
-
-def _resized(target: torch.Tensor, like: torch.Tensor) -> torch.Tensor:
-    if target.shape[-1] == like.shape[-1]:
-        return target
-    return F.interpolate(target[:, None], like.shape[-2:], mode="bilinear", antialias=True)[:, 0]
 
 
 def _finite(x: torch.Tensor) -> bool:

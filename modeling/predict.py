@@ -41,7 +41,7 @@ class Reading:
     box: Box
     """The face box, in pixels of the photograph."""
     attention: np.ndarray | None = field(repr=False, default=None)
-    """float32 [7, g, g]: where the PSPI query and each action unit's query looked, over the crop."""
+    """float32 [7, g, g]: where the PSPI query and each action unit's query looked, over the crop's centre."""
 
     def overlay(self, photo: Image.Image, strength: float = 0.6, full: float = 6.0) -> Image.Image:
         """The photograph with the pain map laid over the face; `full` mm are drawn at full strength."""

@@ -8,7 +8,7 @@ IMAGENET_MEAN, IMAGENET_STD = [0.485, 0.456, 0.406], [0.229, 0.224, 0.225]
 
 # Small enough for a laptop: convolutions look closely, a short ViT on a 7 x 7 grid thinks.
 STUDENT = {
-    "image_size": 112,
+    "image_size": 160, "focus": 0.7,
     "stem_widths": [32, 64, 128], "stem_depths": [0, 1, 2],
     "backbone_config": {
         "model_type": "vit", "hidden_size": 256, "num_hidden_layers": 3, "num_attention_heads": 4,
@@ -18,7 +18,7 @@ STUDENT = {
 }  # fmt: skip
 
 TEACHER = {
-    "image_size": 112, "num_channels": 1, "reference": "none",
+    "image_size": 160, "focus": 0.7, "num_channels": 1, "reference": "none",
     "stem_widths": [16, 32, 64], "stem_depths": [0, 1, 1],
     "backbone_config": {
         "model_type": "vit", "hidden_size": 192, "num_hidden_layers": 2, "num_attention_heads": 4,

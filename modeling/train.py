@@ -160,7 +160,6 @@ class Run:
         )  # fmt: skip
         self.train_set, self.validation_set = train_set, validation_set
         self.conditions = _possible(config.references, train_set, getattr(model.config, "reference", "compare"))
-        upsample = getattr(model.config, "heatmap_upsample", 0)
         part = config.batch_size // config.accumulate
         if part % (config.group * self.accelerator.num_processes):
             raise InvalidInput(
@@ -168,7 +167,7 @@ class Run:
                 f"{config.group * self.accelerator.num_processes}"
             )
         self.batches = Batches(
-            train_set, size=size, map_size=upsample * model.config.grid_size if upsample else 64,
+            train_set, size=size, map_size=getattr(model.config, "map_size", 0) or 64,
             mean=self.processor.image_mean, std=self.processor.image_std, batch_size=part, group=config.group,
             conditions=self.conditions, pain_weight=config.pain_weight, augment=config.augment, heat_input=heat,
             seed=config.seed, rank=self.accelerator.process_index, world=self.accelerator.num_processes,

@@ -98,6 +98,28 @@ def test_one_picture_does_not_depend_on_its_batch():
         torch.testing.assert_close(alone.heatmap, together.heatmap[i : i + 1], atol=1e-5, rtol=1e-5)
 
 
+def test_focus_looks_at_the_centre_and_answers_over_the_whole():
+    model = build(image_size=64, focus=0.5)
+    assert model.config.grid_size == 4 and model.config.map_size == 16
+    x, n = pixels(2, 3, 64, 64), pixels(2, 3, 64, 64, seed=2)
+    out = model(x, n)
+    edge = x.clone()
+    edge[..., :16, :] = 0
+    torch.testing.assert_close(model(edge, n).pspi, out.pspi)
+    centre = x.clone()
+    centre[..., 30:34, 30:34] += 3
+    assert not torch.allclose(model(centre, n).pspi, out.pspi)
+    assert out.heatmap.shape == (2, 16, 16) and out.mask_logits.shape == (2, 11, 16, 16)
+    assert (out.heatmap[:, 4:12, 4:12] > 0).all() and out.heatmap.sum() == out.heatmap[:, 4:12, 4:12].sum()
+    # labels beyond the centre teach nothing
+    heat = torch.rand(2, 16, 16)
+    further = heat.clone()
+    further[:, :4] = 9
+    losses = [model(x, n, heatmap_labels=labels).losses["heatmap"] for labels in (heat, further)]
+    torch.testing.assert_close(*losses)
+    torch.testing.assert_close(losses[0], ((out.heatmap - heat)[:, 4:12, 4:12] ** 2).mean())
+
+
 def test_references_missing_repeated_and_averaged():
     model, x, n = build(), pixels(3, 3, 32, 32), pixels(3, 3, 32, 32, seed=2)
     one, none = model(x, n), model(x)
