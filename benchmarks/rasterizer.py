@@ -1,4 +1,5 @@
-"""Our CPU rasterizer against PyTorch3D's CPU rasterizer: the same mesh, the same picture size, the same run, one thread each.
+"""Our CPU rasterizer against PyTorch3D's CPU rasterizer: the same mesh, the same picture size, the same run, one
+thread each.
 
     python benchmarks/rasterizer.py [--sizes 128,256,512]
 
@@ -43,8 +44,11 @@ def main() -> None:
             ours, mine = best(CpuRasterizer(settings), vertices, faces, 5)
             theirs, reference = best(CudaRasterizer(settings, arguments.device), vertices, faces, 1)
             same = (mine.pix_to_face == reference.pix_to_face.cpu()).double().mean().item()
-            print(f"| {name} | {len(faces):,} | {size} | {1e3 * ours:.1f} | {1e3 * theirs:,.0f} | {theirs / ours:,.0f} "
-                  f"| {100 * same:.4f} % |", flush=True)
+            print(
+                f"| {name} | {len(faces):,} | {size} | {1e3 * ours:.1f} | {1e3 * theirs:,.0f} | {theirs / ours:,.0f} "
+                f"| {100 * same:.4f} % |",
+                flush=True,
+            )
 
 
 def best(rasterizer, vertices: np.ndarray, faces: np.ndarray, times: int):

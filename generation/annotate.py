@@ -11,9 +11,9 @@ import numpy as np
 from numba import njit
 
 from threedpain.generation.camera import project
+from threedpain.generation.raster_nearest import barycentric, centre
 from threedpain.generation.records import MASK_CLASSES, Camera, Face
 from threedpain.generation.shade import HEAT, PAINT, SKIN
-from threedpain.generation.raster_nearest import barycentric, centre
 from threedpain.generation.surfaces import Posed, resting_landmarks
 
 if TYPE_CHECKING:
@@ -24,12 +24,15 @@ SKIN_CLASS, BROW_CLASS, HAIR_CLASS = (MASK_CLASSES.index(name) for name in ("ski
 LIPS_CLASS = MASK_CLASSES.index("lips")
 FRONT = 0.0  # metres: regions lie in front of the ears
 BROW_OPACITY = 26000  # of 65535: from here a pixel of skin is brow
-OCCLUDED = 0.006  # metres: a landmark this far behind what the picture shows is hidden
+OFF = 0.006  # metres: a landmark is visible if one of the nine samples around it sees something as deep as it
 
 
 @njit(cache=True, nogil=True)
-def truth(winners, nearness, vertices, faces, uvs, material, face_class, table, texels, levels, mask, heatmap, depth, chosen):
-    """Fill mask uint8, heatmap uint8, depth float32 and the chosen face int32, all [S, S]; arguments as shade_numba.shade."""
+def truth(
+    winners, nearness, vertices, faces, uvs, material, face_class, table, texels, levels, mask, heatmap, depth, chosen
+):
+    """Fill mask uint8, heatmap uint8, depth float32 and the chosen face int32, all [S, S]; arguments as
+    shade_numba.shade."""
     size = mask.shape[0]
     n = winners.shape[0] // size
     seen = np.empty(n * n, np.int32)
@@ -88,9 +91,9 @@ def landmarks(posed: Posed, camera: Camera, nearness: np.ndarray) -> tuple[np.nd
     column, row = np.floor(pixels * (samples / camera.size)).astype(int).T
     inside = (column >= 0) & (row >= 0) & (column < samples) & (row < samples)
     column, row = np.clip(column, 1, samples - 2), np.clip(row, 1, samples - 2)
-    around = np.stack([nearness[row + dy, column + dx] for dy in (-1, 0, 1) for dx in (-1, 0, 1)]).min(0)
-    free = 1 / np.maximum(seen[:, 2] - OCCLUDED, 1e-3) > around
-    return pixels.astype(np.float32), seen.astype(np.float32), inside & free
+    around = np.stack([nearness[row + dy, column + dx] for dy in (-1, 0, 1) for dx in (-1, 0, 1)])
+    off = np.abs(np.where(around > 0, 1 / np.maximum(around, 1e-9), np.inf) - seen[:, 2]).min(0)
+    return pixels.astype(np.float32), seen.astype(np.float32), inside & (off < OFF)
 
 
 def face_box(face: Face, camera: Camera, pixels: np.ndarray) -> tuple[float, float, float, float]:
@@ -111,7 +114,8 @@ def _hairline(face: Face) -> np.ndarray:
 
 
 def regions(view: View, mask: np.ndarray, chosen: np.ndarray) -> np.ndarray:
-    """Action-unit regions uint8 [S, S]: 1 + index into facs.REGIONS, 0 elsewhere; they lie on the skin and move with it."""
+    """Action-unit regions uint8 [S, S]: 1 + index into facs.REGIONS, 0 elsewhere; they lie on the skin and move with
+    it."""
     posed, bust = view.posed, view.posed.face.bust
     cells, low, step = posed.surfaces.head.region_map
     result = np.zeros(mask.shape, np.uint8)

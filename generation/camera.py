@@ -1,11 +1,11 @@
 """Cameras: where the picture is taken from, and how points of the head land in it.
 
-Frames. Head frame: +x the subject's left, +y up, +z out of the face, metres. Camera frame (OpenCV): x right, y down, z forward.
-X_camera = R X_head + t, pixel = K X_camera / z, pixel centres at +0.5. Normalised device coordinates are PyTorch3D's: +x left,
-+y up, -1..1 over a square picture; they live only inside generation/.
+Frames. Head frame: +x the subject's left, +y up, +z out of the face, metres. Camera frame (OpenCV): x right, y down, z
+forward. X_camera = R X_head + t, pixel = K X_camera / z, pixel centres at +0.5. Normalised device coordinates are
+PyTorch3D's: +x left, +y up, -1..1 over a square picture; they live only inside generation/.
 
-Head pose relative to the camera, degrees: yaw > 0 the subject turns to their own left, pitch > 0 up, roll > 0 clockwise in the
-picture. A view (yaw, pitch, roll) moves the camera so that the head is seen turned by as much.
+Head pose relative to the camera, degrees: yaw > 0 the subject turns to their own left, pitch > 0 up, roll > 0
+clockwise in the picture. A view (yaw, pitch, roll) moves the camera so that the head is seen turned by as much.
 """
 
 from __future__ import annotations
@@ -20,7 +20,8 @@ FILM = 24.0  # mm: focal lengths are 35 mm-equivalent over the shorter side of t
 
 
 def rotation(yaw: float, pitch: float, roll: float) -> np.ndarray:
-    """Rotation [3, 3] in the head frame that turns a frontal head by these angles in degrees: yaw, then pitch, then roll."""
+    """Rotation [3, 3] in the head frame that turns a frontal head by these angles in degrees: yaw, then pitch, then
+    roll."""
     (cy, cp, cr), (sy, sp, sr) = np.cos(np.radians([yaw, pitch, roll])), np.sin(np.radians([yaw, pitch, roll]))
     about_y = np.array([[cy, 0, sy], [0, 1, 0], [-sy, 0, cy]])
     about_x = np.array([[1, 0, 0], [0, cp, sp], [0, -sp, cp]])
@@ -30,7 +31,8 @@ def rotation(yaw: float, pitch: float, roll: float) -> np.ndarray:
 
 def angles(turned: np.ndarray) -> tuple[float, float, float]:
     """The inverse of `rotation`: yaw, pitch, roll in degrees of a rotation [3, 3]."""
-    # R = Rz Rx Ry: its last row is (-sin yaw cos pitch, -sin pitch, cos yaw cos pitch), its middle column (sin roll cos pitch, cos roll cos pitch, ..)
+    # R = Rz Rx Ry: its last row is (-sin yaw cos pitch, -sin pitch, cos yaw cos pitch), its middle column (sin roll
+    # cos pitch, cos roll cos pitch, ..)
     yaw = np.arctan2(-turned[2, 0], turned[2, 2])
     pitch = np.arcsin(np.clip(-turned[2, 1], -1, 1))
     roll = np.arctan2(turned[0, 1], turned[1, 1])
@@ -50,8 +52,8 @@ def look_at(
 ) -> Camera:
     """The camera that sees the head turned by yaw, pitch, roll.
 
-    `target` (head frame) lands in the middle of the picture, moved by `offset` in fractions of the picture (right, down); `span` metres
-    fit across the picture at its depth.
+    `target` (head frame) lands in the middle of the picture, moved by `offset` in fractions of the picture (right,
+    down); `span` metres fit across the picture at its depth.
     """
     if size < 8:
         raise InvalidInput(f"size must be at least 8 pixels, got {size}")
@@ -65,7 +67,8 @@ def look_at(
 
 
 def pose_of(camera: Camera, head_pose: np.ndarray | None = None) -> tuple[float, float, float]:
-    """Yaw, pitch, roll in degrees of the head in this picture; `head_pose` [3, 4] is the head's own turn (Face.head_pose)."""
+    """Yaw, pitch, roll in degrees of the head in this picture; `head_pose` [3, 4] is the head's own turn
+    (Face.head_pose)."""
     turned = FRONTAL @ camera.R
     if head_pose is not None:
         turned = turned @ np.asarray(head_pose, np.float64)[:, :3]

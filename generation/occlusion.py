@@ -1,4 +1,5 @@
-"""Who sees the sky and who sees a lamp: ambient occlusion and soft key shadows per vertex, from depth maps of the same rasterizer."""
+"""Who sees the sky and who sees a lamp: ambient occlusion and soft key shadows per vertex, from depth maps of the same
+rasterizer."""
 
 from __future__ import annotations
 

@@ -1,15 +1,16 @@
 """A CPU rasterizer with PyTorch3D's conventions: which triangle each pixel sees, how deep, and where on the triangle.
 
-Frames. Vertices arrive as PyTorch3D's rasterizer takes them: x and y in normalised device coordinates (+x left, +y up, the
-shorter side of the picture spans -1..1), z the distance along the optical axis. `generation.camera.to_ndc` makes them.
+Frames. Vertices arrive as PyTorch3D's rasterizer takes them: x and y in normalised device coordinates (+x left, +y up,
+the shorter side of the picture spans -1..1), z the distance along the optical axis. `generation.camera.to_ndc` makes
+them.
 
-PyTorch3D's CPU path tests every pixel against every triangle. Here each triangle visits only the pixels of its own rows and
-spans, in the order of the faces, and evaluates at each the very same float32 expressions, so that the winners, the
-order and the padding agree. Two kernels: `visibility` finds the nearest faces and depths, `attributes` computes
-barycentric coordinates and distances for the winners alone.
+PyTorch3D's CPU path tests every pixel against every triangle. Here each triangle visits only the pixels of its own
+rows and spans, in the order of the faces, and evaluates at each the very same float32 expressions, so that the
+winners, the order and the padding agree. Two kernels: `visibility` finds the nearest faces and depths, `attributes`
+computes barycentric coordinates and distances for the winners alone.
 
-Limits, both PyTorch3D's own: a triangle with a vertex nearer than 1e-8 is left out (clip it with `z_clip_value`), and nothing is
-differentiable. Pixels whose centre lies on an edge within rounding may fall to either side.
+Limits, both PyTorch3D's own: a triangle with a vertex nearer than 1e-8 is left out (clip it with `z_clip_value`), and
+nothing is differentiable. Pixels whose centre lies on an edge within rounding may fall to either side.
 """
 
 from __future__ import annotations
@@ -17,6 +18,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import TYPE_CHECKING, Protocol
 
 import numpy as np
@@ -79,9 +81,11 @@ class CpuRasterizer:
         import torch
 
         if len(vertices) != len(faces):
-            raise InvalidInput(f"expected one array of faces a mesh, got {len(vertices)} meshes and {len(faces)} arrays")
+            raise InvalidInput(
+                f"expected one array of faces a mesh, got {len(vertices)} meshes and {len(faces)} arrays"
+            )
         counts = np.array([len(f) for f in faces], np.int64)
-        corners = [np.asarray(v, np.float32)[np.asarray(f, np.int64)] for v, f in zip(vertices, faces)]
+        corners = [np.asarray(v, np.float32)[np.asarray(f, np.int64)] for v, f in zip(vertices, faces, strict=True)]
         corners = np.concatenate([np.zeros((0, 3, 3), np.float32), *[c.reshape(-1, 3, 3) for c in corners]])
         return Fragments(*(torch.from_numpy(a) for a in rasterize(corners, counts, self.settings, self.threads)))
 
@@ -104,14 +108,28 @@ def rasterize(corners: np.ndarray, counts: np.ndarray, settings: RasterizationSe
     def band(job):
         n, top, bottom = job
         visibility(
-            clipped.corners, ends[n] - clipped.counts[n], ends[n], clipped.neighbours, xs, ys, top, bottom, blur,
-            settings.perspective_correct, clamp, settings.cull_backfaces, winners[n], zbuf[n],
+            clipped.corners,
+            ends[n] - clipped.counts[n],
+            ends[n],
+            clipped.neighbours,
+            xs,
+            ys,
+            top,
+            bottom,
+            blur,
+            settings.perspective_correct,
+            clamp,
+            settings.cull_backfaces,
+            winners[n],
+            zbuf[n],
         )
-        attributes(clipped.corners, xs, ys, top, bottom, settings.perspective_correct, clamp, winners[n], bary[n], dists[n])
+        attributes(
+            clipped.corners, xs, ys, top, bottom, settings.perspective_correct, clamp, winners[n], bary[n], dists[n]
+        )
 
     bands = max(1, min(threads, height))
     edges = [height * i // bands for i in range(bands + 1)]
-    jobs = [(n, a, b) for n in range(len(counts)) for a, b in zip(edges, edges[1:])]
+    jobs = [(n, a, b) for n in range(len(counts)) for a, b in pairwise(edges)]
     if bands == 1:
         for job in jobs:
             band(job)
@@ -130,7 +148,8 @@ def image_shape(image_size: int | tuple[int, int]) -> tuple[int, int]:
 
 
 def pixel_centres(size: int, other: int) -> np.ndarray:
-    """NDC coordinate of each pixel along an axis of `size` pixels, float32 [size]; pixel 0 has the largest coordinate."""
+    """NDC coordinate of each pixel along an axis of `size` pixels, float32 [size]; pixel 0 has the largest
+    coordinate."""
     span = np.float32(size * np.float32(2) / other) if size > other else np.float32(2)
     offset = span / np.float32(2)
     index = np.arange(size - 1, -1, -1).astype(np.float32)
@@ -195,10 +214,9 @@ def _cut(low, high, slope, offset):
 
 
 @njit(cache=True, nogil=True)
-def visibility(
-    corners, start, stop, neighbours, xs, ys, top, bottom, blur, perspective, clamp, cull, winners, zbuf
-):
-    """Enter faces start..stop of `corners` [F, 3, 3] into the rows top..bottom of winners int32 and zbuf float32 [H, W, K]."""
+def visibility(corners, start, stop, neighbours, xs, ys, top, bottom, blur, perspective, clamp, cull, winners, zbuf):
+    """Enter faces start..stop of `corners` [F, 3, 3] into the rows top..bottom of winners int32 and zbuf float32 [H,
+    W, K]."""
     height, width, depth = winners.shape
     reach = np.sqrt(blur)
     step_x = (xs[0] - xs[width - 1]) / (width - 1) if width > 1 else 2.0

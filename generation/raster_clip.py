@@ -1,7 +1,7 @@
 """Near-plane clipping before rasterization, and the way back, as PyTorch3D does them.
 
-A triangle with two corners behind the plane becomes a smaller one; with one corner behind, two triangles that know each other as
-neighbours. Afterwards face indices and barycentric coordinates refer to the original triangles again.
+A triangle with two corners behind the plane becomes a smaller one; with one corner behind, two triangles that know
+each other as neighbours. Afterwards face indices and barycentric coordinates refer to the original triangles again.
 """
 
 from __future__ import annotations
@@ -48,7 +48,9 @@ def clip(corners: np.ndarray, counts: np.ndarray, settings: RasterizationSetting
         conversion[starts[cut]] = np.stack((w4, w5, w1), 2)
     split = np.flatnonzero(number == 1)  # two corners remain: a quadrilateral
     if len(split):
-        (_, p2, p3, p4, p5), (_, w2, w3, w4, w5) = _crossings(corners[split], behind[split].argmax(1), plane, perspective)
+        (_, p2, p3, p4, p5), (_, w2, w3, w4, w5) = _crossings(
+            corners[split], behind[split].argmax(1), plane, perspective
+        )
         one, two = starts[split], starts[split] + 1
         result[one], result[two] = np.stack((p4, p2, p5), 1), np.stack((p5, p2, p3), 1)
         conversion[one], conversion[two] = np.stack((w4, w2, w5), 2), np.stack((w5, w2, w3), 2)
@@ -59,7 +61,8 @@ def clip(corners: np.ndarray, counts: np.ndarray, settings: RasterizationSetting
 
 
 def unclip(clipped: Clipped, pix_to_face: np.ndarray, bary: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Face indices int64 [N, H, W, K] and barycentric coordinates [N, H, W, K, 3] in terms of the original triangles."""
+    """Face indices int64 [N, H, W, K] and barycentric coordinates [N, H, W, K, 3] in terms of the original
+    triangles."""
     if clipped.original is None:
         return pix_to_face, bary
     hit = pix_to_face >= 0
@@ -77,7 +80,7 @@ def _crossings(corners: np.ndarray, lone: np.ndarray, plane: float, perspective:
     index = (lone, (lone + 1) % 3, (lone + 2) % 3)
     p1, p2, p3 = (corners[row, i] for i in index)
     weights = [np.zeros((len(corners), 3), np.float32) for _ in range(5)]
-    for w, i in zip(weights, index):
+    for w, i in zip(weights, index, strict=False):  # p4 and p5 follow below
         w[row, i] = 1
     points = [p1, p2, p3]
     for other, i, w in ((p2, index[1], weights[3]), (p3, index[2], weights[4])):

@@ -1,8 +1,8 @@
 """The renderer's own visibility: the nearest triangle of each sample and nothing else, as fast as one core can.
 
-The third coordinate of a vertex is its *nearness*, which must be affine in the picture: 1 / depth under perspective, any constant
-minus the depth otherwise. It interpolates without a division. Against `raster.visibility` only samples within rounding of
-an edge, or of two equal depths, may differ.
+The third coordinate of a vertex is its *nearness*, which must be affine in the picture: 1 / depth under perspective,
+any constant minus the depth otherwise. It interpolates without a division. Against `raster.visibility` only samples
+within rounding of an edge, or of two equal depths, may differ.
 """
 
 from __future__ import annotations
@@ -10,8 +10,9 @@ from __future__ import annotations
 import numpy as np
 from numba import njit
 
-# A coverage test (hair, lashes): the first tested face; uv and opacity at the corners of each tested face [T, 3, 3]; ranks uint8
-# [A, A], a pattern that repeats in uv. A sample of a tested face counts where the rank under its uv is below 255 x its opacity.
+# A coverage test (hair, lashes): the first tested face; uv and opacity at the corners of each tested face [T, 3, 3];
+# ranks uint8 [A, A], a pattern that repeats in uv. A sample of a tested face counts where the rank under its uv is
+# below 255 x its opacity.
 NO_TEST = (1 << 40, np.zeros((0, 3, 3), np.float32), np.zeros((1, 1), np.uint8))
 
 
@@ -23,7 +24,8 @@ def centre(index, size):
 
 @njit(cache=True, inline="always")
 def barycentric(px, py, a, b, c):
-    """Weights of the corners a, b, c (NDC x, y, nearness) at a point of the picture, in space if nearness is 1 / depth."""
+    """Weights of the corners a, b, c (NDC x, y, nearness) at a point of the picture, in space if nearness is 1 /
+    depth."""
     w0 = ((px - b[0]) * (c[1] - b[1]) - (py - b[1]) * (c[0] - b[0])) * a[2]
     w1 = ((px - c[0]) * (a[1] - c[1]) - (py - c[1]) * (a[0] - c[0])) * b[2]
     w2 = ((px - a[0]) * (b[1] - a[1]) - (py - a[1]) * (b[0] - a[0])) * c[2]
@@ -35,8 +37,8 @@ def barycentric(px, py, a, b, c):
 def nearest(vertices, faces, culled, test, winners, nearness):
     """Enter all faces into winners int32 (-1: none) and nearness float32 (0: none), both [S, S].
 
-    vertices float32 [V, 3]: NDC x (left), NDC y (up), nearness (a face with a corner at 0 or less is left out); faces int32 [F, 3].
-    Of the first `culled` faces those turned away are left out. `test`: see NO_TEST.
+    vertices float32 [V, 3]: NDC x (left), NDC y (up), nearness (a face with a corner at 0 or less is left out); faces
+    int32 [F, 3]. Of the first `culled` faces those turned away are left out. `test`: see NO_TEST.
     """
     tested, test_uv, ranks = test
     pattern = ranks.shape[0]

@@ -27,7 +27,8 @@ def load():
         from pytorch3d.structures import Meshes
     except ImportError as problem:
         raise MissingExtra(
-            "PyTorch3D is not installed or does not fit this torch: pip install easypytorch3d==0.7.9.post1 torch==2.12.0"
+            "PyTorch3D is not installed or does not fit this torch: "
+            "pip install easypytorch3d==0.7.9.post1 torch==2.12.0"
         ) from problem
     return rasterizer, Meshes
 
@@ -47,7 +48,9 @@ class CudaRasterizer:
         import torch
 
         if len(vertices) != len(faces):
-            raise InvalidInput(f"expected one array of faces a mesh, got {len(vertices)} meshes and {len(faces)} arrays")
+            raise InvalidInput(
+                f"expected one array of faces a mesh, got {len(vertices)} meshes and {len(faces)} arrays"
+            )
         rasterizer, Meshes = load()
         settings = self.settings
         clamp = settings.clip_barycentric_coords
@@ -73,7 +76,8 @@ class CudaRasterizer:
 def nearest_pytorch3d(vertices: np.ndarray, faces: np.ndarray, test: tuple, size: int, device: str):
     """What `raster_nearest.nearest` finds, by PyTorch3D: winners int32 and nearness float32 [S, S].
 
-    Coverage is tested on the nearest LAYERS of the tested faces: a sample behind more layers without cover sees the head.
+    Coverage is tested on the nearest LAYERS of the tested faces: a sample behind more layers without cover sees the
+    head.
     """
     tested, pattern_uv, ranks = test
     placed = vertices.copy()
@@ -126,9 +130,7 @@ def cpu_mesh_rasterizer(cameras=None, raster_settings=None, threads: int = 1):
                 ),
                 threads,
             )([v.numpy() for v in placed.verts_list()], [f.numpy() for f in placed.faces_list()])
-            return rasterizer.Fragments(
-                fragments.pix_to_face, fragments.zbuf, fragments.bary_coords, fragments.dists
-            )
+            return rasterizer.Fragments(fragments.pix_to_face, fragments.zbuf, fragments.bary_coords, fragments.dists)
 
     return CpuMeshRasterizer(cameras, raster_settings)
 

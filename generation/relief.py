@@ -17,8 +17,8 @@ SHADE = 1.6e3  # darkening a metre of depth: a fold of 0.25 mm loses 40 % of the
 
 @lru_cache(maxsize=1)
 def slopes() -> tuple[np.ndarray, np.ndarray]:
-    """All maps: texels int16 [X, 3] (dh/du, dh/dv, h in counts) and rows float32 [M, 10] (offset, height, width; box in uv: left,
-    bottom, right, top; metres per unit of uv a count, darkening a count, 0)."""
+    """All maps: texels int16 [X, 3] (dh/du, dh/dv, h in counts) and rows float32 [M, 10] (offset, height, width; box
+    in uv: left, bottom, right, top; metres per unit of uv a count, darkening a count, 0)."""
     from threedpain.generation.wrinkles import wrinkle_maps
 
     texels, rows, start = [], [], 0
@@ -29,14 +29,30 @@ def slopes() -> tuple[np.ndarray, np.ndarray]:
         i, j = np.nonzero(np.abs(height) > 1e-7)
         if not len(i):
             i, j = np.array([0, 1]), np.array([0, 1])
-        top, bottom, left, end = max(i.min() - 2, 0), min(i.max() + 3, tall), max(j.min() - 2, 0), min(j.max() + 3, wide)
+        top, bottom, left, end = (
+            max(i.min() - 2, 0),
+            min(i.max() + 3, tall),
+            max(j.min() - 2, 0),
+            min(j.max() + 3, wide),
+        )
         box = np.s_[top:bottom, left:end]
         slope = max(np.abs(du[box]).max(), np.abs(dv[box]).max(), 1e-9) / COUNT
         depth = max(np.abs(height[box]).max(), 1e-9) / COUNT
         cut = np.stack([du[box] / slope, dv[box] / slope, height[box] / depth], -1)
         texels.append(np.round(cut).astype(np.int16).reshape(-1, 3))
         rows.append(
-            (start, bottom - top, end - left, left / wide, 1 - bottom / tall, end / wide, 1 - top / tall, slope, SHADE * depth, 0)
+            (
+                start,
+                bottom - top,
+                end - left,
+                left / wide,
+                1 - bottom / tall,
+                end / wide,
+                1 - top / tall,
+                slope,
+                SHADE * depth,
+                0,
+            )
         )
         start += len(texels[-1])
     return np.concatenate(texels), np.array(rows, np.float32)

@@ -1,11 +1,11 @@
 """The renderer: a face with its skin, in a scene, becomes a picture with its truth.
 
-    head     = build_head(bust, maps)                          # once a person
-    surfaces = dress(head, hair and clothes)                   # once an outfit
-    posed    = pose(surfaces, face, light)                     # once an expression in a light
-    view     = look(posed, camera)                             # visibility at n x n samples a pixel
-    light    = shade(view)                                     # once a pixel and surface
-    sample   = develop(light), annotate(view)                  # the picture and its truth
+head     = build_head(bust, maps)                          # once a person
+surfaces = dress(head, hair and clothes)                   # once an outfit
+posed    = pose(surfaces, face, light)                     # once an expression in a light
+view     = look(posed, camera)                             # visibility at n x n samples a pixel
+light    = shade(view)                                     # once a pixel and surface
+sample   = develop(light), annotate(view)                  # the picture and its truth
 """
 
 from __future__ import annotations
@@ -76,7 +76,9 @@ class Renderer:
         key = (id(bust), id(maps), id(hair))
         head = _remember(self._heads, key, lambda: (bust, maps, hair, build_head(bust, maps), hair or build_hair(bust)))
         key = (*key, clothes)
-        return _remember(self._surfaces, key, lambda: (head, dress(head[3], merge(head[4], build_clothes(bust, clothes)))))[-1]
+        return _remember(
+            self._surfaces, key, lambda: (head, dress(head[3], merge(head[4], build_clothes(bust, clothes))))
+        )[-1]
 
     def posed(self, surfaces: Surfaces, face: Face, light: Light) -> Posed:
         """An expression under a light, remembered for its other views."""
@@ -125,9 +127,22 @@ class Renderer:
         """The arguments of both shaders, in order."""
         posed, surfaces, camera = view.posed, view.posed.surfaces, view.camera
         return (
-            view.winners, view.nearness, view.vertices, surfaces.faces, surfaces.uvs, surfaces.material, posed.table,
-            (-camera.R.T @ camera.t).astype(np.float32), np.ascontiguousarray(light.environment, np.float32), key_table(light),
-            OPTICS, surfaces.head.texels, surfaces.head.levels, *posed.relief, posed.person, surfaces.strands,
+            view.winners,
+            view.nearness,
+            view.vertices,
+            surfaces.faces,
+            surfaces.uvs,
+            surfaces.material,
+            posed.table,
+            (-camera.R.T @ camera.t).astype(np.float32),
+            np.ascontiguousarray(light.environment, np.float32),
+            key_table(light),
+            OPTICS,
+            surfaces.head.texels,
+            surfaces.head.levels,
+            *posed.relief,
+            posed.person,
+            surfaces.strands,
             np.ascontiguousarray(behind, np.float32),
         )
 
@@ -138,13 +153,32 @@ class Renderer:
         mask, heatmap = np.empty((size, size), np.uint8), np.empty((size, size), np.uint8)
         depth, chosen = np.empty((size, size), np.float32), np.empty((size, size), np.int32)
         annotate.truth(
-            view.winners, view.nearness, view.vertices, surfaces.faces, surfaces.uvs, surfaces.material,
-            surfaces.face_class, posed.table, surfaces.head.texels, surfaces.head.levels, mask, heatmap, depth, chosen,
+            view.winners,
+            view.nearness,
+            view.vertices,
+            surfaces.faces,
+            surfaces.uvs,
+            surfaces.material,
+            surfaces.face_class,
+            posed.table,
+            surfaces.head.texels,
+            surfaces.head.levels,
+            mask,
+            heatmap,
+            depth,
+            chosen,
         )
         pixels, points, visible = annotate.landmarks(posed, camera, view.nearness)
         return Sample(
-            image=image, heatmap=heatmap, mask=mask, depth=depth, landmarks=pixels, landmarks_3d=points,
-            landmarks_visible=visible, bbox=annotate.face_box(posed.face, camera, pixels), camera=camera,
+            image=image,
+            heatmap=heatmap,
+            mask=mask,
+            depth=depth,
+            landmarks=pixels,
+            landmarks_3d=points,
+            landmarks_visible=visible,
+            bbox=annotate.face_box(posed.face, camera, pixels),
+            camera=camera,
             regions=annotate.regions(view, mask, chosen) if regions else None,
         )
 

@@ -8,8 +8,19 @@ import numpy as np
 from numba import njit
 
 from threedpain.generation.raster_nearest import barycentric, centre
-from threedpain.generation.shade import CLOTH, EYE_LEFT, EYE_RIGHT, HAIR, LASHES, MOUTH, NEAR, SKIN
-from threedpain.generation.shade import TEETH, TONE_LIMIT, TONE_STEPS
+from threedpain.generation.shade import (
+    CLOTH,
+    EYE_LEFT,
+    EYE_RIGHT,
+    HAIR,
+    LASHES,
+    MOUTH,
+    NEAR,
+    SKIN,
+    TEETH,
+    TONE_LIMIT,
+    TONE_STEPS,
+)
 
 F = np.float32
 ZERO, ONE, HALF = F(0), F(1), F(0.5)
@@ -17,14 +28,32 @@ ZERO, ONE, HALF = F(0), F(1), F(0.5)
 
 @njit(cache=True, nogil=True, fastmath=True, error_model="numpy")
 def shade(
-    winners, nearness, vertices, faces, uvs, material, table, eye, environment, keys, optics, texels, levels, slopes,
-    bumps, person, strands, background, out
+    winners,
+    nearness,
+    vertices,
+    faces,
+    uvs,
+    material,
+    table,
+    eye,
+    environment,
+    keys,
+    optics,
+    texels,
+    levels,
+    slopes,
+    bumps,
+    person,
+    strands,
+    background,
+    out,
 ):
     """Radiance float32 [S, S, 3] into `out`.
 
-    winners int32 and nearness float32 [S n, S n]: see raster_nearest; vertices float32 [V, 3]: NDC and nearness; faces int32 [F, 3] and uvs float32 [F, 3, 2]; material uint8 [F]; table float32 [V, 16]; eye float32 [3], the camera;
-    environment float32 [9, 3]; keys float32 [K, 7] (direction, colour, softness); optics: shade.OPTICS;
-    texels uint16 [T, 4] linear RGB and brow opacity, levels int32 [L, 3] (offset, height, width); slopes int16 [X, 3] and bumps
+    winners int32 and nearness float32 [S n, S n]: see raster_nearest; vertices float32 [V, 3]: NDC and nearness; faces
+    int32 [F, 3] and uvs float32 [F, 3, 2]; material uint8 [F]; table float32 [V, 16]; eye float32 [3], the camera;
+    environment float32 [9, 3]; keys float32 [K, 7] (direction, colour, softness); optics: shade.OPTICS; texels uint16
+    [T, 4] linear RGB and brow opacity, levels int32 [L, 3] (offset, height, width); slopes int16 [X, 3] and bumps
     float32 [B, 8]: wrinkle maps; person float32 [.]: see `surfaces.person_table`; strands uint8 [A, A, 2].
     """
     size = out.shape[0]
@@ -120,15 +149,25 @@ def shade(
                     elif kind == EYE_LEFT or kind == EYE_RIGHT:
                         q = 0 if kind == EYE_LEFT else 3
                         sx, sy, sz, gloss = _eye(
-                            u, v, nx, ny, nz, person[30 + q], person[31 + q], person[32 + q], person, environment, keys, a, albedo
+                            u,
+                            v,
+                            nx,
+                            ny,
+                            nz,
+                            person[30 + q],
+                            person[31 + q],
+                            person[32 + q],
+                            person,
+                            environment,
+                            keys,
+                            a,
+                            albedo,
                         )
                     elif kind == TEETH:
                         albedo[0], albedo[1], albedo[2] = person[18], person[19], person[20]
                     elif kind == LASHES:
                         albedo[0], albedo[1], albedo[2] = person[9], person[10], person[11]
-                    _surface(
-                        nx, ny, nz, sx, sy, sz, vx, vy, vz, a, albedo, gloss, optics[kind], environment, keys, lit
-                    )
+                    _surface(nx, ny, nz, sx, sy, sz, vx, vy, vz, a, albedo, gloss, optics[kind], environment, keys, lit)
                 share = F(weight) * per_sample
                 red += share * lit[0]
                 green += share * lit[1]
@@ -146,9 +185,11 @@ def _unit(x, y, z):
 def _irradiance(x, y, z, c, k):
     """The environment's irradiance / pi on a normal, one channel."""
     return max(
-        F(0.282095) * c[0, k] + F(0.488603) * (y * c[1, k] + z * c[2, k] + x * c[3, k])
+        F(0.282095) * c[0, k]
+        + F(0.488603) * (y * c[1, k] + z * c[2, k] + x * c[3, k])
         + F(1.092548) * (x * y * c[4, k] + y * z * c[5, k] + x * z * c[7, k])
-        + F(0.315392) * (F(3) * z * z - ONE) * c[6, k] + F(0.546274) * (x * x - y * y) * c[8, k],
+        + F(0.315392) * (F(3) * z * z - ONE) * c[6, k]
+        + F(0.546274) * (x * x - y * y) * c[8, k],
         ZERO,
     )
 
@@ -191,13 +232,13 @@ def _surface(nx, ny, nz, sx, sy, sz, vx, vy, vz, a, albedo, gloss, optics, envir
 
 @njit(cache=True, fastmath=True, error_model="numpy")
 def _hair(nx, ny, nz, tx, ty, tz, vx, vy, vz, a, albedo, shine, environment, keys, lit):
-    """Hair along the tangent t: wrapped diffuse of the volume, a white highlight towards the root, a coloured one behind it."""
+    """Hair along the tangent t: wrapped diffuse of the volume, a white highlight towards the root, a coloured one
+    behind it."""
     if nx * vx + ny * vy + nz * vz < ZERO:
         nx, ny, nz = -nx, -ny, -nz
     ao = a[6]
     for k in range(3):
         lit[k] = albedo[k] * ao * _irradiance(nx, ny, nz, environment, k)
-    tv = tx * vx + ty * vy + tz * vz
     for i in range(keys.shape[0]):
         lx, ly, lz, wide = keys[i, 0], keys[i, 1], keys[i, 2], keys[i, 6]
         visible = a[7 + i] * F(math.sqrt(max(ao, ZERO)))
@@ -214,8 +255,8 @@ def _hair(nx, ny, nz, tx, ty, tz, vx, vy, vz, a, albedo, shine, environment, key
         white = F(math.exp(-sharp * one * one)) * F(0.045)
         tinted = F(math.exp(-F(0.4) * sharp * two * two)) * F(0.55)
         for k in range(3):
-            lit[k] += keys[i, 3 + k] * visible * (
-                albedo[k] * diffuse + gate * (white * shine + tinted * albedo[k] * shine)
+            lit[k] += (
+                keys[i, 3 + k] * visible * (albedo[k] * diffuse + gate * (white * shine + tinted * albedo[k] * shine))
             )
 
 
@@ -288,7 +329,12 @@ def _texture(u, v, level, texels, levels, texel):
         i2, j2 = min(i + 1, height - 1), min(j + 1, width - 1)
         share *= F(1 / 65535)
         w00, w01, w10, w11 = (ONE - s) * (ONE - t) * share, (ONE - s) * t * share, s * (ONE - t) * share, s * t * share
-        p00, p01, p10, p11 = start + i * width + j, start + i * width + j2, start + i2 * width + j, start + i2 * width + j2
+        p00, p01, p10, p11 = (
+            start + i * width + j,
+            start + i * width + j2,
+            start + i2 * width + j,
+            start + i2 * width + j2,
+        )
         for k in range(4):
             texel[k] += w00 * texels[p00, k] + w01 * texels[p01, k] + w10 * texels[p10, k] + w11 * texels[p11, k]
 
@@ -310,7 +356,12 @@ def _bump(u, v, level, slopes, bumps):
         i, j = int(y), int(x)
         s, t = y - F(i), x - F(j)
         i2, j2 = min(i + 1, height - 1), min(j + 1, width - 1)
-        p00, p01, p10, p11 = start + i * width + j, start + i * width + j2, start + i2 * width + j, start + i2 * width + j2
+        p00, p01, p10, p11 = (
+            start + i * width + j,
+            start + i * width + j2,
+            start + i2 * width + j,
+            start + i2 * width + j2,
+        )
         w00, w01, w10, w11 = (ONE - s) * (ONE - t), (ONE - s) * t, s * (ONE - t), s * t
         scale = bumps[m, 7]
         du += scale * (w00 * slopes[p00, 0] + w01 * slopes[p01, 0] + w10 * slopes[p10, 0] + w11 * slopes[p11, 0])

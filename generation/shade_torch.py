@@ -57,8 +57,25 @@ def shade(
         x, y = (px[rows] * own).sum(1) / count, (py[rows] * own).sum(1) / count
         points = _Points(face.squeeze(1), x, y, vertices, faces.long(), uvs, table)
         kind = kinds[rows].gather(1, first).squeeze(1)
-        lit = _lit(points, kind, vertices, faces.long(), uvs, table, eye, environment, keys, optics, texels, levels, slopes,
-                   bumps, person, strands, size)
+        lit = _lit(
+            points,
+            kind,
+            vertices,
+            faces.long(),
+            uvs,
+            table,
+            eye,
+            environment,
+            keys,
+            optics,
+            texels,
+            levels,
+            slopes,
+            bumps,
+            person,
+            strands,
+            size,
+        )
         light[rows] += lit * group.float().mean(1, keepdim=True)
         taken[rows] = taken[rows] | group
     return light.reshape(size, size, 3)
@@ -81,8 +98,25 @@ class _Points:
         self.area = ((b[:, 0] - a[:, 0]) * (c[:, 1] - a[:, 1]) - (c[:, 0] - a[:, 0]) * (b[:, 1] - a[:, 1])).abs()
 
 
-def _lit(points, kind, vertices, faces, uvs, table, eye, environment, keys, optics, texels, levels, slopes, bumps, person,
-         strands, size) -> Tensor:
+def _lit(
+    points,
+    kind,
+    vertices,
+    faces,
+    uvs,
+    table,
+    eye,
+    environment,
+    keys,
+    optics,
+    texels,
+    levels,
+    slopes,
+    bumps,
+    person,
+    strands,
+    size,
+) -> Tensor:
     """Radiance [P, 3] of shading points."""
     known = points.known.clone()
     view, normal = _unit(eye - known[:, :3]), _unit(known[:, 3:6])
@@ -125,8 +159,16 @@ def _lit(points, kind, vertices, faces, uvs, table, eye, environment, keys, opti
     hair = kind == HAIR
     light = _surface(normal, mirror_normal, view, known, albedo, gloss, optics[kind], environment, keys)
     if bool(hair.any()):
-        light[hair] = _hair(normal[hair], _unit(known[hair, 13:16]), view[hair], known[hair], albedo[hair], shine[hair],
-                            environment, keys)
+        light[hair] = _hair(
+            normal[hair],
+            _unit(known[hair, 13:16]),
+            view[hair],
+            known[hair],
+            albedo[hair],
+            shine[hair],
+            environment,
+            keys,
+        )
     return light
 
 
@@ -148,8 +190,15 @@ def _irradiance(normal: Tensor, environment: Tensor) -> Tensor:
     x, y, z = normal.unbind(1)
     basis = torch.stack(
         [
-            torch.full_like(x, 0.282095), 0.488603 * y, 0.488603 * z, 0.488603 * x, 1.092548 * x * y, 1.092548 * y * z,
-            0.315392 * (3 * z * z - 1), 1.092548 * x * z, 0.546274 * (x * x - y * y),
+            torch.full_like(x, 0.282095),
+            0.488603 * y,
+            0.488603 * z,
+            0.488603 * x,
+            1.092548 * x * y,
+            1.092548 * y * z,
+            0.315392 * (3 * z * z - 1),
+            1.092548 * x * z,
+            0.546274 * (x * x - y * y),
         ],
         1,
     )
@@ -186,7 +235,8 @@ def _surface(normal, mirror_normal, view, known, albedo, gloss, optics, environm
 
 
 def _hair(normal, tangent, view, known, albedo, shine, environment, keys) -> Tensor:
-    """Hair along its tangent: wrapped diffuse of the volume, a white highlight towards the root, a coloured one behind."""
+    """Hair along its tangent: wrapped diffuse of the volume, a white highlight towards the root, a coloured one
+    behind."""
     normal = torch.where(_dot(normal, view)[:, None] < 0, -normal, normal)
     occlusion = known[:, 6]
     light = albedo * occlusion[:, None] * _irradiance(normal, environment)

@@ -1,7 +1,7 @@
 """All that is drawn, as one list of triangles: the head's parts, hair and clothes, with their materials and textures.
 
-`Surfaces` holds what stays the same for a person in an outfit; `Posed` what an expression under a light adds: the table of
-vertices the shaders read (columns in `shade`).
+`Surfaces` holds what stays the same for a person in an outfit; `Posed` what an expression under a light adds: the
+table of vertices the shaders read (columns in `shade`).
 """
 
 from __future__ import annotations
@@ -14,14 +14,33 @@ from numba import njit
 
 from threedpain.generation.hair_mesh import HairMesh, strand_pattern
 from threedpain.generation.occlusion import SHADOW_SIZE, DepthMap, ambient, vertex_normals
-from threedpain.generation.relief import active
 from threedpain.generation.records import MASK_CLASSES, PARTS, Bust, Face, Light, SkinMaps
+from threedpain.generation.relief import active
 from threedpain.generation.seeds import child
-from threedpain.regions import REGIONS, inside
 from threedpain.generation.shade import (
-    CLOTH, COLOUR, EYE_LEFT, EYE_RIGHT, GLOSS, HAIR, HEAT, KEYS, LASHES, MOUTH, NORMAL, OCCLUSION, PAINT, POSITION, SKIN, TANGENT,
-    TEETH, BODY, CORNEA_RADIUS, IRIS_RADIUS, to_linear,
+    BODY,
+    CLOTH,
+    COLOUR,
+    CORNEA_RADIUS,
+    EYE_LEFT,
+    EYE_RIGHT,
+    GLOSS,
+    HAIR,
+    HEAT,
+    IRIS_RADIUS,
+    KEYS,
+    LASHES,
+    MOUTH,
+    NORMAL,
+    OCCLUSION,
+    PAINT,
+    POSITION,
+    SKIN,
+    TANGENT,
+    TEETH,
+    to_linear,
 )
+from threedpain.regions import REGIONS, inside
 
 PART_MATERIAL = dict(zip(PARTS, (SKIN, EYE_LEFT, EYE_RIGHT, TEETH, TEETH, MOUTH, LASHES), strict=True))
 LEVELS = 6  # mip levels of the skin
@@ -217,7 +236,8 @@ def resting_landmarks(bust: Bust) -> np.ndarray:
 
 
 def region_map(bust: Bust) -> tuple[np.ndarray, np.ndarray, float]:
-    """The regions on the neutral face seen from the front: uint8 [G, G], the grid's origin (x, y) and step in metres."""
+    """The regions on the neutral face seen from the front: uint8 [G, G], the grid's origin (x, y) and step in
+    metres."""
     marks = resting_landmarks(bust)[:, :2]
     low, high = marks.min(0) - 0.03, marks.max(0) + (0.03, 0.1)
     step = 0.0006
@@ -234,8 +254,12 @@ def skin_gloss(bust: Bust) -> np.ndarray:
     topology = bust.topology
     gloss = np.full(len(bust.vertices), 0.9, np.float32)
     marks = resting_landmarks(bust)
-    for centre, reach, amount in ((marks[30], 0.022, 0.6), (marks[27:30].mean(0), 0.02, 0.4),
-                                  (marks[27] + [0, 0.045, 0.01], 0.035, 0.45), (marks[8], 0.02, 0.15)):
+    for centre, reach, amount in (
+        (marks[30], 0.022, 0.6),
+        (marks[27:30].mean(0), 0.02, 0.4),
+        (marks[27] + [0, 0.045, 0.01], 0.035, 0.45),
+        (marks[8], 0.02, 0.15),
+    ):
         gloss += amount * np.exp(-(((bust.vertices - centre) / reach) ** 2).sum(1)).astype(np.float32)
     lips = topology.faces[topology.face_class == MASK_CLASSES.index("lips")]
     gloss[lips] = 1.7
@@ -251,8 +275,8 @@ def _pole(bust: Bust, part: str) -> int:
 
 
 def lash_pattern(uvs: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Where lashes lie in the strand pattern [L, 3, 2] and their opacity [L, 3]: thinning to the tips, fewer and shorter
-    below (u under a half)."""
+    """Where lashes lie in the strand pattern [L, 3, 2] and their opacity [L, 3]: thinning to the tips, fewer and
+    shorter below (u under a half)."""
     along = np.where(uvs[:, :, 0] < 0.5, uvs[:, :, 1] / 0.6, uvs[:, :, 1])
     thick = np.where(uvs[:, :, 0] < 0.5, 0.22, 0.60)
     return uvs * np.array([18.0, 0.12]), thick * np.clip(1 - along, 0, 1) ** 1.3
@@ -293,7 +317,8 @@ def neck_tone(bust: Bust, texels: np.ndarray, levels: np.ndarray) -> np.ndarray:
 
 
 def skin_texture(maps: SkinMaps) -> tuple[np.ndarray, np.ndarray]:
-    """Mip levels of linear colour and brow opacity: texels uint16 [T, 4], levels int32 [L, 3] (offset, height, width)."""
+    """Mip levels of linear colour and brow opacity: texels uint16 [T, 4], levels int32 [L, 3] (offset, height,
+    width)."""
     height, width = maps.brows.shape
     levels, start = [], 0
     for _ in range(LEVELS):

@@ -15,7 +15,8 @@ EDGE, DEPTH = 1e-4, 1e-6  # nearer to an edge (NDC), or to a second surface (dep
 
 
 def soup(rng, count=200, size=0.3):
-    """Random triangles of all sizes, a fifth of them slivers, some behind the eye, off the picture or across the near plane."""
+    """Random triangles of all sizes, a fifth of them slivers, some behind the eye, off the picture or across the near
+    plane."""
     scale = size * rng.uniform(0.05, 2, (count, 1, 1))
     corners = rng.uniform(-1.3, 1.3, (count, 1, 3)) + rng.normal(0, 1, (count, 3, 3)) * scale
     corners[: count // 5, 2] = corners[: count // 5, 1] + rng.normal(0, 0.004, (count // 5, 3))
@@ -136,21 +137,26 @@ def test_heads_agree_with_pytorch3d_on_every_clear_pixel(faces_per_pixel):
 def test_heads_agree_with_pytorch3d_in_full_size(cull, perspective):
     meshes = [head(seed, yaw, 128) for seed, yaw in ((0, 0.0), (1, 35.0), (2, -60.0))]
     for faces_per_pixel in (1, 4):
-        compare(meshes, RasterizationSettings(128, faces_per_pixel=faces_per_pixel, cull_backfaces=cull,
-                                              perspective_correct=perspective))
+        compare(
+            meshes,
+            RasterizationSettings(
+                128, faces_per_pixel=faces_per_pixel, cull_backfaces=cull, perspective_correct=perspective
+            ),
+        )
 
 
 def test_the_bridge_is_a_mesh_rasterizer():
     import torch
-    from pytorch3d.renderer import FoVPerspectiveCameras, MeshRasterizer
+    from pytorch3d.renderer import FoVPerspectiveCameras, MeshRasterizer, look_at_view_transform
     from pytorch3d.renderer import RasterizationSettings as Theirs
-    from pytorch3d.renderer import look_at_view_transform
     from pytorch3d.utils import ico_sphere
 
     spheres = ico_sphere(3).extend(2)
     spheres.offset_verts_(0.05 * torch.sin(37 * spheres.verts_packed()))
     R, T = look_at_view_transform(2.2, torch.tensor([10.0, 40.0]), torch.tensor([20.0, -70.0]))
-    cameras = FoVPerspectiveCameras(R=R, T=T, znear=1.6)  # the near plane, at half of it, cuts nothing; the eye is close
+    cameras = FoVPerspectiveCameras(
+        R=R, T=T, znear=1.6
+    )  # the near plane, at half of it, cuts nothing; the eye is close
     settings = Theirs(image_size=64, faces_per_pixel=2)
     ours, theirs = cpu_mesh_rasterizer(cameras, settings)(spheres), MeshRasterizer(cameras, settings)(spheres)
     assert type(ours) is type(theirs)

@@ -86,7 +86,8 @@ def test_nothing_under_a_white_sky_outshines_it():
 
 
 def test_the_terminator_is_red():
-    """Where a lamp's light fades over skin, red fades last: the share of red grows from the lit to the half-lit side."""
+    """Where a lamp's light fades over skin, red fades last: the share of red grows from the lit to the half-lit
+    side."""
     scene, seen = viewed(4, {}, hair="bald", gender="female")
     key = KeyLight((1.0, 0.0, 0.0), (1.0, 1.0, 1.0), 0.2)
     light = RENDERER.radiance(seen, constant(0.0, (key,)), np.zeros((SIZE, SIZE, 3), np.float32))
@@ -137,12 +138,8 @@ def test_pytorch3d_sees_what_our_rasterizer_sees():
     """The GPU path of the renderer, run with PyTorch3D's own CPU rasterizer: the same surfaces up to a few samples."""
     scene, seen = viewed(7, {}, size=16, hair="short")
     surfaces = seen.posed.surfaces
-    winners, nearness = raster_pytorch3d.nearest_pytorch3d(
-        seen.vertices, surfaces.faces, surfaces.test, 2 * 16, "cpu"
-    )
+    winners, nearness = raster_pytorch3d.nearest_pytorch3d(seen.vertices, surfaces.faces, surfaces.test, 2 * 16, "cpu")
     both = (winners >= 0) & (seen.winners >= 0)
     assert ((winners >= 0) == (seen.winners >= 0)).mean() > 0.99
     assert (surfaces.material[winners[both]] == surfaces.material[seen.winners[both]]).mean() > 0.97
     np.testing.assert_allclose(np.median(np.abs(1 / nearness[both] - 1 / seen.nearness[both])), 0, atol=1e-5)
-
-
