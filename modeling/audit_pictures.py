@@ -14,7 +14,7 @@ import multiprocessing
 import os
 from collections.abc import Iterator
 from concurrent.futures import ProcessPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cache
 from itertools import repeat
 from pathlib import Path
@@ -55,7 +55,7 @@ CONTRASTS = (
     ("light", "clinical", "indoor", "clinical instead of indoor light"),
     ("light", "outdoor", "indoor", "outdoor instead of indoor light"),
 )
-_FORMAT = 1  # of the cache; raised when what is photographed changes
+_FORMAT = 2  # of the cache; raised when what is photographed changes
 
 
 @dataclass(frozen=True)
@@ -162,12 +162,14 @@ def _changed(pipe: PainFacePipeline, plan: Plan, number: int) -> Iterator[dict]:
     who = _who(plan, number)
     rng = child(plan.seed, "audit expressions", number, "counterfactual")
     expressions = {"at rest": {}, "in pain": sample_for_pspi(int(rng.integers(5, 13)), rng)}
+    place = sample_scene(who["seed"], view="front", size=plan.size, light=LIGHTS[0])
     for factor, levels in FACTORS.items():
         for level in levels:
-            change = {} if factor == "light" else {factor: level}
+            change, scene = {factor: level}, place
+            if factor == "light":  # the light alone: the place and the clothes stay
+                lit = sample_scene(who["seed"], view="front", size=plan.size, light=level)
+                change, scene = {}, replace(place, light=lit.light)
             person = pipe.person(sample_identity(**{**who, **change}))
-            scene = sample_scene(who["seed"], view="front", size=plan.size,
-                                 light=level if factor == "light" else LIGHTS[0])
             neutral = _neutral(pipe, plan, person, who["seed"])
             for name, units in expressions.items():
                 sample = pipe.photograph(person, units, scene)

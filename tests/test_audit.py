@@ -81,7 +81,8 @@ def test_a_changed_person_differs_in_one_thing():
     scene, units = photos[0][2], photos[0][1]
     seen = {}
     for (identity, now, where), row in zip(photos, rows[1::2], strict=True):
-        assert now == units and row["PSPI"] == pspi(units) and np.array_equal(where.camera.K, scene.camera.K)
+        assert now == units and row["PSPI"] == pspi(units) and np.array_equal(where.camera.R, scene.camera.R)
+        assert (where.background, where.clothes, where.sensor) == (scene.background, scene.clothes, scene.sensor)
         assert (where.light.kind == scene.light.kind) == (row["level"] not in ("clinical", "outdoor"))
         changed = differing(identity, person)
         assert changed <= {"skin_tone": {"skin"}, "hair": {"hair"}, "light": set()}.get(row["factor"], changed)
