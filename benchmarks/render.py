@@ -24,7 +24,7 @@ from threedpain.generation.camera import to_ndc
 from threedpain.generation.head import HeadModel
 from threedpain.generation.identity import sample_identity
 from threedpain.generation.raster_nearest import NO_TEST, nearest
-from threedpain.generation.render import Renderer
+from threedpain.generation.render import Renderer, metering
 from threedpain.generation.rig import rig
 from threedpain.generation.scene import sample_scene
 from threedpain.generation.shade import tone_table
@@ -100,7 +100,9 @@ def photograph(model: HeadModel, texture, seed: int, size: int, spent: dict[str,
                 behind = background.paint(scene.background, size, scene.light, scene.camera)
             with stage("shading"):
                 light = renderer.radiance(seen, scene.light, behind)
-                gain = (scene.light.exposure * np.asarray(scene.sensor.white_balance)).astype(np.float32)
+                gain = (
+                    scene.light.exposure * metering(identity.skin.tone) * np.asarray(scene.sensor.white_balance)
+                ).astype(np.float32)
                 image = develop(light, gain, tone_table())
             with stage("sensor"):
                 image = sensor.apply(image, scene.sensor)
