@@ -69,6 +69,7 @@ def build(data: Path) -> bytes:
     shapes = {name: base.target(path) for name, path in shape_files(data / "mpfb2" / "targets").items()}
     actions = {path.stem: base.target(path)
                for path in sorted((data / "faceunits01" / "targets" / "faceunits").glob("*.target"))}
+    shapes, actions = base.symmetric(shapes), base.symmetric(actions)
     mean = base.vertices + sum(shapes[name] * weight for name, weight in average_adult().items())
 
     # The skull's joint is the fixed point of all shapes: identities differ in form, not in place.
@@ -210,16 +211,16 @@ class Base:
                 groups.append(group)
         self.vertices, self.uv = np.array(vertices), np.array(uvs)
         self.faces, self.face_uvs, self.groups = np.array(faces), np.array(face_uvs), np.array(groups)
-        skin = self.members("body")
         self.lash_rows = np.concatenate([self.members(f"helper-{s}-eyelashes-{k}") for s in "lr" for k in (1, 2)])
-        self.lash_roots = skin[cKDTree(self.vertices[skin]).query(self.vertices[self.lash_rows])[1]]
         self.lash_length = np.concatenate([np.full(len(self.members(f"helper-{s}-eyelashes-{k}")), LASHES[k])
                                            for s in "lr" for k in (1, 2)])[:, None]
-        self.vertices = self.shortened(self.vertices)
         pairs = [line.split() for line in (folder / "mesh_metadata" / "hm08.mirror").read_text().splitlines()]
         self.mirror = np.arange(len(self.vertices))
         for left, right, *_ in pairs:
             self.mirror[int(left)], self.mirror[int(right)] = int(right), int(left)
+        self.vertices = 0.5 * (self.vertices + self.vertices[self.mirror] * [-1.0, 1.0, 1.0])
+        self.lash_roots = self.nearest_skin(self.lash_rows)
+        self.vertices = self.shortened(self.vertices)
 
     def members(self, group: str) -> np.ndarray:
         return np.unique(self.faces[self.groups == group])
@@ -235,12 +236,38 @@ class Base:
                     delta[int(row)] = [float(x) for x in xyz[:3]]
         return self.shortened(delta)
 
+    def nearest_skin(self, rows: np.ndarray) -> np.ndarray:
+        """The nearest skin vertex of each of `rows`, the same on both sides."""
+        skin = self.members("body")
+        right = self.vertices[rows] * np.c_[-np.sign(self.vertices[rows, 0]), np.ones((len(rows), 2))]
+        found = skin[cKDTree(self.vertices[skin]).query(right)[1]]
+        return np.where(self.vertices[rows, 0] > 0, self.mirror[found], found)
+
     def shortened(self, values: np.ndarray) -> np.ndarray:
         """Positions or displacements [V, 3] with the lashes drawn back to natural length."""
         values = values.copy()
         roots = values[self.lash_roots]
         values[self.lash_rows] = roots + self.lash_length * (values[self.lash_rows] - roots)
         return values
+
+    def symmetric(self, deltas: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
+        """Each displacement averaged with the mirror image of its other side's: the files are rounded."""
+        def twin(name: str) -> str:
+            for left, right in (("l-", "r-"), ("r-", "l-")):
+                if name.startswith(left):
+                    return right + name[2:]
+            for left, right in (("-l", "-r"), ("-r", "-l")):
+                if name.startswith("asym") and name.endswith(left):
+                    return name[:-2] + right
+            for left, right in (("Left", "Right"), ("Right", "Left")):
+                if name.endswith(left):
+                    return name.removesuffix(left) + right
+            swapped = {"mouth-trans-in": "mouth-trans-out", "mouth-trans-out": "mouth-trans-in",
+                       "nose-trans-in": "nose-trans-out", "nose-trans-out": "nose-trans-in"}  # these move sideways
+            return swapped.get(name, name)
+
+        flip = np.array([-1.0, 1.0, 1.0])
+        return {name: 0.5 * (delta + deltas[twin(name)][self.mirror] * flip) for name, delta in deltas.items()}
 
     def bones(self) -> dict[str, np.ndarray]:
         """Skinning weights [V] by bone."""

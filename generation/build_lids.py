@@ -10,6 +10,7 @@ import numpy as np
 import scipy.sparse as sp
 from scipy.sparse.csgraph import dijkstra
 
+from .lids import between
 from .mesh import Refined
 from .records import MASK_CLASSES, PARTS
 
@@ -87,12 +88,6 @@ def lid_tables(smooth: Refined, classes, parts, island, position, blink, eyes) -
         "lid_facing": np.stack(facings).astype(np.float32), "lid_column": np.concatenate(columns).astype(np.int32),
         "lid_share": np.concatenate(shares).astype(np.float32),
     }
-
-
-def between(knots: np.ndarray, values: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """The knot before each value and the share of the next; values outside go to the ends."""
-    index = np.clip(np.searchsorted(knots, values) - 1, 0, len(knots) - 2)
-    return index, np.clip((values - knots[index]) / np.maximum(knots[index + 1] - knots[index], 1e-6), 0, 1)
 
 
 def spherical(arm: np.ndarray, sign: float) -> tuple[np.ndarray, np.ndarray, np.ndarray]:

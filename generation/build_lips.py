@@ -10,7 +10,7 @@ import numpy as np
 import scipy.sparse as sp
 from scipy.sparse.csgraph import dijkstra
 
-from .build_lids import between
+from .lids import between
 from .mesh import Refined
 from .records import MASK_CLASSES, PARTS
 

@@ -50,7 +50,7 @@ BUMPS: dict[str, tuple] = {
 }
 # Correctives "A*B": (share of B's field taken back when both are at their maxima, landmarks about which, radius mm).
 PAIRS: dict[str, tuple[float, tuple[int, ...], float]] = {
-    "AU9*AU10": (-0.5, (49, 50, 51, 31), 14.0),  # both raise the upper lip: not twice
+    "AU9*AU10": (-0.2, (49, 50, 51, 31), 14.0),  # both raise the upper lip: not twice
     "AU6*AU7": (-0.45, (40, 41), 9.0),  # both lift the lower lid
     "AU1*AU4": (-0.6, (21, 20), 10.0),  # brows drawn together and up, not cancelled
     "AU12*AU6": (-0.4, (41, 2), 25.0),  # the smile lifts the same cheek

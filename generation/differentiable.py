@@ -6,6 +6,7 @@ regions (`localise`), range and resting face are held fixed; their shape coeffic
 
 from __future__ import annotations
 
+from dataclasses import fields
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -50,8 +51,8 @@ class DifferentiableFace:
         self._shapes, self._smooth = matrix(model.shapes), matrix(model.smoothing)
         self._eyes, self._shape_eyes = tensor(model.eyes), tensor(model.shape_eyes)
         self._ball = tensor(model.eyeballs(np.zeros((2, 3)), 1.0))
-        self._lids = Lids.both(model.lid_tables, tensor)
-        self._lips = Lips.of(model.lid_tables, tensor)
+        self._lids = tuple(Lids(*(tensor(getattr(eye, f.name)) for f in fields(Lids))) for eye in bust.lids)
+        self._lips = Lips(*(tensor(getattr(model.lips, f.name)) for f in fields(Lips)))
         rest = intensities(bust.identity.resting)
         shares = curve(np, rest)
         shares[:, EYES_CLOSED] = rest[:, EYES_CLOSED]

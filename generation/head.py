@@ -53,7 +53,6 @@ class HeadModel:
         self.field_unit = field_units(action_names)
         self.neck_pivot = tensors["neck_pivot"]  # [3], where head pose turns the skull
         self.eyes, self.shape_eyes = tensors["eyes"], tensors["shape_eyes"]  # [2, 4] centre and radius, [S, 2, 4]
-        self.lid_tables = {key: value for key, value in tensors.items() if key.startswith(("lid_", "lip_"))}
         self._smooth = refine(tensors["quads"], len(self.cage))
         self.smoothing = self._smooth.matrix  # sparse float32 [N, C]
         self.lids, self.lips = Lids.both(tensors), Lips.of(tensors)

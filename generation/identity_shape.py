@@ -40,6 +40,7 @@ SPREADS = {  # features that vary more (heads, in mm) or that look odd when they
     "eye-height2": 0.8, "eye-height3": 0.8, "mouth-angles-up": 1.2, "eye-scale": 0.9, "eyebrows-angle-up": 1.6,
     "eye-bag": 1.0, "eye-epicanthus-out": 0.6,
 }
+SIDEWAYS = ("mouth-trans-out", "nose-trans-out")  # these shift to one side: a part of the asymmetry
 # Feature -> trait -> shift of its coefficient (-1..1; the positive end is the second word of the pair). `age` counts 0
 # at 20 years to 1 at 90, `male` +1 for men and -1 for women, the ethnicities 1 for their own.
 # `all` relaxes the base mesh, whose brows frown.
@@ -164,6 +165,8 @@ def sample_shape(seed: int, age: float, gender: str, ethnicity: str, phenotypes:
         shift = sum(amount * traits.get(trait, 0.0) * (1 + 0.25 * ages if trait == "age" else 1.0)
                     for trait, amount in SHIFTS.get(name, {}).items())
         middle = 0.8 * shift + spread * common
+        if name in SIDEWAYS:
+            middle *= lean
         sided = high not in values
         if low is None:
             middle = max(middle - 0.6 * spread, 0.0)

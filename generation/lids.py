@@ -7,7 +7,7 @@ lid turns about the eye's centre through the wanted share of it. Written once fo
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -39,6 +39,26 @@ class Lids:
             arrays += [tensors[f"lid_{name}"][own] for name in ("column", "share")]
             eyes.append(Lids(*(convert(a.astype(np.int64) if a.dtype.kind == "i" else a) for a in arrays)))
         return tuple(eyes)
+
+    def fitted(self, surface: np.ndarray, centre: np.ndarray, sign: float) -> Lids:
+        """With the correspondence by azimuth of one person's resting surface [N, 3]; `sign` is +1 for the left eye."""
+        if not len(self.upper):
+            return self
+        azimuth = [np.arctan2(sign * (surface[rows, 0] - centre[0]), surface[rows, 2] - centre[2])
+                   for rows in (self.upper, self.lower, self.rows)]
+        upper, lower = (np.maximum.accumulate(a) for a in azimuth[:2])
+        index, share = between(lower, upper)
+        facing = np.zeros((len(upper), len(lower)), np.float32)
+        facing[np.arange(len(upper)), index] = 1 - share
+        facing[np.arange(len(upper)), index + 1] += share
+        column, share = between(upper, azimuth[2])
+        return replace(self, facing=facing, column=column, share=share.astype(np.float32))
+
+
+def between(knots: np.ndarray, values: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """The knot before each value and the share of the next; values outside go to the ends."""
+    index = np.clip(np.searchsorted(knots, values) - 1, 0, len(knots) - 2)
+    return index, np.clip((values - knots[index]) / np.maximum(knots[index + 1] - knots[index], 1e-6), 0, 1)
 
 
 def close(xp, points, lids: Lids, centre, radius, closure):

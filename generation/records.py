@@ -17,6 +17,7 @@ import numpy as np
 
 if TYPE_CHECKING:
     from .head import HeadModel
+    from .lids import Lids
 
 # Pixel classes of `Sample.mask` (the dataset's `mask` column).
 MASK_CLASSES = (
@@ -125,6 +126,7 @@ class Bust:
     vertices: np.ndarray  # float32 [V, 3], head frame, resting face; skin and mouth first, then the two eyeballs
     cage: np.ndarray  # float32 [C, 3], the coarse mesh of skin and mouth, without expression
     basis: np.ndarray  # float32 [A, C, 3], offsets of the cage by facial action, HeadModel.action_names order
+    lids: tuple[Lids, Lids]  # left, right; fitted to this person's eyes
     eye_centres: np.ndarray  # float32 [2, 3], left, right
     eye_radius: float
     neck_pivot: np.ndarray  # float32 [3]

@@ -113,8 +113,8 @@ def expression(bust: Bust, acting: np.ndarray, gaze: tuple[float, float]) -> np.
     surface = model.surface(cage)
     radius = np.float32(bust.eye_radius)
     moved = [lids.close(np, surface, eye, centre, radius, np.float32(share))
-             for eye, centre, share in zip(model.lids, bust.eye_centres, closure, strict=True)]
-    for eye, points in zip(model.lids, moved, strict=True):
+             for eye, centre, share in zip(bust.lids, bust.eye_centres, closure, strict=True)]
+    for eye, points in zip(bust.lids, moved, strict=True):
         surface[eye.rows] = points
     surface[model.lips.rows, 1] = lips.part(np, surface, model.lips)
     eyes = model.eyeballs(bust.eye_centres, bust.eye_radius, gaze_rotation(gaze))
@@ -197,9 +197,11 @@ def settle(model, identity: Identity, cage: np.ndarray, eye_centres: np.ndarray,
     points = landmarks(topology, surface)
     fade = np.ones((len(UNITS), len(cage)), np.float32)
     fade[:, model.front] = fades(surface[model.front, :2], points[:, :2], UNITS, model.front_spacing)
+    fitted = tuple(eye.fitted(surface, centre, sign)
+                   for eye, centre, sign in zip(model.lids, eye_centres, (1.0, -1.0), strict=True))
     basis = model.actions * fade[model.field_unit][:, :, None]
-    bust = Bust(identity, model, topology, np.zeros((0, 3), np.float32), cage.astype(np.float32), basis, eye_centres,
-                eye_radius, model.neck_pivot, model.neck_weight)
+    bust = Bust(identity, model, topology, np.zeros((0, 3), np.float32), cage.astype(np.float32), basis, fitted,
+                eye_centres, eye_radius, model.neck_pivot, model.neck_weight)
     object.__setattr__(bust, "vertices", expression(bust, np.zeros((2, len(UNITS))), (0.0, 0.0)))
     return bust
 
