@@ -43,6 +43,7 @@ def run(
     pipeline: str = PIPELINE,
     heard: Callable[[str, dict], None] = lambda shard, message: None,
     warn: Callable[[str], None] = lambda sentence: None,
+    log: str = "worker",
 ) -> None:
     """Have the named shards of the plan saved in `out` made; `heard` gets every message of the workers."""
     waiting, deaths = deque(shards), Counter()
@@ -50,7 +51,7 @@ def run(
     team: list[_Worker] = []
 
     def hire() -> None:
-        worker = _Worker(out, pipeline, len(team))
+        worker = _Worker(out, pipeline, f"{log}-{len(team)}")
         team.append(worker)
         selector.register(worker.process.stdout, selectors.EVENT_READ, worker)
         worker.give(waiting.popleft())
@@ -92,11 +93,11 @@ def run(
 class _Worker:
     """The caller's end of one worker."""
 
-    def __init__(self, out: Path, pipeline: str, number: int):
+    def __init__(self, out: Path, pipeline: str, name: str):
         from .manifest import WORK
 
         self.shard: str | None = None
-        self.log = out / WORK / f"worker-{number}.log"
+        self.log = out / WORK / f"{name}.log"
         with open(self.log, "wb") as log:
             self.process = subprocess.Popen(
                 [sys.executable, "-m", __name__, str(out), pipeline],

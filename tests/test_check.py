@@ -1,0 +1,165 @@
+"""`check` finds nothing in a sound set, and each of ten planted defects by its own law, not by the checksum alone."""
+
+import importlib.util
+import json
+import shutil
+import sys
+from pathlib import Path
+
+import pyarrow.compute as pc
+import pyarrow.parquet as pq
+import pytest
+
+from threedpain.dataset_script.check import check
+from threedpain.dataset_script.report import write_report
+from threedpain.errors import MissingFile
+from threedpain.generation.writer import sha256
+
+_spec = importlib.util.spec_from_file_location("standin", Path(__file__).with_name("standin.py"))
+standin = importlib.util.module_from_spec(_spec)
+sys.modules.setdefault("standin", standin)
+_spec.loader.exec_module(standin)
+
+TRAIN = "images/train-00000.parquet"
+
+
+@pytest.fixture(scope="module")
+def sound(tmp_path_factory):
+    return standin.dataset(tmp_path_factory.getbasetemp() / "standin-set")
+
+
+@pytest.fixture
+def folder(sound, tmp_path):
+    shutil.copytree(sound, tmp_path / "3dpain", ignore=shutil.ignore_patterns(".generate"))
+    return tmp_path / "3dpain"
+
+
+def edit(folder, change, path=TRAIN):
+    """Rewrite rows of a file, then seal the manifest again, so that only a law can see it."""
+    file = pq.ParquetFile(folder / path)
+    groups = [file.read_row_group(i).to_pylist() for i in range(file.num_row_groups)]
+    change([row for group in groups for row in group])
+    seal(folder, path, file.schema_arrow, groups)
+
+
+def seal(folder, path, schema, groups):
+    import pyarrow as pa
+
+    with pq.ParquetWriter(folder / path, schema) as writer:
+        for rows in groups:
+            writer.write_table(pa.Table.from_pylist(rows, schema=schema))
+    manifest = json.loads((folder / "manifest.json").read_text())
+    for entry in manifest["shards"]:
+        for record in entry["files"]:
+            if record["path"] == path:
+                record |= {"bytes": (folder / path).stat().st_size, "sha256": sha256(folder / path)}
+    (folder / "manifest.json").write_text(json.dumps(manifest))
+
+
+def found(folder):
+    report = check(folder, replays=0)
+    assert not report.ok
+    return {(finding.law, finding.where.split(" row ")[0]): finding for finding in report.findings}
+
+
+def test_a_sound_set_is_in_order(sound, tmp_path):
+    report = check(sound, replays=0)
+    assert report.ok, report.findings[:5]
+    assert report.rows == {"images": 80, "expressions": 20, "identities": 10, "videos": 1}
+    page = write_report(report, tmp_path)
+    assert "In order" in page.read_text() and "data:image/svg+xml;base64" in page.read_text()
+    assert json.loads((tmp_path / "report.json").read_text())["ok"] is True
+
+
+def test_flipped_byte(folder):
+    data = bytearray((folder / TRAIN).read_bytes())
+    data[len(data) // 3] ^= 16
+    (folder / TRAIN).write_bytes(data)
+    assert found(folder)["checksum", TRAIN].what == f"{TRAIN} is not as it was written."
+
+
+def test_swapped_labels(folder):
+    def change(rows):
+        a, b = rows[1], rows[2]
+        for name in [key for key in a if key.startswith("AU")] + ["PSPI"]:
+            a[name], b[name] = b[name], a[name]
+
+    edit(folder, change)
+    assert "planned was" in found(folder)["labels", TRAIN].what
+
+
+def test_moved_box(folder):
+    def change(rows):
+        rows[4]["bbox"] = [edge + 9 for edge in rows[4]["bbox"]]
+
+    edit(folder, change)
+    assert f"{TRAIN} row 4 " in found(folder)["box", TRAIN].where
+
+
+def test_wrong_pspi(folder):
+    def change(rows):
+        rows[1]["PSPI"] += 1
+
+    edit(folder, change)
+    finding = found(folder)["PSPI", TRAIN]
+    assert "row 1 " in finding.where and "its action units give" in finding.what
+
+
+def test_duplicate_image(folder):
+    def change(rows):
+        rows[6]["image"] = dict(rows[5]["image"])
+
+    edit(folder, change)
+    finding = found(folder)["duplicate", TRAIN]
+    assert "row 6 " in finding.where and "has the same picture as" in finding.what
+
+
+def test_missing_shard(folder):
+    (folder / "images" / "test-00000.parquet").unlink()
+    assert found(folder)["shard", "images/test-00000.parquet"].what == "images/test-00000.parquet is missing."
+
+
+def test_leaked_identity(folder):
+    test = "images/test-00000.parquet"
+    stray = pq.read_table(folder / TRAIN).slice(0, 3).to_pylist()
+    file = pq.ParquetFile(folder / test)
+    seal(folder, test, file.schema_arrow, [file.read().to_pylist() + stray])
+    leaks = [finding for (law, _), finding in found(folder).items() if law == "leak"]
+    assert any("is in test and in train" in finding.what for finding in leaks)
+
+
+def test_wrong_split(folder):
+    validation = "images/validation-00000.parquet"
+    file, other = pq.ParquetFile(folder / TRAIN), pq.ParquetFile(folder / validation)
+    table = file.read()
+    who = table["identity_id"][0]
+    moved = table.filter(pc.equal(table["identity_id"], who))
+    kept = table.filter(pc.not_equal(table["identity_id"], who))
+    seal(folder, TRAIN, file.schema_arrow, [kept.to_pylist()])
+    seal(folder, validation, other.schema_arrow, [other.read().to_pylist(), moved.to_pylist()])
+    assert found(folder)["split", validation].what == f"{who} is in validation and belongs to train"
+
+
+def test_unbalanced_cell(folder):
+    def change(rows):
+        for row in rows:
+            row["gender"], row["ethnicity"], row["age_group"] = 0, 0, 0
+            row["age"] = 20.0
+
+    edit(folder, change)
+    balance = [finding for (law, _), finding in found(folder).items() if law == "balance"]
+    assert any(f.where == "18-29 female black" and "identities, another cell only 0" in f.what for f in balance)
+
+
+def test_undecodable_mask(folder):
+    def change(rows):
+        rows[3]["mask"]["bytes"] = rows[3]["mask"]["bytes"][:40]
+
+    edit(folder, change)
+    finding = found(folder)["decodable", TRAIN]
+    assert "row 3 " in finding.where and finding.what.startswith("mask cannot be decoded")
+
+
+def test_a_folder_that_is_none(tmp_path):
+    with pytest.raises(MissingFile, match="is no finished 3dpain dataset"):
+        check(tmp_path)
