@@ -2,10 +2,10 @@
 
     python benchmarks/texture.py --data FOLDER --examples runs/texture/examples --out results.json
 
-FOLDER holds skins/ and brows/; the examples are those the model was trained on. Parts: speed; cells (samples over all
-demographic cells: tone, detail, copying); guidance (tone again without guidance); variety; mean (variety and detail with
-the denoiser replaced by the conditional mean); age. A part already in the file is kept; samples already drawn lie beside it
-in .jsonl files, so that more can be added.
+FOLDER holds skins/ and brows/; the examples are those the model was trained on. Parts: speed; cells (samples over
+all demographic cells: tone, detail, copying); guidance (tone again without guidance); variety; mean (variety and
+detail with the denoiser replaced by the conditional mean); age. A part already in the file is kept; samples already
+drawn lie beside it in .jsonl files, so that more can be added.
 """
 
 from __future__ import annotations
@@ -20,6 +20,7 @@ from pathlib import Path
 
 import numpy as np
 import torch
+import torch.nn.functional as F
 
 from threedpain import assets
 from threedpain.demographics import AGE_GROUPS, CELLS
@@ -50,8 +51,12 @@ class Model:
         condition = features(look)[None]
         if mean:
             return srgb(self.pipe.codec.decode(torch.zeros(1, self.pipe.codec.size), condition)[:, :3])[0]
-        return self.pipe(condition, [torch.Generator().manual_seed(seed)], num_inference_steps=self.texture.steps,
-                         guidance_scale=self.texture.guidance if guidance is None else guidance).albedo[0]
+        return self.pipe(
+            condition,
+            [torch.Generator().manual_seed(seed)],
+            num_inference_steps=self.texture.steps,
+            guidance_scale=self.texture.guidance if guidance is None else guidance,
+        ).albedo[0]
 
 
 def to_albedo(colour: np.ndarray) -> np.ndarray:
@@ -77,11 +82,37 @@ def draw(model: Model, samples: int, guidance: float | None, log: Path, known: n
 
 def tone(rows: list[dict]) -> dict:
     """Typology angle asked and measured, with the tones that identities are given."""
-    errors = {name: np.array([r["measured"] - r["asked"] for r in rows if r["ethnicity"] == name]) for name in ETHNICITIES}
+    errors = {
+        name: np.array([r["measured"] - r["asked"] for r in rows if r["ethnicity"] == name]) for name in ETHNICITIES
+    }
     share = {name: float(np.mean(np.abs(e) <= 4)) for name, e in errors.items()}
-    return {"samples": len(rows), "within_4_degrees": share,
-            "percentile_90_of_error": {name: float(np.percentile(np.abs(e), 90)) for name, e in errors.items()},
-            "bias": {name: float(np.mean(e)) for name, e in errors.items()}, "passed": min(share.values()) >= 0.9}
+    return {
+        "samples": len(rows),
+        "within_4_degrees": share,
+        "percentile_90_of_error": {name: float(np.percentile(np.abs(e), 90)) for name, e in errors.items()},
+        "bias": {name: float(np.mean(e)) for name, e in errors.items()},
+        "passed": min(share.values()) >= 0.9,
+    }
+
+
+def descriptor(albedo: np.ndarray) -> np.ndarray:
+    """CIELAB of the face at a quarter of the resolution, less its mean: what makes two skins of one tone differ."""
+    picture = lab(albedo[232:712, 560:852]).astype(np.float32).transpose(2, 0, 1)
+    small = F.avg_pool2d(torch.from_numpy(picture)[None], 4)[0].numpy()
+    mask = F.avg_pool2d(torch.from_numpy(FACE[232:712, 560:852].astype(np.float32))[None, None], 4)[0, 0].numpy() > 0.5
+    values = small[:, mask]
+    return (values - values.mean(1, keepdims=True)).ravel()
+
+
+def fine_descriptor(albedo: np.ndarray) -> np.ndarray:
+    """L* detail of the face finer than about 16 texels."""
+    light = lab(albedo[232:712, 560:852])[..., 0].astype(np.float32)
+    return (light - blur(light, 4))[FACE[232:712, 560:852]]
+
+
+def apart(items: list[np.ndarray]) -> float:
+    """Mean distance (RMS) over all pairs."""
+    return float(np.mean([np.sqrt(np.mean((a - b) ** 2)) for i, a in enumerate(items) for b in items[:i]]))
 
 
 def cell_look(seed: int, number: int):
@@ -115,8 +146,13 @@ def copying(rows: list[dict], programme: Programme, training: int, count: int) -
         look = look_of(1000 + i)
         twins.append(apart([descriptor(to_albedo(one(31, 2 * i + k, look)[1])) for k in (0, 1)]))
     fifth, two = float(np.percentile([r["nearest"] for r in rows], 5)), float(np.median(twins))
-    return {"generated": len(rows), "training": training, "nearest_5th_percentile": fifth,
-            "two_augmentations_of_one_source_median": two, "passed": fifth >= two}
+    return {
+        "generated": len(rows),
+        "training": training,
+        "nearest_5th_percentile": fifth,
+        "two_augmentations_of_one_source_median": two,
+        "passed": fifth >= two,
+    }
 
 
 def variety(model: Model, programme: Programme, conditions: int, each: int, mean: bool = False) -> dict:
@@ -156,23 +192,38 @@ def held_out_power(skins: list[SkinSource]) -> np.ndarray:
 def detail(powers: list[np.ndarray], held: np.ndarray) -> dict:
     """Ratios of generated to held-out band power, over the cells."""
     ratio = np.mean(powers, 0) / held
-    return {"samples": len(powers), "held_out_power": held.tolist(),
-            "ratio": {f"{a}-{b}": float(r) for (a, b), r in zip(BANDS, ratio, strict=True)},
-            "passed": bool(((ratio >= 0.5) & (ratio <= 2)).all())}
+    return {
+        "samples": len(powers),
+        "held_out_power": held.tolist(),
+        "ratio": {f"{a}-{b}": float(r) for (a, b), r in zip(BANDS, ratio, strict=True)},
+        "passed": bool(((ratio >= 0.5) & (ratio <= 2)).all()),
+    }
 
 
 def age_features(albedo: np.ndarray) -> np.ndarray:
     """Log energy of L* and a* detail in twelve regions of the face, per octave."""
     picture = lab(albedo).astype(np.float32)
     layers = [picture[..., 0], picture[..., 1]]
-    places = [(705, 340), (640, 350), (771, 350), (705, 405), (585, 440), (826, 440), (640, 470), (771, 470), (640, 550),
-              (771, 550), (705, 640), (600, 600)]
+    places = [
+        (705, 340),
+        (640, 350),
+        (771, 350),
+        (705, 405),
+        (585, 440),
+        (826, 440),
+        (640, 470),
+        (771, 470),
+        (640, 550),
+        (771, 550),
+        (705, 640),
+        (600, 600),
+    ]
     out = []
     for layer in layers:
         smooth = [layer, *(blur(layer, s) for s in (1.0, 2.0, 4.0, 8.0))]
         for fine, coarse in zip(smooth[:-1], smooth[1:], strict=True):
             band = (fine - coarse) ** 2
-            out += [np.log(band[y - 20:y + 20, x - 24:x + 24].mean() + 1e-4) for x, y in places]
+            out += [np.log(band[y - 20 : y + 20, x - 24 : x + 24].mean() + 1e-4) for x, y in places]
     return np.array(out)
 
 
@@ -200,8 +251,10 @@ def age(model: Model, held: Programme, programme: Programme, count: int) -> dict
     probe = make_pipeline(StandardScaler(), LogisticRegression(C=0.02, max_iter=2000))
     probe.fit(*score(lambda n, look: to_albedo(held(61, n, look)[1]), 0))
     result = {}
-    for name, make in (("training_skins", lambda n, look: to_albedo(programme(62, n, look)[1])),
-                       ("generated", lambda n, look: model.albedo(look, n))):
+    for name, make in (
+        ("training_skins", lambda n, look: to_albedo(programme(62, n, look)[1])),
+        ("generated", lambda n, look: model.albedo(look, n)),
+    ):
         x, y = score(make, 10_000)
         result[name] = float(roc_auc_score(y, probe.decision_function(x)))
     return {"images": count, "pairs_ranked_right": result, "passed": result["generated"] >= 0.9}
@@ -217,15 +270,22 @@ def speed(model: Model) -> dict:
     wall, busy = time.time() - wall, time.process_time() - busy
     again = [model.albedo(look, i) for i, look in enumerate(looks[:3])]
     torch.set_num_threads(1)
-    return {"batch": 16, "threads": 2, "seconds_an_identity": wall / 16, "processor_seconds_an_identity": busy / 16,
-            "deterministic": all(np.array_equal(a, b) for a, b in zip(first, again, strict=False)),
-            "passed": wall / 16 <= 1}
+    return {
+        "batch": 16,
+        "threads": 2,
+        "seconds_an_identity": wall / 16,
+        "processor_seconds_an_identity": busy / 16,
+        "deterministic": all(np.array_equal(a, b) for a, b in zip(first, again, strict=False)),
+        "passed": wall / 16 <= 1,
+    }
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--data", type=Path, required=True, help="folder with skins/ and brows/")
-    parser.add_argument("--examples", type=Path, default=Path("runs/texture/examples"), help="training examples (%(default)s)")
+    parser.add_argument(
+        "--examples", type=Path, default=Path("runs/texture/examples"), help="training examples (%(default)s)"
+    )
     parser.add_argument("--model", type=Path, help="pipeline folder (default: the one that ships)")
     parser.add_argument("--out", type=Path, default=Path("results.json"), help="figures (%(default)s)")
     parser.add_argument("--samples", type=int, default=500, help="for the tone parts (%(default)s)")
@@ -250,21 +310,31 @@ def main() -> None:
         examples = sorted(options.examples.glob("*.npy"))
         rows = draw(model, options.samples, None, options.out.with_suffix(".cells.jsonl"), descriptors(model, examples))
         held = held_out_power(programme(True).skins)
-        return {"guidance": model.texture.guidance, "tone": tone(rows),
-                "detail": detail([np.array(r["bands"]) for r in rows], held),
-                "copying": copying(rows, programme(), len(examples), n(40))}
+        return {
+            "guidance": model.texture.guidance,
+            "tone": tone(rows),
+            "detail": detail([np.array(r["bands"]) for r in rows], held),
+            "copying": copying(rows, programme(), len(examples), n(40)),
+        }
 
     def without_guidance() -> dict:
         return tone(draw(model, options.samples, 1.0, options.out.with_suffix(".guidance.jsonl"), None))
 
     def mean() -> dict:
         powers = [band_power(model.albedo(cell_look(70_000, i), i, mean=True)) for i in range(n(50))]
-        return {"detail": detail(powers, held_out_power(programme(True).skins)),
-                "variety": variety(model, programme(), 2, 4, mean=True)}
+        return {
+            "detail": detail(powers, held_out_power(programme(True).skins)),
+            "variety": variety(model, programme(), 2, 4, mean=True),
+        }
 
-    parts = {"speed": lambda: speed(model), "cells": cells, "guidance": without_guidance, "mean": mean,
-             "variety": lambda: variety(model, programme(), n(5), 6),
-             "age": lambda: age(model, programme(True), programme(), n(80))}
+    parts = {
+        "speed": lambda: speed(model),
+        "cells": cells,
+        "guidance": without_guidance,
+        "mean": mean,
+        "variety": lambda: variety(model, programme(), n(5), 6),
+        "age": lambda: age(model, programme(True), programme(), n(80)),
+    }
     results["machine"] = f"{platform.machine()}, {torch.__version__}"
     for name in options.parts.split(","):
         if name not in results:

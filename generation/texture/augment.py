@@ -27,8 +27,13 @@ from threedpain.generation.texture.sources import SkinSource
 from threedpain.generation.texture.tone import face_colour, lab_of_linear, linear_of_lab
 
 ETHNICITIES = ("black", "white", "middle_eastern", "south_asian", "east_asian")
-TONES = {"black": (-62, 0), "white": (18, 62), "middle_eastern": (-5, 48), "south_asian": (-38, 30),
-         "east_asian": (5, 56)}  # typology angles drawn, wider than ordinary so that the model interpolates
+TONES = {
+    "black": (-62, 0),
+    "white": (18, 62),
+    "middle_eastern": (-5, 48),
+    "south_asian": (-38, 30),
+    "east_asian": (5, 56),
+}  # typology angles drawn, wider than ordinary so that the model interpolates
 DARK_SHARE = {"black": 0.85, "white": 0.06, "middle_eastern": 0.2, "south_asian": 0.45, "east_asian": 0.07}
 AMOUNTS = ("freckles", "moles", "age_spots", "redness", "wrinkles", "stubble", "makeup")
 
@@ -63,12 +68,19 @@ def sample_look(rng: np.random.Generator) -> Look:
         return float(rng.uniform() if rng.uniform() < 0.1 else most * rng.beta(1, shape))
 
     return Look(
-        age=float(age), gender=gender, ethnicity=ethnicity, tone=float(tone),
-        freckles=amount(0.15 + 0.85 * fair, 2.0), moles=amount(1.0, 2.0), age_spots=amount(0.05 + 0.95 * old),
-        redness=amount(0.4 + 0.6 * fair), wrinkles=float(np.clip(rng.normal(0.05 + 0.85 * old, 0.15), 0, 1)),
+        age=float(age),
+        gender=gender,
+        ethnicity=ethnicity,
+        tone=float(tone),
+        freckles=amount(0.15 + 0.85 * fair, 2.0),
+        moles=amount(1.0, 2.0),
+        age_spots=amount(0.05 + 0.95 * old),
+        redness=amount(0.4 + 0.6 * fair),
+        wrinkles=float(np.clip(rng.normal(0.05 + 0.85 * old, 0.15), 0, 1)),
         stubble=amount(1.0, 1.2) if gender == "male" else 0.0,
         makeup=amount(1.0, 1.0) if gender == "female" and rng.uniform() < 0.6 else 0.0,
-        brow_density=float(rng.uniform()), brow_thickness=float(rng.uniform()),
+        brow_density=float(rng.uniform()),
+        brow_thickness=float(rng.uniform()),
     )
 
 
@@ -109,8 +121,7 @@ class Programme:
         sources, _ = self.choose(look, rng, 2)
         split = 1 / (1 + np.exp(-marks.field(rng, 90) * 6))
         detail = sum(
-            weight * bend(source.detail, rng, 6.0)
-            for source, weight in zip(sources, (split, 1 - split), strict=True)
+            weight * bend(source.detail, rng, 6.0) for source, weight in zip(sources, (split, 1 - split), strict=True)
         ) / np.sqrt(split**2 + (1 - split) ** 2)
         detail = detail * rng.uniform(0.85, 1.25)
         if look.makeup:
@@ -132,8 +143,11 @@ class Programme:
         thickness = body.sum(0).max() + 1e-6
         ridge = np.interp(np.arange(SKIN_WIDTH), *_ridge(opacity)).astype(np.float32)[None]
         scale = np.clip((6 + 13 * look.brow_thickness) / thickness, 0.55, 2.6)
-        lift = rng.normal(0, 1.5) + rng.normal(0, 0.025) * (side - 75) + rng.normal(0, 1.5) * np.sin(
-            np.clip((side - 20) / 110, 0, 1) * np.pi)
+        lift = (
+            rng.normal(0, 1.5)
+            + rng.normal(0, 0.025) * (side - 75)
+            + rng.normal(0, 1.5) * np.sin(np.clip((side - 20) / 110, 0, 1) * np.pi)
+        )
         source_y = ridge + (gy - ridge - lift) / scale
         source_x = gx + rng.normal(0, 3) * np.sign(gx - layout.AXIS) + marks.field(rng, 30) * 1.2
         moved = sample(opacity[None], source_x, source_y + marks.field(rng, 14) * 0.8)[0]
@@ -158,8 +172,13 @@ def mirror(image: np.ndarray) -> np.ndarray:
 def sample(image: np.ndarray, x: np.ndarray, y: np.ndarray) -> np.ndarray:
     """Bilinear values of [C, H, W] at texel coordinates x, y [H, W]."""
     at = np.stack(np.broadcast_arrays(x / SKIN_WIDTH * 2 - 1, y / SKIN_HEIGHT * 2 - 1), -1).astype(np.float32)
-    return F.grid_sample(torch.from_numpy(np.ascontiguousarray(image)[None]), torch.from_numpy(at[None]), mode="bilinear",
-                         padding_mode="border", align_corners=False)[0].numpy()
+    return F.grid_sample(
+        torch.from_numpy(np.ascontiguousarray(image)[None]),
+        torch.from_numpy(at[None]),
+        mode="bilinear",
+        padding_mode="border",
+        align_corners=False,
+    )[0].numpy()
 
 
 def bend(image: np.ndarray, rng: np.random.Generator, reach: float) -> np.ndarray:

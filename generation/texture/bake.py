@@ -1,7 +1,7 @@
 """Pictures of a head into its skin texture: where each texel is in space, and what the cameras see there.
 
-A texel takes a picture's colour where the camera sees it, weighted by how squarely: the fourth power of the cosine, less
-near edges of depth, where a picture belongs to what lies behind. Form and detail are blended apart, so that seams
+A texel takes a picture's colour where the camera sees it, weighted by how squarely: the fourth power of the cosine,
+less near edges of depth, where a picture belongs to what lies behind. Form and detail are blended apart, so that seams
 between pictures neither show nor blur.
 """
 
@@ -43,7 +43,7 @@ class Look:
 
 
 def skin_faces(topology: Topology) -> np.ndarray:
-    """Indices of the faces on the head's own UV island: skin, not body below it, not borrowed texels of mouth and socket."""
+    """Indices of the faces on the head's own UV island: no body below it, no borrowed texels of mouth and socket."""
     from threedpain.generation.records import MASK_CLASSES, PARTS
 
     inner = [MASK_CLASSES.index(name) for name in ("eyes", "mouth")]
@@ -69,7 +69,9 @@ def make_atlas(topology: Topology, vertices: np.ndarray) -> Atlas:
 
 def look_at_head(topology: Topology, vertices: np.ndarray, camera: Camera) -> Look:
     """Depth, texture coordinates and angles of the bare head."""
-    fragments = CpuRasterizer(RasterizationSettings(image_size=camera.size))([to_ndc(camera, vertices)], [topology.faces])
+    fragments = CpuRasterizer(RasterizationSettings(image_size=camera.size))(
+        [to_ndc(camera, vertices)], [topology.faces]
+    )
     winner = fragments.pix_to_face[0, ..., 0].numpy()
     weights = fragments.bary_coords[0, ..., 0, :].numpy()[..., None]
     seen = np.maximum(winner, 0)
@@ -81,7 +83,9 @@ def look_at_head(topology: Topology, vertices: np.ndarray, camera: Camera) -> Lo
     normals = (vertex_normals(vertices, topology.faces)[topology.faces[seen]] * weights).sum(-2)
     points = (vertices[topology.faces[seen]] * weights).sum(-2)
     to_eye = -camera.R.T @ camera.t - points
-    cosine = (normals * to_eye).sum(-1) / np.maximum(np.linalg.norm(normals, axis=-1) * np.linalg.norm(to_eye, axis=-1), 1e-9)
+    cosine = (normals * to_eye).sum(-1) / np.maximum(
+        np.linalg.norm(normals, axis=-1) * np.linalg.norm(to_eye, axis=-1), 1e-9
+    )
     return Look(camera, depth, uv.astype(np.float32), np.where(skin, np.clip(cosine, 0, 1), 0).astype(np.float32))
 
 

@@ -1,8 +1,9 @@
 """The paper's path: a depth-conditioned text-to-image model paints the head, the pictures become its skin.
 
 The front is painted from its depth; then each side is turned towards the camera, what is known already is carried over,
-and only the rest is painted, so that the views agree. Needs a depth ControlNet and the text-to-image model it belongs to:
-about 6 GB on a GPU in half precision (about 20 s an identity on a recent one), 12 GB and many minutes on a CPU.
+and only the rest is painted, so that the views agree. Needs a depth ControlNet and the text-to-image model it belongs
+to: with Stable Diffusion 1.5, 3 GB of weights in half precision (plan 6 GB of GPU memory), 6 GB in single precision on
+a CPU (plan 12 GB, and minutes for each of the three pictures).
 """
 
 from __future__ import annotations
@@ -30,19 +31,32 @@ MODEL = "stable-diffusion-v1-5/stable-diffusion-v1-5"
 CONTROLNET = "lllyasviel/control_v11f1p_sd15_depth"
 VIEWS = (0.0, 55.0, -55.0)  # yaws painted in this order
 NEGATIVE = "hair, hat, glasses, beard, jewellery, shadow, highlight, open mouth, smile, text, drawing, blurry"
-KIN = {"black": "Black", "white": "White", "middle_eastern": "Middle Eastern", "south_asian": "South Asian",
-       "east_asian": "East Asian"}
+KIN = {
+    "black": "Black",
+    "white": "White",
+    "middle_eastern": "Middle Eastern",
+    "south_asian": "South Asian",
+    "east_asian": "East Asian",
+}
 
 
 def prompt(identity: Identity, yaw: float = 0.0) -> str:
     """What to paint, in words: demographics and the character of the skin."""
     skin = identity.skin
-    words = [name.replace("_", " ") for name in ("freckles", "moles", "age_spots", "wrinkles", "stubble", "makeup")
-             if getattr(skin, name) > 0.35] + (["reddish cheeks"] if skin.redness > 0.5 else [])
+    words = [
+        name.replace("_", " ")
+        for name in ("freckles", "moles", "age_spots", "wrinkles", "stubble", "makeup")
+        if getattr(skin, name) > 0.35
+    ] + (["reddish cheeks"] if skin.redness > 0.5 else [])
     view = "front view" if yaw == 0 else "three-quarter side view"
     who = "woman" if identity.gender == "female" else "man"
-    parts = [f"photograph of a bald {round(identity.age)} year old {KIN[identity.ethnicity]} {who}", view,
-             "neutral expression, closed lips", *words, "skin pores, flat even studio light, plain grey background"]
+    parts = [
+        f"photograph of a bald {round(identity.age)} year old {KIN[identity.ethnicity]} {who}",
+        view,
+        "neutral expression, closed lips",
+        *words,
+        "skin pores, flat even studio light, plain grey background",
+    ]
     return ", ".join(parts)
 
 
@@ -50,7 +64,9 @@ def depth_image(look: Look) -> Image.Image:
     """Inverse depth as the depth ControlNets were trained on: near is white, the background black."""
     seen = look.depth > 0
     near, far = look.depth[seen].min(), np.percentile(look.depth[seen], 98)
-    value = np.where(seen, 0.2 + 0.8 * np.clip((1 / np.maximum(look.depth, 1e-6) - 1 / far) / (1 / near - 1 / far), 0, 1), 0)
+    value = np.where(
+        seen, 0.2 + 0.8 * np.clip((1 / np.maximum(look.depth, 1e-6) - 1 / far) / (1 / near - 1 / far), 0, 1), 0
+    )
     return Image.fromarray((value * 255).astype(np.uint8)).convert("RGB")
 
 
@@ -58,8 +74,17 @@ class DepthToImageTexture:
     """`model` and `controlnet` are Hub ids or folders; `pipe` instead is a loaded StableDiffusionControlNetPipeline (or
     its XL sister). `size` is that of the painted pictures, a multiple of 64; `steps` and `guidance` are the model's."""
 
-    def __init__(self, model: str = MODEL, controlnet: str = CONTROLNET, device: str = "cpu", size: int = 768,
-                 steps: int = 30, guidance: float = 6.0, pipe: Any = None, head: Any = None):
+    def __init__(
+        self,
+        model: str = MODEL,
+        controlnet: str = CONTROLNET,
+        device: str = "cpu",
+        size: int = 768,
+        steps: int = 30,
+        guidance: float = 6.0,
+        pipe: Any = None,
+        head: Any = None,
+    ):
         if size % 64 or not 64 <= size <= 2048:
             raise InvalidInput(f"size is {size}: allowed are multiples of 64 from 64 to 2048.")
         from diffusers import (
@@ -71,11 +96,19 @@ class DepthToImageTexture:
         self.name, self.size, self.steps, self.guidance, self.device = model, size, steps, guidance, device
         with enough_memory(model, size, 6 if "cuda" in device else 12):
             if pipe is None:
-                pipe = load(StableDiffusionControlNetPipeline, model, device=device, safety_checker=None,
-                            requires_safety_checker=False, controlnet=load(ControlNetModel, controlnet, device=device))
+                pipe = load(
+                    StableDiffusionControlNetPipeline,
+                    model,
+                    device=device,
+                    safety_checker=None,
+                    requires_safety_checker=False,
+                    controlnet=load(ControlNetModel, controlnet, device=device),
+                )
         if "controlnet" not in getattr(pipe, "components", {}):
-            raise InvalidInput(f"{model!r} is a {type(pipe).__name__}, which takes no depth image: give a model with a depth "
-                               "ControlNet.")
+            raise InvalidInput(
+                f"{model!r} is a {type(pipe).__name__}, which takes no depth image: "
+                "give a model with a depth ControlNet."
+            )
         self.paint = pipe
         self.repaint = StableDiffusionControlNetInpaintPipeline(**pipe.components, requires_safety_checker=False)
         for each in (self.paint, self.repaint):
@@ -94,20 +127,38 @@ class DepthToImageTexture:
         # 1. The neutral head from three sides.
         bust = self.head(identity)
         atlas = make_atlas(bust.topology, bust.vertices)
-        looks = [look_at_head(bust.topology, bust.vertices, look_at(
-            yaw=yaw, focal_mm=85, size=self.size, span=0.34, target=(0.0, 0.0, 0.03))) for yaw in VIEWS]
+        looks = [
+            look_at_head(
+                bust.topology,
+                bust.vertices,
+                look_at(yaw=yaw, focal_mm=85, size=self.size, span=0.34, target=(0.0, 0.0, 0.03)),
+            )
+            for yaw in VIEWS
+        ]
         # 2. Paint the front, then what each side adds; bake after each.
         bakes = []
         for number, (yaw, look) in enumerate(zip(VIEWS, looks, strict=True)):
             generator = torch.Generator().manual_seed(int(child(identity.skin.seed, "view", number).integers(2**62)))
-            options = {"prompt": prompt(identity, yaw), "negative_prompt": NEGATIVE, "num_inference_steps": self.steps,
-                       "guidance_scale": self.guidance, "generator": generator, "height": self.size, "width": self.size}
+            options = {
+                "prompt": prompt(identity, yaw),
+                "negative_prompt": NEGATIVE,
+                "num_inference_steps": self.steps,
+                "guidance_scale": self.guidance,
+                "generator": generator,
+                "height": self.size,
+                "width": self.size,
+            }
             if not bakes:
                 picture = self.paint(image=depth_image(look), **options).images[0]
             else:
                 carried, known = carry(look, *blend(bakes))
-                picture = self.repaint(image=_picture(carried), control_image=depth_image(look), strength=1.0,
-                                       mask_image=Image.fromarray(((1 - known) * 255).astype(np.uint8)), **options).images[0]
+                picture = self.repaint(
+                    image=_picture(carried),
+                    control_image=depth_image(look),
+                    strength=1.0,
+                    mask_image=Image.fromarray(((1 - known) * 255).astype(np.uint8)),
+                    **options,
+                ).images[0]
             colours = to_linear(np.asarray(picture.convert("RGB"), np.float64) / 255).transpose(2, 0, 1)
             if bakes:
                 colours = known * carried + (1 - known) * colours

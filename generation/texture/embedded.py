@@ -30,8 +30,10 @@ class EmbeddedTexture:
             folder = weights("texture")
         folder = Path(folder)
         if not (folder / "model_index.json").is_file():
-            raise MissingFile(f"no texture model in {folder}: train one with threedpain.generation.texture.train, "
-                              "or ask for the backend 'flat'.")
+            raise MissingFile(
+                f"no texture model in {folder}: train one with threedpain.generation.texture.train, "
+                "or ask for the backend 'flat'."
+            )
         if not 2 <= steps <= 100:
             raise InvalidInput(f"steps is {steps}: allowed are 2 to 100.")
         if not 0 <= guidance <= 10:
@@ -49,8 +51,12 @@ class EmbeddedTexture:
 
     def _one(self, identity: Identity) -> SkinMaps:
         generator = torch.Generator().manual_seed(int(identity.skin.seed))
-        out = self.pipe(features(condition(identity))[None], [generator], num_inference_steps=self.steps,
-                        guidance_scale=self.guidance)
+        out = self.pipe(
+            features(condition(identity))[None],
+            [generator],
+            num_inference_steps=self.steps,
+            guidance_scale=self.guidance,
+        )
         return SkinMaps(albedo=out.albedo[0], brows=out.brows[0])
 
 
@@ -58,6 +64,10 @@ def condition(identity: Identity) -> SimpleNamespace:
     """What the model is asked for: the identity's skin and brows, within the range it was trained on."""
     skin, hair = identity.skin, identity.hair
     amounts = {name: getattr(skin if hasattr(skin, name) else hair, name) for name in AMOUNTS}
-    return SimpleNamespace(age=min(max(identity.age, 18.0), 90.0), gender=identity.gender, ethnicity=identity.ethnicity,
-                           tone=min(max(skin.tone, -62.0), 62.0),
-                           **{name: min(max(float(value), 0.0), 1.0) for name, value in amounts.items()})
+    return SimpleNamespace(
+        age=min(max(identity.age, 18.0), 90.0),
+        gender=identity.gender,
+        ethnicity=identity.ethnicity,
+        tone=min(max(skin.tone, -62.0), 62.0),
+        **{name: min(max(float(value), 0.0), 1.0) for name, value in amounts.items()},
+    )

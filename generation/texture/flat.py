@@ -15,8 +15,10 @@ class FlatTexture:
     """One colour of the asked tone with lips, lids, cheeks, nostrils and plain brows."""
 
     def __call__(self, identities: Sequence[Identity]) -> list[SkinMaps]:
-        return [SkinMaps(albedo=_albedo(who), brows=plain_brows(who.hair.brow_density, who.hair.brow_thickness))
-                for who in identities]
+        return [
+            SkinMaps(albedo=_albedo(who), brows=plain_brows(who.hair.brow_density, who.hair.brow_thickness))
+            for who in identities
+        ]
 
 
 def _albedo(who: Identity) -> np.ndarray:
@@ -28,9 +30,21 @@ def _albedo(who: Identity) -> np.ndarray:
     ears = layout.both(*layout.EARS[0], 28, 60, 1.0)
     nostrils = layout.both(*layout.NOSTRILS[0], 8, 6, 0.8)
     feminine = 1.25 if who.gender == "female" else 1.0
-    red = 0.62 * feminine * lips + 0.10 * cheeks + 0.12 * nose + 0.12 * ears + 0.15 * eyes + who.skin.redness * cheeks * 0.3
-    dark = 0.25 * lips + 0.9 * seam + 0.28 * eyes + 1.6 * nostrils + 0.25 * who.skin.makeup * layout.both(
-        637, 428, 36, 15, 0.8)
+    red = (
+        0.62 * feminine * lips
+        + 0.10 * cheeks
+        + 0.12 * nose
+        + 0.12 * ears
+        + 0.15 * eyes
+        + who.skin.redness * cheeks * 0.3
+    )
+    dark = (
+        0.25 * lips
+        + 0.9 * seam
+        + 0.28 * eyes
+        + 1.6 * nostrils
+        + 0.25 * who.skin.makeup * layout.both(637, 428, 36, 15, 0.8)
+    )
     tone = np.log(np.maximum(linear_of_lab(locus(who.skin.tone)), 1e-3))
     log = tone - red[..., None] * HAEMOGLOBIN - dark[..., None] * MELANIN
     return (to_srgb(np.exp(log)) * 255 + 0.5).astype(np.uint8)

@@ -18,21 +18,41 @@ def load(kind: Any, name: str, **options) -> Any:
     if str(device).startswith("cuda") and not torch.cuda.is_available():
         raise InvalidInput(f"device is {device!r}, but this machine has no CUDA device: use 'cpu'.")
     try:
-        model = kind.from_pretrained(name, torch_dtype=torch.float16 if "cuda" in str(device) else torch.float32, **options)
+        model = kind.from_pretrained(
+            name, torch_dtype=torch.float16 if "cuda" in str(device) else torch.float32, **options
+        )
     except (errors.LocalEntryNotFoundError, errors.OfflineModeIsEnabled, ConnectionError) as error:
-        raise MissingFile(f"{name!r} is not in the local cache and the Hub cannot be reached: connect to the network once, "
-                          "or give the path of a local folder.") from error
+        raise MissingFile(_unreachable(name)) from error
     except errors.HfHubHTTPError as error:
-        raise MissingFile(f"the Hub has no model {name!r}, or it needs a login: check the id, or run `hf auth login`.") from error
+        raise MissingFile(
+            f"the Hub has no model {name!r}, or it needs a login: check the id, or run `hf auth login`."
+        ) from error
     except (OSError, ValueError, TypeError, AttributeError) as error:
         text = str(error)
-        if any(word in text for word in ("couldn't connect", "cannot be reached", "offline", "LocalEntryNotFound",
-                                         "Cannot load model", "cached files")):
-            raise MissingFile(f"{name!r} is not in the local cache and the Hub cannot be reached: connect to the network "
-                              "once, or give the path of a local folder.") from error
-        raise InvalidInput(f"{name!r} cannot be loaded as a {kind.__name__}: it is a model of another kind, or its folder is "
-                           f"incomplete ({type(error).__name__}).") from error
+        if any(
+            word in text
+            for word in (
+                "couldn't connect",
+                "cannot be reached",
+                "offline",
+                "LocalEntryNotFound",
+                "Cannot load model",
+                "cached files",
+            )
+        ):
+            raise MissingFile(_unreachable(name)) from error
+        raise InvalidInput(
+            f"{name!r} cannot be loaded as a {kind.__name__}: it is a model of another kind, or its "
+            f"folder is incomplete ({type(error).__name__})."
+        ) from error
     return model.to(device)
+
+
+def _unreachable(name: str) -> str:
+    return (
+        f"{name!r} is not in the local cache and the Hub cannot be reached: connect to the network once, or give "
+        "the path of a local folder."
+    )
 
 
 @contextmanager
@@ -43,5 +63,7 @@ def enough_memory(name: str, size: int, gigabytes: int) -> Iterator[None]:
     except (MemoryError, RuntimeError) as error:
         if not isinstance(error, MemoryError) and "memory" not in str(error).lower():
             raise
-        raise ThreeDPainError(f"too little memory for {name!r} at {size} pixels: it needs about {gigabytes} GB; "
-                              "use a smaller size or a machine with more.") from error
+        raise ThreeDPainError(
+            f"too little memory for {name!r} at {size} pixels: it needs about {gigabytes} GB; "
+            "use a smaller size or a machine with more."
+        ) from error

@@ -16,8 +16,12 @@ from threedpain.generation.texture.depth_to_image import KIN
 from threedpain.generation.texture.hub import enough_memory, load
 
 REPAINTED = ("background", "hair", "clothes")
-PLACES = {"indoor": "in a living room", "clinical": "in a hospital room", "outdoor": "outdoors in a park",
-          "plain": "in front of a plain wall"}
+PLACES = {
+    "indoor": "in a living room",
+    "clinical": "in a hospital room",
+    "outdoor": "outdoors in a park",
+    "plain": "in front of a plain wall",
+}
 
 
 def repaint_mask(sample: Sample) -> np.ndarray:
@@ -55,8 +59,14 @@ class BackgroundInpainter:
         seed = int(child(identity.seed, "inpaint", scene.background.seed).integers(2**62))
         with enough_memory(self.name, work, 8):
             painted = self.pipe(
-                prompt=self.prompt(identity, scene), negative_prompt="drawing, text, extra person, deformed", image=picture,
-                mask_image=mask, height=work, width=work, num_inference_steps=self.steps, guidance_scale=self.guidance,
+                prompt=self.prompt(identity, scene),
+                negative_prompt="drawing, text, extra person, deformed",
+                image=picture,
+                mask_image=mask,
+                height=work,
+                width=work,
+                num_inference_steps=self.steps,
+                guidance_scale=self.guidance,
                 generator=torch.Generator().manual_seed(seed),
             ).images[0]
         painted = np.asarray(painted.convert("RGB").resize((size, size), Image.LANCZOS))
@@ -67,8 +77,10 @@ class BackgroundInpainter:
     def prompt(self, identity: Identity, scene: Scene) -> str:
         who = "woman" if identity.gender == "female" else "man"
         hair = identity.hair.style.replace("_", " ")
-        return (f"photograph of a {round(identity.age)} year old {KIN[identity.ethnicity]} {who}, {hair} hair, "
-                f"{scene.clothes.kind}, {PLACES.get(scene.background.kind, '')}, natural light")
+        return (
+            f"photograph of a {round(identity.age)} year old {KIN[identity.ethnicity]} {who}, {hair} hair, "
+            f"{scene.clothes.kind}, {PLACES.get(scene.background.kind, '')}, natural light"
+        )
 
 
 def check_protected(before: np.ndarray, after: np.ndarray, around: np.ndarray) -> None:

@@ -71,20 +71,30 @@ def _above(sides: list[float], edges: list[float], softness: float) -> np.ndarra
 def scalp() -> np.ndarray:
     """float32 [H, W]: 1 where head hair grows, 0 on the face, ears and neck: the line runs over the forehead, around
     temple and ear and down to the nape."""
-    return _above([0, 60, 110, 150, 175, 205, 235, 270, 330, 380, 430, 500, 560, 700],
-                  [268, 268, 285, 315, 375, 430, 400, 385, 385, 440, 520, 545, 545, 545], 44)
+    return _above(
+        [0, 60, 110, 150, 175, 205, 235, 270, 330, 380, 430, 500, 560, 700],
+        [268, 268, 285, 315, 375, 430, 400, 385, 385, 440, 520, 545, 545, 545],
+        44,
+    )
 
 
 @cache
 def shaven() -> np.ndarray:
     """float32 [H, W]: 1 wherever the photographs show hair or its shadow, a margin beyond `scalp`."""
-    return _above([0, 60, 110, 150, 175, 205, 225, 245, 270, 330, 348, 385, 440, 500, 700],
-                  [312, 312, 326, 368, 432, 470, 450, 418, 404, 404, 470, 548, 584, 588, 588], 34)
+    return _above(
+        [0, 60, 110, 150, 175, 205, 225, 245, 270, 330, 348, 385, 440, 500, 700],
+        [312, 312, 326, 368, 432, 470, 450, 418, 404, 404, 470, 548, 584, 588, 588],
+        34,
+    )
 
 
 @cache
 def firm() -> np.ndarray:
     """float32 [H, W]: 1 where the texture must stay where it is: lids, lips, nostrils, ears and the skin around."""
-    parts = [both(*EYES[0], 60, 40, 0.8), ellipse(*MOUTH, 70, 50, 0.8), ellipse(AXIS, 505, 52, 45, 0.8),
-             both(*EARS[0], 60, 85, 0.6)]
+    parts = [
+        both(*EYES[0], 60, 40, 0.8),
+        ellipse(*MOUTH, 70, 50, 0.8),
+        ellipse(AXIS, 505, 52, 45, 0.8),
+        both(*EARS[0], 60, 85, 0.6),
+    ]
     return np.maximum.reduce(parts)

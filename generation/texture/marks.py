@@ -43,14 +43,31 @@ def _regions() -> dict[str, np.ndarray]:
     beard = np.maximum(layout.ellipse(x, 620, 125, 95, 0.7), layout.both(560, 580, 60, 70, 1.0))
     beard = np.maximum(beard * np.clip((layout.grid()[1] - 535) / 20, 0, 1), layout.ellipse(x, 552, 58, 18, 0.9))
     return {
-        "face": face * bare, "cheeks": cheeks, "nose": nose,
+        "face": face * bare,
+        "cheeks": cheeks,
+        "nose": nose,
         "freckles": np.clip(cheeks + nose + 0.35 * layout.ellipse(x, 350, 110, 60, 1.0) + 0.08 * face, 0, 1) * bare,
-        "age_spots": np.clip(layout.both(540, 420, 50, 80, 1.0) + 0.8 * layout.ellipse(x, 330, 130, 60, 1.0)
-                             + 0.6 * cheeks + 0.2 * layout.scalp(), 0, 1) * bare,
-        "red": np.clip(0.9 * cheeks + nose + 0.5 * layout.ellipse(x, 640, 40, 25, 1.2)
-                       + 0.4 * layout.both(*layout.EARS[0], 34, 60, 1.0) + 0.25 * layout.ellipse(x, 340, 80, 40, 1.2), 0, 1.1),
+        "age_spots": np.clip(
+            layout.both(540, 420, 50, 80, 1.0)
+            + 0.8 * layout.ellipse(x, 330, 130, 60, 1.0)
+            + 0.6 * cheeks
+            + 0.2 * layout.scalp(),
+            0,
+            1,
+        )
+        * bare,
+        "red": np.clip(
+            0.9 * cheeks
+            + nose
+            + 0.5 * layout.ellipse(x, 640, 40, 25, 1.2)
+            + 0.4 * layout.both(*layout.EARS[0], 34, 60, 1.0)
+            + 0.25 * layout.ellipse(x, 340, 80, 40, 1.2),
+            0,
+            1.1,
+        ),
         "beard": beard * (1 - layout.lips()) * (1 - 0.8 * nose),
-        "lids": layout.both(637, 427, 40, 16, 0.9), "under": layout.both(640, 462, 36, 14, 1.2),
+        "lids": layout.both(637, 427, 40, 16, 0.9),
+        "under": layout.both(640, 462, 36, 14, 1.2),
     }
 
 
@@ -71,7 +88,9 @@ def paint(look: Look, rng: np.random.Generator) -> np.ndarray:
     blood += _dots(rng, regions["face"], 25 * look.redness * rng.uniform(), (1.5, 4), 5)
     grooves = _wrinkles(rng, look.wrinkles)
     if rng.uniform() < 0.06:
-        scar = _line(_stroke(rng, rng.uniform(560, 850), rng.uniform(330, 660), rng.uniform(15, 50), rng.uniform(0, 3)), 1.6)
+        scar = _line(
+            _stroke(rng, rng.uniform(560, 850), rng.uniform(330, 660), rng.uniform(15, 50), rng.uniform(0, 3)), 1.6
+        )
         brown -= 6 * scar
         blood += 4 * scar
     lab = pigment[:, None, None] * brown + HAEMOGLOBIN[:, None, None] * blood
@@ -82,7 +101,9 @@ def paint(look: Look, rng: np.random.Generator) -> np.ndarray:
     return lab
 
 
-def _dots(rng: np.random.Generator, where: np.ndarray, mean: float, radii: tuple[float, float], depth: float) -> np.ndarray:
+def _dots(
+    rng: np.random.Generator, where: np.ndarray, mean: float, radii: tuple[float, float], depth: float
+) -> np.ndarray:
     """Soft round-ish spots, about `mean` of them, with probability following `where`."""
     out = np.zeros((SKIN_HEIGHT, SKIN_WIDTH), np.float32)
     for _ in range(rng.poisson(mean)):
@@ -95,24 +116,32 @@ def _dots(rng: np.random.Generator, where: np.ndarray, mean: float, radii: tuple
         r = radii[0] * (radii[1] / radii[0]) ** rng.beta(1, 1.8)
         n = int(3 * r) + 2
         x0, y0 = int(x), int(y)
-        gy, gx = np.mgrid[y0 - n:y0 + n + 1, x0 - n:x0 + n + 1] + 0.5
+        gy, gx = np.mgrid[y0 - n : y0 + n + 1, x0 - n : x0 + n + 1] + 0.5
         angle, squash = rng.uniform(0, np.pi), rng.uniform(0.7, 1)
         u = (gx - x) * np.cos(angle) + (gy - y) * np.sin(angle)
         v = ((gy - y) * np.cos(angle) - (gx - x) * np.sin(angle)) / squash
         wobble = 1 + 0.12 * np.sin(3 * np.arctan2(v, u) + angle * 5)
         spot = 1 / (1 + np.exp((np.sqrt(u * u + v * v) / (r * wobble) - 1) * 4))
-        out[y0 - n:y0 + n + 1, x0 - n:x0 + n + 1] += (depth * rng.uniform(0.45, 1.2)) * spot
+        out[y0 - n : y0 + n + 1, x0 - n : x0 + n + 1] += (depth * rng.uniform(0.45, 1.2)) * spot
     return out
 
 
-def _stroke(rng: np.random.Generator, x: float, y: float, length: float, angle: float, curve: float = 0.0) -> np.ndarray:
+def _stroke(
+    rng: np.random.Generator, x: float, y: float, length: float, angle: float, curve: float = 0.0
+) -> np.ndarray:
     """Points [N, 3] of a slightly wandering stroke: x, y and a strength that tapers to both ends."""
     n = max(int(length / 2), 4)
     t = np.linspace(0, 1, n)
     wander = np.cumsum(rng.normal(0, 0.35, n)) * 0.5
     along, across = (t - 0.5) * length, curve * length * (t - 0.5) ** 2 * 4 + wander
-    return np.stack([x + along * np.cos(angle) - across * np.sin(angle),
-                     y + along * np.sin(angle) + across * np.cos(angle), np.sin(np.pi * t) ** 0.7], 1)
+    return np.stack(
+        [
+            x + along * np.cos(angle) - across * np.sin(angle),
+            y + along * np.sin(angle) + across * np.cos(angle),
+            np.sin(np.pi * t) ** 0.7,
+        ],
+        1,
+    )
 
 
 def _line(points: np.ndarray, width: float) -> np.ndarray:
@@ -128,9 +157,9 @@ def _add_line(out: np.ndarray, points: np.ndarray, width: float) -> None:
         x0, y0 = int(x), int(y)
         if not (n < x0 < SKIN_WIDTH - n - 1 and n < y0 < SKIN_HEIGHT - n - 1):
             continue
-        gy, gx = np.mgrid[y0 - n:y0 + n + 1, x0 - n:x0 + n + 1] + 0.5
+        gy, gx = np.mgrid[y0 - n : y0 + n + 1, x0 - n : x0 + n + 1] + 0.5
         spot = strength * np.exp(-((gx - x) ** 2 + (gy - y) ** 2) / (2 * width * width))
-        patch = out[y0 - n:y0 + n + 1, x0 - n:x0 + n + 1]
+        patch = out[y0 - n : y0 + n + 1, x0 - n : x0 + n + 1]
         np.maximum(patch, spot, out=patch)
 
 

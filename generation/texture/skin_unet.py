@@ -1,8 +1,8 @@
 """The denoiser: a small convolutional U-Net over the six wavelet grids of SkinCodec, which knows where it is.
 
 Fine coefficients enter and leave at the top, the next grids a level below each, the three coarsest at the bottom. Every
-skin lies on the same head, so learned maps of the position are added at each level. Without any training its output is zero, which for
-v-prediction of unit-variance latents is already the best guess that ignores how coefficients hang together.
+skin lies on the same head, so learned maps of the position are added at each level. Without any training its output is
+zero, which for v-prediction of unit-variance latents is already the best guess that ignores how they hang together.
 
 This file ships in the model's folder: it imports only torch and diffusers.
 """
@@ -41,22 +41,39 @@ class SkinUNet(ModelMixin, ConfigMixin):
     is withheld (classifier-free guidance)."""
 
     @register_to_config
-    def __init__(self, height: int = 768, width: int = 1408, features: int = 24,
-                 widths: tuple[int, int, int, int] = (32, 48, 96, 160), depths: tuple[int, int, int, int] = (1, 2, 2, 4),
-                 embedding: int = 192):
+    def __init__(
+        self,
+        height: int = 768,
+        width: int = 1408,
+        features: int = 24,
+        widths: tuple[int, int, int, int] = (32, 48, 96, 160),
+        depths: tuple[int, int, int, int] = (1, 2, 2, 4),
+        embedding: int = 192,
+    ):
         super().__init__()
         h, w = height, width
         a, b, c, d = widths
         channels = {4: 30, 8: 12, 16: 12, 32: 12, 64: 12, 128: 16}  # texels a cell: channels, as in SkinCodec
         self.shapes = [(count, h // cell, w // cell) for cell, count in channels.items()]
-        self.embed = nn.Sequential(nn.Linear(64 + features + 1, embedding), nn.SiLU(), nn.Linear(embedding, embedding),
-                                   nn.SiLU())
+        self.embed = nn.Sequential(
+            nn.Linear(64 + features + 1, embedding), nn.SiLU(), nn.Linear(embedding, embedding), nn.SiLU()
+        )
         self.register_buffer("place", _place(h // 4, w // 4), persistent=False)
-        self.enter = nn.ModuleList([nn.Conv2d(30 + len(self.place), a, 3, padding=1), nn.Conv2d(12, b, 1),
-                                    nn.Conv2d(12, c, 1), *(nn.Conv2d(n, d, 1) for n in (12, 12, 16))])
-        self.where = nn.ParameterList([nn.Parameter(torch.zeros(b, h // 8, w // 8)),
-                                       nn.Parameter(torch.zeros(c, h // 16, w // 16)),
-                                       nn.Parameter(torch.zeros(d, h // 32, w // 32))])
+        self.enter = nn.ModuleList(
+            [
+                nn.Conv2d(30 + len(self.place), a, 3, padding=1),
+                nn.Conv2d(12, b, 1),
+                nn.Conv2d(12, c, 1),
+                *(nn.Conv2d(n, d, 1) for n in (12, 12, 16)),
+            ]
+        )
+        self.where = nn.ParameterList(
+            [
+                nn.Parameter(torch.zeros(b, h // 8, w // 8)),
+                nn.Parameter(torch.zeros(c, h // 16, w // 16)),
+                nn.Parameter(torch.zeros(d, h // 32, w // 32)),
+            ]
+        )
         self.down = nn.ModuleList([nn.Conv2d(4 * i, o, 1) for i, o in ((a, b), (b, c), (c, d))])
         self.up = nn.ModuleList([nn.Conv2d(i, 4 * o, 1) for i, o in ((b, a), (c, b), (d, c))])
 
@@ -66,14 +83,21 @@ class SkinUNet(ModelMixin, ConfigMixin):
         self.before = nn.ModuleList([blocks(w_, n) for w_, n in zip(widths[:3], depths[:3], strict=True)])
         self.middle = blocks(d, depths[3], dilate=True)
         self.after = nn.ModuleList([blocks(w_, n) for w_, n in zip(widths[:3], depths[:3], strict=True)])
-        self.leave = nn.ModuleList([nn.Conv2d(a, 30, 3, padding=1), nn.Conv2d(b, 12, 3, padding=1),
-                                    nn.Conv2d(c, 12, 3, padding=1), *(nn.Conv2d(d, n, 1) for n in (12, 12, 16))])
+        self.leave = nn.ModuleList(
+            [
+                nn.Conv2d(a, 30, 3, padding=1),
+                nn.Conv2d(b, 12, 3, padding=1),
+                nn.Conv2d(c, 12, 3, padding=1),
+                *(nn.Conv2d(d, n, 1) for n in (12, 12, 16)),
+            ]
+        )
         for conv in self.leave:
             nn.init.zeros_(conv.weight)
             nn.init.zeros_(conv.bias)
 
-    def forward(self, latent: torch.Tensor, timestep: torch.Tensor, features: torch.Tensor,
-                known: torch.Tensor) -> torch.Tensor:
+    def forward(
+        self, latent: torch.Tensor, timestep: torch.Tensor, features: torch.Tensor, known: torch.Tensor
+    ) -> torch.Tensor:
         sizes = [math.prod(shape) for shape in self.shapes]
         grids = [part.unflatten(1, shape) for part, shape in zip(latent.split(sizes, 1), self.shapes, strict=True)]
         known = known.to(latent)[:, None]

@@ -24,8 +24,12 @@ from threedpain.generation.texture.tone import lab, linear_of_lab
 
 # Held out of training: the skins that judge detail and train the age probe. Near-duplicates (the same photograph in
 # another colour) were found by correlating detail and stay on one side.
-HELD_OUT = ("old_darkskinned_female_diffuse", "middleage_darkskinned_female_diffuse",
-            "young_lightskinned_male_diffuse2", "young_lightskinned_male_diffuse3")
+HELD_OUT = (
+    "old_darkskinned_female_diffuse",
+    "middleage_darkskinned_female_diffuse",
+    "young_lightskinned_male_diffuse2",
+    "young_lightskinned_male_diffuse3",
+)
 AGES = {"young": 24.0, "middleage": 45.0, "old": 72.0}
 SPLIT = 5.0  # texels: standard deviation of the blur that parts form from detail
 
@@ -86,8 +90,9 @@ def load_skin(path: Path, on_head: np.ndarray) -> SkinSource:
     """One cleaned source. `on_head` is the island [H, W]."""
     picture = np.asarray(Image.open(path).convert("RGB"))
     if picture.shape[:2] != (SKIN_HEIGHT, SKIN_WIDTH):
-        raise InvalidInput(f"{path.name} is {picture.shape[1]} x {picture.shape[0]}, expected "
-                           f"{SKIN_WIDTH} x {SKIN_HEIGHT}.")
+        raise InvalidInput(
+            f"{path.name} is {picture.shape[1]} x {picture.shape[0]}, expected {SKIN_WIDTH} x {SKIN_HEIGHT}."
+        )
     name = path.stem
     colour = lab(picture[layout.face()]).mean(0).astype(np.float32)
     skin = lab(picture).astype(np.float32).transpose(2, 0, 1) - colour[:, None, None]
@@ -96,7 +101,7 @@ def load_skin(path: Path, on_head: np.ndarray) -> SkinSource:
     skin = fill(skin, inside * (1 - openings))
     form = blur(skin, SPLIT)
     detail = skin - form
-    # The scalp: skin carried over from around it, a trace of its own shading, detail as strong as the face's twice over.
+    # The scalp: skin carried over from around it, a trace of its own shading, detail hardly stronger than the face's.
     scalp = layout.shaven()
     bald = fill(form, inside * (1 - scalp) ** 3)
     own = form - blur(form, 40)
@@ -111,8 +116,15 @@ def load_skin(path: Path, on_head: np.ndarray) -> SkinSource:
     if "dark" in name:  # compression coloured their shadows
         form = 0.6 * form + 0.4 * form.mean(0)
         detail[1:] *= 0.7
-    return SkinSource(name, next(age for key, age in AGES.items() if name.startswith(key)), "dark" in name,
-                      "female" in name, colour, form.astype(np.float32), detail.astype(np.float32))
+    return SkinSource(
+        name,
+        next(age for key, age in AGES.items() if name.startswith(key)),
+        "dark" in name,
+        "female" in name,
+        colour,
+        form.astype(np.float32),
+        detail.astype(np.float32),
+    )
 
 
 def load_skins(folder: str | Path, on_head: np.ndarray, held_out: bool = False) -> list[SkinSource]:

@@ -8,8 +8,9 @@ from __future__ import annotations
 
 import numpy as np
 
-_TO_XYZ = np.array([[0.4124564, 0.3575761, 0.1804375], [0.2126729, 0.7151522, 0.0721750],
-                    [0.0193339, 0.1191920, 0.9503041]])  # linear sRGB -> XYZ, D65 (IEC 61966-2-1)
+_TO_XYZ = np.array(
+    [[0.4124564, 0.3575761, 0.1804375], [0.2126729, 0.7151522, 0.0721750], [0.0193339, 0.1191920, 0.9503041]]
+)  # linear sRGB -> XYZ, D65 (IEC 61966-2-1)
 _WHITE = np.array([0.95047, 1.0, 1.08883])
 
 # Absorbance of the chromophores in log linear sRGB (more of it is darker), directions after Tsumura et al. 1999,
@@ -73,8 +74,13 @@ def locus(tone: float) -> np.ndarray:
 
 # a* and b* of the face relative to the locus: east Asian skin is yellower and less red, and so on (Xiao et al. 2017,
 # "Characterising the variations in ethnic skin colours", colour differences between groups at equal lightness).
-_UNDERTONE = {"black": (0.3, -0.5), "white": (0.9, -0.9), "middle_eastern": (0.0, 0.3), "south_asian": (-0.4, 0.9),
-              "east_asian": (-0.9, 1.0)}
+_UNDERTONE = {
+    "black": (0.3, -0.5),
+    "white": (0.9, -0.9),
+    "middle_eastern": (0.0, 0.3),
+    "south_asian": (-0.4, 0.9),
+    "east_asian": (-0.9, 1.0),
+}
 
 
 def face_colour(tone: float, ethnicity: str) -> np.ndarray:

@@ -62,10 +62,32 @@ class TrainConfig:
 
 CONFIGS = {
     "cpu": TrainConfig(),  # about an hour on one core
-    "gpu": TrainConfig(examples=20000, fitted=4000, widths=(48, 80, 144, 224), depths=(2, 3, 3, 6), steps=60000, batch=32,
-                       learning_rate=6e-4, warmup=500, ema=0.9995, workers=8, checkpoint_every=2000, sheet_every=5000),
-    "tiny": TrainConfig(examples=6, fitted=6, widths=(8, 8, 8, 8), depths=(1, 1, 1, 1), steps=2, batch=2, warmup=1,
-                        mixed_precision="no", checkpoint_every=1, sheet_every=2),
+    "gpu": TrainConfig(
+        examples=20000,
+        fitted=4000,
+        widths=(48, 80, 144, 224),
+        depths=(2, 3, 3, 6),
+        steps=60000,
+        batch=32,
+        learning_rate=6e-4,
+        warmup=500,
+        ema=0.9995,
+        workers=8,
+        checkpoint_every=2000,
+        sheet_every=5000,
+    ),
+    "tiny": TrainConfig(
+        examples=6,
+        fitted=6,
+        widths=(8, 8, 8, 8),
+        depths=(1, 1, 1, 1),
+        steps=2,
+        batch=2,
+        warmup=1,
+        mixed_precision="no",
+        checkpoint_every=1,
+        sheet_every=2,
+    ),
 }
 
 
@@ -82,8 +104,9 @@ class Examples(Dataset):
 
 def make_scheduler() -> UniPCMultistepScheduler:
     """Trained on its thousand steps, sampled in six: UniPC keeps the variance of detail in few steps (measured)."""
-    return UniPCMultistepScheduler(beta_schedule="squaredcos_cap_v2", prediction_type="v_prediction", solver_order=2,
-                                   timestep_spacing="linspace")
+    return UniPCMultistepScheduler(
+        beta_schedule="squaredcos_cap_v2", prediction_type="v_prediction", solver_order=2, timestep_spacing="linspace"
+    )
 
 
 def loss_weights(codec: SkinCodec, on_head: np.ndarray) -> torch.Tensor:
@@ -100,7 +123,9 @@ def loss_weights(codec: SkinCodec, on_head: np.ndarray) -> torch.Tensor:
     weights = torch.cat([part.flatten() for part in parts])
     _, spread = codec._statistics(torch.zeros(1, FEATURES))
     weights[spread <= NO_SPREAD * 1.01] = 0
-    return torch.cat([share * part / part.sum() for share, part in zip(SHARES, weights.split(codec.sizes), strict=True)])
+    return torch.cat(
+        [share * part / part.sum() for share, part in zip(SHARES, weights.split(codec.sizes), strict=True)]
+    )
 
 
 def train(data: Path, out: Path, config: TrainConfig, on_head: np.ndarray) -> Path:
@@ -127,11 +152,24 @@ def fit_unet(codec: SkinCodec, paths: list[Path], out: Path, config: TrainConfig
     accelerator = Accelerator(mixed_precision=config.mixed_precision, cpu=not torch.cuda.is_available())
     unet = SkinUNet(*codec.padded, features=FEATURES, widths=config.widths, depths=config.depths)
     optimizer = torch.optim.AdamW(unet.parameters(), lr=config.learning_rate, betas=(0.9, 0.99), weight_decay=1e-3)
-    schedule = torch.optim.lr_scheduler.LambdaLR(optimizer, lambda step: min(1, (step + 1) / config.warmup) * (
-        0.03 + 0.97 * 0.5 * (1 + math.cos(math.pi * min(step / config.steps, 1)))))
-    average = EMAModel(unet.parameters(), decay=config.ema, use_ema_warmup=True, power=0.75, model_cls=SkinUNet,
-                       model_config=unet.config)
-    loader = DataLoader(Examples(paths), batch_size=config.batch, shuffle=True, drop_last=True, num_workers=config.workers)
+    schedule = torch.optim.lr_scheduler.LambdaLR(
+        optimizer,
+        lambda step: (
+            min(1, (step + 1) / config.warmup)
+            * (0.03 + 0.97 * 0.5 * (1 + math.cos(math.pi * min(step / config.steps, 1))))
+        ),
+    )
+    average = EMAModel(
+        unet.parameters(),
+        decay=config.ema,
+        use_ema_warmup=True,
+        power=0.75,
+        model_cls=SkinUNet,
+        model_config=unet.config,
+    )
+    loader = DataLoader(
+        Examples(paths), batch_size=config.batch, shuffle=True, drop_last=True, num_workers=config.workers
+    )
     unet, optimizer, schedule, loader = accelerator.prepare(unet, optimizer, schedule, loader)
     average.to(accelerator.device)
     accelerator.register_for_checkpointing(average)
@@ -199,10 +237,23 @@ def fit_unet(codec: SkinCodec, paths: list[Path], out: Path, config: TrainConfig
 def sheet_looks() -> list[Look]:
     """Ten looks that show every condition."""
     tones = (-45, 45, 15, -10, 30)
-    return [Look(age=age, gender=("female", "male")[(i + old) % 2], ethnicity=ethnicity, tone=tone,
-                 freckles=0.6 if tone == 45 and not old else 0.05, moles=0.3, age_spots=0.6 * old, redness=0.3,
-                 wrinkles=0.8 * old + 0.05, stubble=0.7 * ((i + old) % 2), makeup=0.5 * ((i + old + 1) % 2))
-            for old, age in enumerate((25, 75)) for i, (ethnicity, tone) in enumerate(zip(ETHNICITIES, tones, strict=True))]
+    return [
+        Look(
+            age=age,
+            gender=("female", "male")[(i + old) % 2],
+            ethnicity=ethnicity,
+            tone=tone,
+            freckles=0.6 if tone == 45 and not old else 0.05,
+            moles=0.3,
+            age_spots=0.6 * old,
+            redness=0.3,
+            wrinkles=0.8 * old + 0.05,
+            stubble=0.7 * ((i + old) % 2),
+            makeup=0.5 * ((i + old + 1) % 2),
+        )
+        for old, age in enumerate((25, 75))
+        for i, (ethnicity, tone) in enumerate(zip(ETHNICITIES, tones, strict=True))
+    ]
 
 
 @torch.no_grad()
@@ -216,7 +267,7 @@ def sample_sheet(unet: SkinUNet, codec: SkinCodec, path: Path) -> None:
         out = pipe(features(look)[None], [torch.Generator().manual_seed(number)])
         picture = out.albedo[0] * (1 - 0.9 * out.brows[0][..., None] / 255)
         faces.append(picture.astype(np.uint8)[230:768, 370:1040])
-    rows = [np.concatenate(faces[k:k + 5], 1) for k in (0, 5)]
+    rows = [np.concatenate(faces[k : k + 5], 1) for k in (0, 5)]
     sheet = Image.fromarray(np.concatenate(rows))
     sheet.resize((sheet.width // 2, sheet.height // 2), Image.LANCZOS).save(path)
     unet.train(training)
@@ -240,7 +291,9 @@ def save_pipeline(pipe: SkinPipeline, folder: Path) -> None:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--data", type=Path, required=True, help="folder with skins/ and brows/")
-    parser.add_argument("--out", type=Path, default=Path("runs/texture"), help="examples, checkpoints, model (%(default)s)")
+    parser.add_argument(
+        "--out", type=Path, default=Path("runs/texture"), help="examples, checkpoints, model (%(default)s)"
+    )
     parser.add_argument("--config", choices=CONFIGS, default="cpu", help="size of the training (%(default)s)")
     options = parser.parse_args()
     logging.basicConfig(level=logging.INFO, format="%(message)s")

@@ -15,15 +15,30 @@ from diffusers import DiffusionPipeline
 from diffusers.utils import BaseOutput
 
 ETHNICITIES = ("black", "white", "middle_eastern", "south_asian", "east_asian")
-AMOUNTS = ("freckles", "moles", "age_spots", "redness", "wrinkles", "stubble", "makeup", "brow_density", "brow_thickness")
+AMOUNTS = (
+    "freckles",
+    "moles",
+    "age_spots",
+    "redness",
+    "wrinkles",
+    "stubble",
+    "makeup",
+    "brow_density",
+    "brow_thickness",
+)
 FEATURES = 23
 
 # The skin locus: a* and b* of human skin at a typology angle; see threedpain.generation.texture.tone.
 _ITA = (-75.0, -60.0, -50.0, -30.0, -10.0, 10.0, 30.0, 45.0, 60.0, 75.0)
 _LOCUS_A = (7.0, 11.0, 13.0, 14.5, 15.0, 14.5, 13.5, 12.5, 10.5, 8.0)
 _LOCUS_B = (9.0, 14.5, 17.5, 20.0, 21.5, 22.5, 22.0, 20.5, 15.5, 8.5)
-_UNDERTONE = {"black": (0.3, -0.5), "white": (0.9, -0.9), "middle_eastern": (0.0, 0.3), "south_asian": (-0.4, 0.9),
-              "east_asian": (-0.9, 1.0)}
+_UNDERTONE = {
+    "black": (0.3, -0.5),
+    "white": (0.9, -0.9),
+    "middle_eastern": (0.0, 0.3),
+    "south_asian": (-0.4, 0.9),
+    "east_asian": (-0.9, 1.0),
+}
 
 
 def face_colour(tone: float, ethnicity: str) -> np.ndarray:
@@ -39,10 +54,20 @@ def features(look) -> torch.Tensor:
     colour = face_colour(look.tone, look.ethnicity)
     age = (look.age - 54) / 36
     amounts = [getattr(look, name) for name in AMOUNTS]
-    values = [1.0, (colour[0] - 50) / 15, (colour[1] - 13) / 3, (colour[2] - 20) / 4, age, age * age - 0.33,
-              max(look.age - 55, 0) / 35, 1.0 if look.gender == "male" else -1.0,
-              *[float(look.ethnicity == name) for name in ETHNICITIES[:4]], *amounts,
-              amounts[-2] * amounts[-1], age * (colour[0] - 50) / 15]
+    values = [
+        1.0,
+        (colour[0] - 50) / 15,
+        (colour[1] - 13) / 3,
+        (colour[2] - 20) / 4,
+        age,
+        age * age - 0.33,
+        max(look.age - 55, 0) / 35,
+        1.0 if look.gender == "male" else -1.0,
+        *[float(look.ethnicity == name) for name in ETHNICITIES[:4]],
+        *amounts,
+        amounts[-2] * amounts[-1],
+        age * (colour[0] - 50) / 15,
+    ]
     return torch.tensor(values, dtype=torch.float32)
 
 
@@ -62,8 +87,15 @@ class SkinPipeline(DiffusionPipeline):
         self.register_modules(unet=unet, codec=codec, scheduler=scheduler)
 
     @torch.no_grad()
-    def __call__(self, features: torch.Tensor, generator: list[torch.Generator], num_inference_steps: int = 6,
-                 guidance_scale: float = 1.5, guidance_steps: int = 2, output_type: str = "np") -> SkinOutput:
+    def __call__(
+        self,
+        features: torch.Tensor,
+        generator: list[torch.Generator],
+        num_inference_steps: int = 6,
+        guidance_scale: float = 1.5,
+        guidance_steps: int = 2,
+        output_type: str = "np",
+    ) -> SkinOutput:
         """Condition `features` [B, F] and one CPU generator for each. The first `guidance_steps` steps, where form is
         decided, are guided by `guidance_scale`; 1 is no guidance. `output_type` "latent" returns latents [B, size],
         "lab" CIELAB and opacity [B, 4, H, W], "np" a SkinOutput."""
@@ -98,8 +130,10 @@ def opacity(brow: torch.Tensor) -> np.ndarray:
 def srgb(lab: torch.Tensor) -> np.ndarray:
     """CIELAB [B, 3, H, W] -> sRGB uint8 [B, H, W, 3]."""
     fy = (lab[:, 0] + 16) / 116
-    x, y, z = (torch.where(f > 6 / 29, f * f * f, (f - 16 / 116) * (108 / 841)) * white for f, white in (
-        (fy + lab[:, 1] / 500, 0.95047), (fy, 1.0), (fy - lab[:, 2] / 200, 1.08883)))
+    x, y, z = (
+        torch.where(f > 6 / 29, f * f * f, (f - 16 / 116) * (108 / 841)) * white
+        for f, white in ((fy + lab[:, 1] / 500, 0.95047), (fy, 1.0), (fy - lab[:, 2] / 200, 1.08883))
+    )
     rows = ((3.2404542, -1.5371385, -0.4985314), (-0.9692660, 1.8760108, 0.0415560), (0.0556434, -0.2040259, 1.0572252))
     # The sRGB curve from a table over the square root, where an 8-bit level is at least four entries wide.
     linear = torch.linspace(0, 1, 8192, device=lab.device) ** 2

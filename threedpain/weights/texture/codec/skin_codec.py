@@ -2,7 +2,7 @@
 
 A skin is CIELAB and brow opacity, [B, 4, 768, 1384]. Its latent is the wavelet coefficients less what the condition
 predicts, divided by their spread at that place: every number has zero mean and unit variance, the finest included, so
-that diffusion starts from the right amount of detail everywhere and learns what is left: how coefficients hang together.
+that diffusion starts from the right amount of detail everywhere and learns what is left: how they hang together.
 
 Six grids make one flat vector, [B, `size`]: fine (4 texels a cell: lightness and brows at wavelengths of 2 to 8
 texels), middle (8 texels a cell: all channels, 8 to 16), and coarser ones of 16, 32, 64 and 128 texels a cell, the last
@@ -79,8 +79,13 @@ class SkinCodec(ModelMixin, ConfigMixin):
     """Skins [B, 4, H, W] to latents [B, size] and back, given condition features [B, F]."""
 
     @register_to_config
-    def __init__(self, height: int = 768, width: int = 1384, features: int = 24,
-                 brow_window: tuple[int, int, int, int] = (352, 464, 544, 864)):
+    def __init__(
+        self,
+        height: int = 768,
+        width: int = 1384,
+        features: int = 24,
+        brow_window: tuple[int, int, int, int] = (352, 464, 544, 864),
+    ):
         super().__init__()
         self.padded = (-height % 128 + height, -width % 128 + width)
         self.shapes = grid_shapes(*self.padded)
@@ -106,8 +111,9 @@ class SkinCodec(ModelMixin, ConfigMixin):
             bands.append(band)
         bands[-1] = torch.cat([rest, bands[-1]], 1)
         light, brow = slice(0, 3), slice(9, 12)
-        fine = torch.cat([F.pixel_unshuffle(d1[:, light], 2), d2[:, light], F.pixel_unshuffle(d1[:, brow], 2),
-                          d2[:, brow]], 1)
+        fine = torch.cat(
+            [F.pixel_unshuffle(d1[:, light], 2), d2[:, light], F.pixel_unshuffle(d1[:, brow], 2), d2[:, brow]], 1
+        )
         return torch.cat([part.flatten(1) for part in (fine, *bands)], 1)
 
     def _in_window(self, brow: torch.Tensor) -> torch.Tensor:
