@@ -107,7 +107,7 @@ class HeadModel:
         faces = np.concatenate([triangles(smooth.quads), *eyes]).astype(np.int32)
         return Topology(
             faces=faces,
-            uvs=np.concatenate([skin_uv, self._eyeball_uv]).astype(np.float32),
+            uvs=np.clip(np.concatenate([skin_uv, self._eyeball_uv]), 0, 1).astype(np.float32),
             face_uvs=np.concatenate([triangles(flat.quads), eye_uvs, eye_uvs]).astype(np.int32),
             face_part=np.concatenate([lens[0], *(np.full(len(f), e) for f, e in zip(eyes, EYE, strict=True))]
                                      ).astype(np.int8),
