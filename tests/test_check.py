@@ -147,7 +147,7 @@ def test_unbalanced_cell(folder):
             row["age"] = 20.0
 
     edit(folder, change)
-    balance = [finding for (law, _), finding in found(folder).items() if law == "balance"]
+    balance = [finding for finding in check(folder, replays=0).findings if finding.law == "balance"]
     assert any(f.where == "18-29 female black" and "identities, another cell only 0" in f.what for f in balance)
 
 
