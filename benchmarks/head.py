@@ -27,7 +27,7 @@ def main() -> None:
 
 
 def forms(head: HeadModel, number: int) -> None:
-    """Spread of face form: landmarks and every tenth face vertex, at rest, in millimetres."""
+    """Spread of face form: every tenth face vertex at rest, without place and size, in millimetres."""
     rows = face_vertices(head(sample_identity(0)))[::10]
     cells, points = [], []
     for index in range(number):
@@ -36,14 +36,18 @@ def forms(head: HeadModel, number: int) -> None:
         person = sample_identity(index, age=(low + high) / 2, gender=cell[1], ethnicity=cell[2])
         cells.append(demographics.CELLS.index(cell))
         points.append(1000 * head(person).vertices[rows])
-    points, cells = np.array(points, np.float32), np.array(cells)
-    means = np.array([points[cells == c].mean(axis=0) for c in np.unique(cells)])
-    within = np.mean([((points[cells == c] - means[k]) ** 2).sum(axis=2).mean() for k, c in enumerate(np.unique(cells))])
+    points, cells = np.array(points), np.array(cells)
+    points -= points.mean(axis=1, keepdims=True)
+    sizes = np.sqrt((points**2).sum(axis=(1, 2), keepdims=True))
+    points *= sizes.mean() / sizes
+    groups = [points[cells == c] for c in np.unique(cells)]
+    means = np.array([group.mean(axis=0) for group in groups])
+    within = np.mean([group.var(axis=0).sum(axis=1).mean() for group in groups])
     between = ((means - means.mean(axis=0)) ** 2).sum(axis=2).mean()
     distance = squareform(pdist(points.reshape(number, -1)) / np.sqrt(len(rows)))
     np.fill_diagonal(distance, np.inf)
     nearest = distance.min(axis=1)
-    print(f"form, {number} people: within cells {np.sqrt(within):.2f} mm, between cells {np.sqrt(between):.2f} mm (rms)")
+    print(f"form, {number} people, rms: within cells {np.sqrt(within):.2f} mm, between {np.sqrt(between):.2f} mm")
     print(f"nearest neighbour: least {nearest.min():.2f}, median {np.median(nearest):.2f} mm rms a vertex; "
           f"median pair {np.median(distance):.2f} mm")
 
