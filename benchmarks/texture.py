@@ -32,6 +32,7 @@ from threedpain.generation.texture.augment import ETHNICITIES, Look, Programme, 
 from threedpain.generation.texture.embedded import condition
 from threedpain.generation.texture.fit import load_example
 from threedpain.generation.texture.pipeline import features, srgb
+from threedpain.generation.texture.skin_codec import analyse, synthesise
 from threedpain.generation.texture.sources import SkinSource, blur, island, load_brows, load_skins
 from threedpain.generation.texture.tone import lab, lab_of_linear, linear_of_lab, measured_tone
 
@@ -97,11 +98,16 @@ def tone(rows: list[dict]) -> dict:
 
 def descriptor(albedo: np.ndarray) -> np.ndarray:
     """CIELAB of the face at a quarter of the resolution, less its mean: what makes two skins of one tone differ."""
-    picture = lab(albedo[232:712, 560:852]).astype(np.float32).transpose(2, 0, 1)
-    small = F.avg_pool2d(torch.from_numpy(picture)[None], 4)[0].numpy()
-    mask = F.avg_pool2d(torch.from_numpy(FACE[232:712, 560:852].astype(np.float32))[None, None], 4)[0, 0].numpy() > 0.5
-    values = small[:, mask]
-    return (values - values.mean(1, keepdims=True)).ravel()
+    picture = torch.from_numpy(lab(albedo).astype(np.float32).transpose(2, 0, 1))[None]
+    return quarter(analyse(analyse(picture)[0])[0][0])
+
+
+def quarter(smooth: torch.Tensor) -> np.ndarray:
+    """The face's part of the smooth part [3, H/4, W/4] of two wavelet levels, in CIELAB units, less its mean."""
+    gain = analyse(analyse(torch.ones(1, 1, 8, 8))[0])[0].mean()
+    inside = F.avg_pool2d(torch.from_numpy(FACE.astype(np.float32))[None], 4)[0].numpy() > 0.5
+    values = (smooth[:, : inside.shape[0], : inside.shape[1]] / gain).numpy()[:, inside]
+    return (values - values.mean(1, keepdims=True)).ravel().astype(np.float32)
 
 
 def fine_descriptor(albedo: np.ndarray) -> np.ndarray:
@@ -129,12 +135,13 @@ def look_of(number: int) -> Look:
 
 def descriptors(model: Model, examples: list[Path]) -> np.ndarray:
     """Of the training examples, [N, D]."""
-    codec, known = model.pipe.codec, []
+    known = []
     for path in examples:
-        condition, coefficients = load_example(path)
-        mean, spread = codec._statistics(condition[None])
-        skin = codec.decode((coefficients - mean) / spread, condition[None])
-        known.append(descriptor(srgb(skin[:, :3])[0]).astype(np.float32))
+        _, *bands = model.pipe.codec.grids(load_example(path)[1][None])
+        smooth, bands[-1] = bands[-1][:, :4], bands[-1][:, 4:]
+        for band in reversed(bands):
+            smooth = synthesise(smooth, band)
+        known.append(quarter(smooth[0, :3]))
     return np.stack(known)
 
 

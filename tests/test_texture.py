@@ -148,7 +148,7 @@ def test_masks_are_symmetric_and_disjoint():
 def test_cleaning_removes_letters_eyeballs_and_hair(photographs, on_head):
     skin = sources.load_skin(photographs / "skins" / "young_lightskinned_female_diffuse2.png", on_head)
     whole = skin.form[0]
-    assert np.abs(whole[700:740, 5:120]).max() < 0.6, "letters"
+    assert whole[700:740, 5:120].max() < 0.1, "letters"  # they are white
     assert np.abs(whole[436:444, 630:645]).max() < 0.6, "eyeballs"
     assert np.abs(whole[150:200, 300:500]).max() < 0.5, "hair"  # log 0.5 = -0.7 and darker before
     assert np.abs((skin.form + skin.detail)[:, layout.face()].mean(1)).max() < 0.5
@@ -369,7 +369,8 @@ class Refuse:
 sys.meta_path.insert(0, Refuse())
 from diffusers import DiffusionPipeline
 folder = {str(assets.weights("texture"))!r}
-pipe = DiffusionPipeline.from_pretrained(folder, custom_pipeline=folder, trust_remote_code=True, torch_dtype=torch.float32)
+options = dict(custom_pipeline=folder, trust_remote_code=True, torch_dtype=torch.float32)
+pipe = DiffusionPipeline.from_pretrained(folder, **options)
 out = pipe(torch.load({str(tmp_path / "features.pt")!r}), [torch.Generator().manual_seed({who.skin.seed})])
 import numpy; numpy.save({str(tmp_path / "albedo.npy")!r}, out.albedo[0])
 """
