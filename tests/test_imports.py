@@ -11,7 +11,7 @@ HEAVY = ("torch", "numba", "numpy", "datasets", "transformers", "scipy", "PIL", 
 def run(code):
     """What a fresh interpreter prints; a warning from our registration is an error."""
     done = subprocess.run(
-        [sys.executable, "-W", "error::RuntimeWarning", "-c", code], capture_output=True, text=True, timeout=120
+        [sys.executable, "-W", "error::RuntimeWarning", "-c", code], capture_output=True, text=True, timeout=900
     )
     assert done.returncode == 0, done.stderr
     return done.stdout.split()

@@ -45,10 +45,10 @@ def test_the_python_of_the_readme_runs(tmp_path):
     done = subprocess.run(
         [sys.executable, "-m", "threedpain.cli", "generate", "--out", "3dpain", "--identities", "1",
          "--expressions", "2", "--views", "1", "--size", "128", "--videos", "0", "--workers", "1"],
-        cwd=tmp_path, capture_output=True, text=True, timeout=300)
+        cwd=tmp_path, capture_output=True, text=True, timeout=900)
     assert done.returncode == 0, done.stderr[-2000:]
     (tmp_path / "readme.py").write_text("\n".join(blocks("python")))
-    done = subprocess.run([sys.executable, "readme.py"], cwd=tmp_path, capture_output=True, text=True, timeout=300)
+    done = subprocess.run([sys.executable, "readme.py"], cwd=tmp_path, capture_output=True, text=True, timeout=900)
     assert done.returncode == 0, done.stderr[-3000:]
     assert (tmp_path / "face.png").stat().st_size > 1000
     au4, score, again = done.stdout.splitlines()[0].split()
