@@ -13,11 +13,10 @@ from .hair_strands import mass_colour
 from .hair_styles import HAIR, dress
 from .hair_surface import Surface, smoothstep
 from .hair_wear import wear_cap, wrap_scarf
-from .records import Bust
+from .records import BEARDS, STYLES, Bust
 from .seeds import child
 
-STYLES = ("bald", "buzz", "short", "medium", "long", "coily", "receding", "tied_back", "headscarf", "cap")
-BEARDS = ("none", "stubble", "moustache", "goatee", "full")
+__all__ = ["BEARDS", "STYLES", "build_hair"]
 
 
 def build_hair(bust: Bust) -> HairMesh:

@@ -19,7 +19,7 @@ from threedpain.errors import InvalidInput
 
 from .identity_hair import sample_eyes, sample_hair, sample_skin
 from .identity_shape import sample_phenotypes, sample_shape
-from .records import Eyes, Hair, Identity, Skin
+from .records import BEARDS, STYLES, Eyes, Hair, Identity, Skin
 from .seeds import child
 
 OVERRIDES = ("skin_tone", "hair", "beard", "asymmetry", "skin", "eyes", "phenotypes", "resting", "gain")
@@ -95,7 +95,12 @@ def _hair(hair: Hair, overrides: Mapping[str, Any]) -> Hair:
         hair = replace(hair, style=wanted)
     elif wanted is not None:
         hair = replace(hair, **_updated({}, wanted, "hair", {f.name for f in fields(Hair)}))
-    return replace(hair, beard=overrides["beard"]) if "beard" in overrides else hair
+    if "beard" in overrides:
+        hair = replace(hair, beard=overrides["beard"])
+    for name, value, known in (("hair style", hair.style, STYLES), ("beard", hair.beard, BEARDS)):
+        if value not in known:
+            raise InvalidInput(f"unknown {name} {value!r}; known are {', '.join(known)}")
+    return hair
 
 
 def _seed(seed: int) -> int:

@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from PIL import Image
 
-from threedpain import facs
+from threedpain import demographics, facs
 from threedpain.errors import InvalidInput, MissingFile
 from threedpain.generation.head import HeadModel
 from threedpain.generation.identity import sample_identity
@@ -198,7 +198,8 @@ class PainFacePipeline:
             changes: what else to change of the person, all else of the seed staying as it was: skin_tone (typology
                 angle in degrees), hair (a style), asymmetry, ...
         """
-        units = self.check_inputs(action_units or {}, size, light)
+        asked = dict(age=age, gender=gender, ethnicity=ethnicity, yaw=yaw, pitch=pitch, roll=roll, fov=fov, light=light)
+        units = self.check_inputs(action_units or {}, **asked, size=size)
         identity = _identity(seed, age, gender, ethnicity, tuple(sorted(changes.items())))
         person = self.person(identity)
         scene = sample_scene(seed, view="front", size=size, light=light, fov=fov)
@@ -222,12 +223,36 @@ class PainFacePipeline:
         )
 
     @staticmethod
-    def check_inputs(action_units: Mapping[str, float], size: int, light: str | None) -> dict[str, float]:
-        """The validated action units; a sentence for anything that cannot be rendered."""
+    def check_inputs(
+        action_units: Mapping[str, float],
+        *,
+        age: float | None = None,
+        gender: str | None = None,
+        ethnicity: str | None = None,
+        yaw: float = 0.0,
+        pitch: float = 0.0,
+        roll: float = 0.0,
+        fov: float | None = None,
+        light: str | None = None,
+        size: int = 512,
+    ) -> dict[str, float]:
+        """The validated action units, or one sentence for anything that no face or camera can do."""
+        for check, value in (
+            (demographics.check_age, age),
+            (demographics.check_gender, gender),
+            (demographics.check_ethnicity, ethnicity),
+        ):
+            if value is not None:
+                check(value)
+        for name, value, limit in (("yaw", yaw, 90), ("pitch", pitch, 60), ("roll", roll, 60)):
+            if not -limit <= value <= limit:
+                raise InvalidInput(f"{name} must be from -{limit} to {limit} degrees, got {value!r}")
+        if fov is not None and not 5 <= fov <= 60:
+            raise InvalidInput(f"fov must be from 5 to 60 degrees, got {fov!r}")
         if size not in SIZES:
-            raise InvalidInput(f"size is {size!r}; allowed are whole numbers from {SIZES[0]} to {SIZES[-1]}.")
+            raise InvalidInput(f"size must be from {SIZES[0]} to {SIZES[-1]} pixels, got {size!r}")
         if light is not None and light not in LIGHTS:
-            raise InvalidInput(f"light is {light!r}; allowed are {', '.join(LIGHTS)}.")
+            raise InvalidInput(f"unknown light {light!r}; known are {', '.join(LIGHTS)}")
         return facs.validate(action_units)
 
 

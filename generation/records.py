@@ -32,6 +32,10 @@ WRINKLES = (
     "glabella", "forehead", "crow_left", "crow_right", "bunny", "nasolabial_left", "nasolabial_right", "chin",
 )
 
+# Names of `Hair.style` and `Hair.beard`.
+STYLES = ("bald", "buzz", "short", "medium", "long", "coily", "receding", "tied_back", "headscarf", "cap")
+BEARDS = ("none", "stubble", "moustache", "goatee", "full")
+
 SKIN_HEIGHT, SKIN_WIDTH = 768, 1384  # texels of the head's island in hm08 UV, upright
 
 
@@ -54,8 +58,8 @@ class Skin:
 class Hair:
     """Head hair, brows and beard. Colours come from `melanin`, `red` and `grey`, so that brows and beard match."""
 
-    style: str  # one of generation.hair.STYLES
-    beard: str  # one of generation.hair.BEARDS
+    style: str  # one of STYLES
+    beard: str  # one of BEARDS
     melanin: float  # 0 blond .. 1 black
     red: float  # 0 .. 1 pheomelanin share
     grey: float  # 0 .. 1

@@ -29,8 +29,8 @@ VITPAIN = {
     },
     "vitpain-teacher": {
         "title": "ViTPain teacher",
-        "about": "The teacher of ViTPain: the same trunk, reading the pain heatmap (which only a generator has) instead "
-        "of the photograph. Its use is to guide students.",
+        "about": "The teacher of ViTPain: the same trunk, reading the pain heatmap, which only a generator has, not "
+        "the photograph. Its use is to guide students.",
         "call": 'result = model(**processor(images=heatmap, return_tensors="pt"))\nresult.pspi, result.au',
     },
 }

@@ -43,3 +43,10 @@ def writable(path: Path, folder: bool = False) -> Path:
     if not os.access(place, os.W_OK) or (place.is_file() and place != path):
         raise InvalidInput(f"cannot write to {path}: no permission for {place}")
     return path
+
+
+def picture_file(path: Path) -> Path:
+    """The path, if a picture can be written there."""
+    if Path(path).suffix.lower() not in (".png", ".jpg", ".jpeg", ".webp"):
+        raise InvalidInput(f"{path} must end in .png, .jpg or .webp")
+    return writable(path)

@@ -48,16 +48,18 @@ def command(
 ) -> None:
     """Make one face with the action units asked for."""
     from threedpain import PainFacePipeline
-    from threedpain.cli.arguments import action_units, writable
+    from threedpain.cli.arguments import action_units, picture_file
 
     units = action_units(au or [])
-    pictures = [writable(path) for path in (out, heatmap, neutral) if path]
+    pictures = [picture_file(path) for path in (out, heatmap, neutral) if path]
+    asked = {
+        "age": age, "gender": gender, "ethnicity": ethnicity, "yaw": yaw, "pitch": pitch, "roll": roll, "fov": fov,
+        "light": light, "size": size,
+    }  # fmt: skip
+    PainFacePipeline.check_inputs(units, **asked)
     pipe = PainFacePipeline.from_pretrained(texture=texture, device=device)
     changes = {name: value for name, value in {"skin_tone": skin_tone, "hair": hair}.items() if value is not None}
-    face = pipe(
-        units, age=age, gender=gender, ethnicity=ethnicity, yaw=yaw, pitch=pitch, roll=roll, fov=fov, light=light,
-        size=size, seed=seed, **changes,
-    )  # fmt: skip
+    face = pipe(units, seed=seed, **asked, **changes)
     for path, picture in ((out, face.image), (heatmap, face.heatmap), (neutral, face.neutral)):
         if path:
             picture.save(path)
