@@ -31,7 +31,8 @@ class ViTPainConfig(PretrainedConfig):
         backbone_config: configuration (or its dictionary) of any ViT-like transformers backbone: ViT, DINOv2, DINOv3.
             With a stem it reads the stem's feature map: its `image_size` and `num_channels` are set accordingly.
         image_size: side of the square input, pixels.
-        focus: share of that side which is looked at, around the centre: the face fills it, while crops stay generous.
+        focus: share of that side which is looked at, around the centre, rounded to whole patches: the face fills it,
+            while crops stay generous.
         num_channels: 3 for pictures, 1 for the teacher, which reads heatmaps.
         stem_widths: channels of a convolutional stem in front of the backbone, each step halving the side; empty: none.
         stem_depths: residual blocks after each step of the stem.
@@ -110,11 +111,13 @@ class ViTPainConfig(PretrainedConfig):
             len(stem_widths) == len(stem_depths),
             f"stem_widths and stem_depths must be equally long, got {len(stem_widths)} and {len(stem_depths)}.",
         )
-        inner, stride = round(image_size * focus), 2 ** len(stem_widths)
+        _check(0 < focus <= 1, f"focus must be above 0 and at most 1, got {focus}.")
+        stride = 2 ** len(stem_widths)
+        patch = stride * backbone_config.patch_size  # pixels of the input
+        inner = image_size if focus == 1 else min(image_size, patch * max(1, round(image_size * focus / patch)))
         _check(
-            0 < focus <= 1 and (image_size - inner) % 2 == 0 and inner % stride == 0,
-            f"image_size {image_size} x focus {focus} = {inner} must be centred on whole pixels and divisible by the "
-            f"stem's stride {stride}.",
+            inner % patch == 0 and (image_size - inner) % 2 == 0,
+            f"image_size {image_size} must be divisible by the stem's stride x the patch size = {patch}.",
         )
         unknown = set(loss_weights or {}) - set(LOSS_WEIGHTS)
         _check(not unknown, f"unknown loss weights {sorted(unknown)}; allowed are {', '.join(LOSS_WEIGHTS)}.")
@@ -125,11 +128,6 @@ class ViTPainConfig(PretrainedConfig):
             )
         backbone_config.image_size = inner // stride
         backbone_config.num_channels = stem_widths[-1] if stem_widths else num_channels
-        _check(
-            backbone_config.image_size % backbone_config.patch_size == 0,
-            f"the backbone's input of {backbone_config.image_size} px must be divisible by its patch size "
-            f"{backbone_config.patch_size}.",
-        )
         self.backbone_config = backbone_config
         self.image_size = image_size
         self.focus = focus
@@ -165,7 +163,13 @@ class ViTPainConfig(PretrainedConfig):
     @property
     def map_size(self) -> int:
         """Sub-pixels along one edge of the maps, over the whole input; 0 without maps."""
-        return 2 * round(self.grid_size * self.heatmap_upsample / self.focus / 2)
+        inner = self.grid_size * self.heatmap_upsample
+        return inner + 2 * round(inner * (self.image_size / self.inner_size - 1) / 2)
+
+    @property
+    def inner_size(self) -> int:
+        """Pixels along one edge of what is looked at."""
+        return self.backbone_config.image_size * 2 ** len(self.stem_widths)
 
     @property
     def grid_size(self) -> int:

@@ -384,8 +384,8 @@ class ViTPainModel(PreTrainedModel):
         return output if return_dict else output.to_tuple()
 
     def _focused(self, pixels: torch.Tensor) -> torch.Tensor:
-        """The centre that is looked at, [B, C, f S, f S]."""
-        border = (self.config.image_size - round(self.config.image_size * self.config.focus)) // 2
+        """The centre that is looked at."""
+        border = (self.config.image_size - self.config.inner_size) // 2
         return pixels[..., border : pixels.shape[-2] - border, border : pixels.shape[-1] - border]
 
     def _references(self, tokens, neutral, mask, index) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:

@@ -3,6 +3,7 @@
 import os
 import subprocess
 import sys
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -10,6 +11,8 @@ import torch
 from PIL import Image
 from transformers import AutoConfig, AutoImageProcessor, AutoModel, pipeline
 
+import threedpain
+from threedpain.modeling import configuration_vitpain
 from threedpain.modeling.configuration_vitpain import ViTPainConfig
 from threedpain.modeling.image_processing_vitpain import ViTPainImageProcessor, as_picture, face_crop
 from threedpain.modeling.modeling_vitpain import ViTPainModel, pspi_of
@@ -266,7 +269,8 @@ def test_wrong_tensors_are_refused_in_one_sentence(inputs, sentence):
         ({"reference": "sometimes"}, "reference must be one of compare, attention, none, got 'sometimes'"),
         ({"loss_weights": {"pspy": 1}}, "unknown loss weights"),
         ({"stem_widths": [8], "stem_depths": []}, "equally long"),
-        ({"image_size": 30}, "divisible"),
+        ({"image_size": 30}, "image_size 30 must be divisible by"),
+        ({"focus": 1.5}, "focus must be above 0"),
         ({"interval_edges": [1.0], "interval_quantiles": [1.0]}, "one more number"),
     ],
 )
@@ -344,3 +348,28 @@ def test_references_and_boxes_must_match_the_pictures():
         processor(images=[picture] * 2, neutral_images=[picture] * 3)
     with pytest.raises(ValueError, match="boxes holds 1 boxes for 2 pictures"):
         processor(images=[picture] * 2, boxes=[(0, 0, 8, 8)])
+
+
+# The weights that ship
+
+
+@pytest.mark.parametrize("name", ["vitpain", "vitpain-teacher"])
+def test_shipped_weights_load_with_their_own_code_and_name_no_machine(name):
+    folder = threedpain.weights(name)
+    source = Path(configuration_vitpain.__file__).parent
+    for kind in ("configuration", "modeling", "image_processing"):
+        assert (folder / f"{kind}_vitpain.py").read_text() == (source / f"{kind}_vitpain.py").read_text()
+    for text in ("config.json", "train.json", "log.jsonl"):
+        assert "/tmp" not in (folder / text).read_text() and "/home" not in (folder / text).read_text()
+    model, found = AutoModel.from_pretrained(folder, output_loading_info=True)
+    assert not found["missing_keys"] and not found["unexpected_keys"]
+    processor = AutoImageProcessor.from_pretrained(folder)
+    picture = np.full((200, 200, 3), 128, np.uint8)
+    neutral = {} if model.config.reference == "none" else {"neutral_images": picture}
+    out = model(**processor(images=picture, boxes=(50, 50, 150, 150), **neutral, return_tensors="pt"))
+    assert 0 <= out.pspi.item() <= 16 and (out.pspi_interval[0, 0] <= out.pspi[0] <= out.pspi_interval[0, 1])
+
+
+def test_shipped_weights_are_small():
+    folders = [threedpain.weights(name) for name in ("vitpain", "vitpain-teacher")]
+    assert sum(path.stat().st_size for folder in folders for path in folder.rglob("*.safetensors")) <= 35e6

@@ -1,0 +1,520 @@
+"""ViTPain: PSPI, six action units and a pain map from a face, helped by the same person's neutral face.
+
+Self-contained: imports torch, transformers and its own configuration only, so that it travels as remote code.
+Shapes: B pictures, N references each, P patches (grid G x G), D hidden width, T = prefix tokens + P.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from itertools import pairwise
+
+import torch
+from torch import nn
+from torch.nn import functional as F
+from transformers import AutoModel, PreTrainedModel
+from transformers import initialization as init
+from transformers.utils import ModelOutput
+
+from .configuration_vitpain import AU_MAXIMA, PAIN_THRESHOLDS, PAIN_UNITS, PSPI_MAX, ViTPainConfig
+
+
+@dataclass
+class ViTPainOutput(ModelOutput):
+    """
+    loss: [], weighted sum of `losses`, when labels were given.
+    pspi: [B], 0..16, read directly.
+    pspi_from_au: [B], 0..16, AU4 + max(AU6, AU7) + max(AU9, AU10) + AU43 of `au`.
+    pspi_interval: [B, 2], 90 % split-conformal interval around `pspi`; None before calibration.
+    au: [B, 6], intensities 0..5 (AU43 0..1) in the order AU4 AU6 AU7 AU9 AU10 AU43.
+    pain_logits: [B, 3], of PSPI >= 1, 2, 3.
+    heatmap: [B, S, S], mm of skin movement by the pain units, S = config.map_size; 0 outside of what is looked at.
+    mask_logits: [B, classes, S, S], parts of the face, likewise.
+    last_hidden_state: [B, P, D], patch tokens after comparison with the reference.
+    attentions: reference [B, heads, T, T] and queries [B, heads, 7, P] (without a decoder [B, 1, 6, P]), if asked for.
+    losses: the unweighted losses by name.
+    """
+
+    loss: torch.Tensor | None = None
+    pspi: torch.Tensor | None = None
+    pspi_from_au: torch.Tensor | None = None
+    pspi_interval: torch.Tensor | None = None
+    au: torch.Tensor | None = None
+    pain_logits: torch.Tensor | None = None
+    heatmap: torch.Tensor | None = None
+    mask_logits: torch.Tensor | None = None
+    last_hidden_state: torch.Tensor | None = None
+    attentions: tuple[torch.Tensor, ...] | None = None
+    losses: dict[str, torch.Tensor] | None = None
+
+
+def pspi_of(au: torch.Tensor) -> torch.Tensor:
+    """PSPI [...] of action units [..., 6] (Prkachin and Solomon, 2008)."""
+    au4, au6, au7, au9, au10, au43 = au.unbind(-1)
+    return au4 + torch.maximum(au6, au7) + torch.maximum(au9, au10) + au43
+
+
+def positions(grid: int, width: int, like: torch.Tensor) -> torch.Tensor:
+    """Sine and cosine positions [grid * grid, width] of patch centres."""
+    steps = torch.arange(grid, device=like.device, dtype=torch.float32) + 0.5
+    frequencies = 2.0 ** torch.arange(width // 4, device=like.device, dtype=torch.float32).mul(-6.0 / (width // 4))
+    angles = torch.outer(steps, frequencies) * (torch.pi / 2)
+    waves = torch.cat((angles.sin(), angles.cos()), dim=-1)  # [grid, width / 2]
+    rows, columns = waves[:, None].expand(-1, grid, -1), waves[None].expand(grid, -1, -1)
+    table = torch.cat((rows, columns), dim=-1).flatten(0, 1)
+    return F.pad(table, (0, width - table.shape[-1])).to(like.dtype)
+
+
+class ResidualBlock(nn.Module):
+    def __init__(self, width: int):
+        super().__init__()
+        self.conv1 = nn.Conv2d(width, width, 3, padding=1, bias=False)
+        self.norm1 = nn.GroupNorm(8, width)
+        self.conv2 = nn.Conv2d(width, width, 3, padding=1, bias=False)
+        self.norm2 = nn.GroupNorm(8, width)
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        return F.relu(x + self.norm2(self.conv2(F.relu(self.norm1(self.conv1(x))))))
+
+
+class ConvStem(nn.Sequential):
+    """[B, channels, H, W] -> [B, widths[-1], H / 2^k, W / 2^k]; group norms: no picture depends on its batch."""
+
+    def __init__(self, channels: int, widths: list[int], depths: list[int]):
+        layers: list[nn.Module] = []
+        for step, (width, depth) in enumerate(zip(widths, depths, strict=True)):
+            kernel = 3 if step else 5
+            layers += [
+                nn.Conv2d(channels, width, kernel, stride=2, padding=kernel // 2, bias=False),
+                nn.GroupNorm(8, width),
+                nn.ReLU(),
+                *(ResidualBlock(width) for _ in range(depth)),
+            ]
+            channels = width
+        super().__init__(*layers)
+
+
+class NoRotation(nn.Module):
+    """Stands in for DINOv3's rotary positions where they are switched off."""
+
+    def __init__(self, config):
+        super().__init__()
+        self.patches = (config.image_size // config.patch_size) ** 2
+        self.width = config.hidden_size // config.num_attention_heads
+
+    def forward(self, pixel_values: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+        one = pixel_values.new_ones(self.patches, self.width)
+        return one, torch.zeros_like(one)
+
+
+class Encoder(nn.Module):
+    """A stem, if any, and a ViT-like backbone: [B, channels, H, W] -> tokens [B, T, D], the prefix tokens first."""
+
+    def __init__(self, config: ViTPainConfig):
+        super().__init__()
+        self.stem = None
+        if config.stem_widths:
+            self.stem = ConvStem(config.num_channels, config.stem_widths, config.stem_depths)
+        self.backbone = AutoModel.from_config(config.backbone_config)
+        if getattr(self.backbone, "pooler", None) is not None:
+            self.backbone.pooler = None  # only tokens are read
+        if hasattr(getattr(self.backbone, "embeddings", None), "mask_token"):
+            self.backbone.embeddings.mask_token = None
+        if not config.backbone_rope:
+            self.backbone.rope_embeddings = NoRotation(config.backbone_config)
+
+    def forward(self, pixels: torch.Tensor) -> torch.Tensor:
+        if self.stem is not None:
+            pixels = self.stem(pixels.to(self.stem[0].weight.dtype))
+        return self.backbone(pixels).last_hidden_state
+
+
+class Attention(nn.Module):
+    """Multi-head attention of queries [B, Q, D] over keys and values [B, K, D]."""
+
+    def __init__(self, width: int, heads: int, dropout: float = 0.0):
+        super().__init__()
+        if width % heads:
+            raise ValueError(f"num_attention_heads {heads} must divide the hidden size {width}.")
+        self.heads, self.dropout = heads, dropout
+        self.query, self.key = nn.Linear(width, width), nn.Linear(width, width)
+        self.value, self.out = nn.Linear(width, width), nn.Linear(width, width)
+
+    def forward(self, query, key, value, weights: bool = False) -> tuple[torch.Tensor, torch.Tensor | None]:
+        split = lambda x: x.unflatten(-1, (self.heads, -1)).transpose(1, 2)  # noqa: E731
+        q, k, v = split(self.query(query)), split(self.key(key)), split(self.value(value))
+        dropout = self.dropout if self.training else 0.0
+        attention = None
+        if weights:
+            attention = (q @ k.mT / q.shape[-1] ** 0.5).softmax(-1)
+            mixed = F.dropout(attention, dropout) @ v
+        else:
+            mixed = F.scaled_dot_product_attention(q, k, v, dropout_p=dropout)
+        return self.out(mixed.transpose(1, 2).flatten(2)), attention
+
+
+def mlp(inputs: int, hidden: int, outputs: int) -> nn.Sequential:
+    return nn.Sequential(nn.Linear(inputs, hidden), nn.GELU(), nn.Linear(hidden, outputs))
+
+
+class CompareBlock(nn.Module):
+    """Each token looks up its counterpart in the neutral face; what it was and what it found are weighed together."""
+
+    def __init__(self, config: ViTPainConfig):
+        super().__init__()
+        width = config.hidden_size
+        self.norm_token, self.norm_neutral = nn.LayerNorm(width), nn.LayerNorm(width)
+        self.attention = Attention(width, config.num_attention_heads, config.dropout)
+        self.norm_mlp = nn.LayerNorm(width)
+        self.mlp = mlp(2 * width, 2 * width, width)
+
+    def forward(self, tokens, neutral, known, where, weights):
+        found = self.norm_neutral(neutral)
+        looked_up, attention = self.attention(self.norm_token(tokens) + where, found + where, found, weights)
+        return tokens + self.mlp(torch.cat((self.norm_mlp(tokens), looked_up), dim=-1)), attention
+
+
+class AttentionBlock(nn.Module):
+    """One post-norm cross-attention, skipped where there is no reference, as in the published model."""
+
+    def __init__(self, config: ViTPainConfig):
+        super().__init__()
+        self.attention = Attention(config.hidden_size, config.num_attention_heads, config.dropout)
+        self.norm = nn.LayerNorm(config.hidden_size)
+
+    def forward(self, tokens, neutral, known, where, weights):
+        looked_up, attention = self.attention(tokens, neutral, neutral, weights)
+        return torch.where(known[:, None, None], self.norm(tokens + looked_up), tokens), attention
+
+
+class DecoderLayer(nn.Module):
+    """Queries [B, Q, D] talk to each other, read the patch tokens, and think."""
+
+    def __init__(self, config: ViTPainConfig):
+        super().__init__()
+        width = config.hidden_size
+        self.norm_self, self.norm_query, self.norm_mlp = nn.LayerNorm(width), nn.LayerNorm(width), nn.LayerNorm(width)
+        self.self_attention = Attention(width, config.num_attention_heads, config.dropout)
+        self.cross_attention = Attention(width, config.num_attention_heads, config.dropout)
+        self.mlp = mlp(width, 2 * width, width)
+
+    def forward(self, queries, keys, values, weights):
+        normed = self.norm_self(queries)
+        queries = queries + self.self_attention(normed, normed, normed)[0]
+        read, attention = self.cross_attention(self.norm_query(queries), keys, values, weights)
+        queries = queries + read
+        return queries + self.mlp(self.norm_mlp(queries)), attention
+
+
+class PainHeads(nn.Module):
+    """Tokens [B, T, D] -> PSPI, pain logits, action units, pain map and mask."""
+
+    def __init__(self, config: ViTPainConfig):
+        super().__init__()
+        width, self.config = config.hidden_size, config
+        units = len(PAIN_UNITS) if config.au_head else 0
+        queries = units if config.decoder_layers == 0 else 1 + units
+        self.queries = nn.Parameter(torch.empty(queries, width)) if queries else None
+        self.decoder = nn.ModuleList(DecoderLayer(config) for _ in range(config.decoder_layers))
+        self.norm = nn.LayerNorm(width) if config.decoder_layers else None
+        drop = nn.Dropout(config.dropout)
+        layers = [nn.LayerNorm(width), drop]
+        sizes = [width, *config.pspi_hidden]
+        for before, after in pairwise(sizes):
+            layers += [nn.Linear(before, after), nn.GELU(), drop]
+        self.pspi = nn.Sequential(*layers, nn.Linear(sizes[-1], 1))
+        self.pain = nn.ModuleList(
+            nn.Sequential(nn.LayerNorm(width), drop, nn.Linear(width, 1)) for _ in PAIN_THRESHOLDS
+        )
+        self.au = None
+        if config.au_head:
+            self.au = nn.Sequential(
+                nn.LayerNorm(width), drop, nn.Linear(width, config.au_hidden), nn.GELU(), drop,
+                nn.Linear(config.au_hidden, 1),
+            )  # fmt: skip
+            # one shared scale would make the rare eye closure as strong as a frown: each unit has its own offset
+            self.au_offset = nn.Parameter(torch.empty(units)) if config.au_activation == "sigmoid" else None
+        maps = (1 + config.mask_classes) if config.heatmap_upsample else 0
+        self.maps = None
+        if maps:
+            self.maps = nn.Sequential(nn.LayerNorm(width), nn.Linear(width, maps * config.heatmap_upsample**2))
+
+    def forward(self, tokens: torch.Tensor, where: torch.Tensor, weights: bool) -> dict[str, torch.Tensor | None]:
+        patches = tokens[:, -self.config.grid_size**2 :]
+        attention = None
+        if self.decoder:
+            values = self.norm(patches)
+            keys = values + where[-patches.shape[1] :]
+            read = self.queries.expand(len(tokens), -1, -1)
+            for layer in self.decoder:
+                read, attention = layer(read, keys, values, weights)
+            face, units = read[:, 0], read[:, 1:]
+        else:
+            face, units = tokens[:, 0], None
+            if self.au is not None:
+                attention = (self.queries @ patches.mT / patches.shape[-1] ** 0.5).softmax(-1)
+                units = attention @ patches
+                attention = attention[:, None]
+        heat, mask = self._maps(patches)
+        return {
+            "pspi": PSPI_MAX * self.pspi(face).squeeze(-1).float().sigmoid(),
+            "pain_logits": torch.cat([head(face) for head in self.pain], dim=-1).float(),
+            "au": None if self.au is None else self._units(units),
+            "heatmap": heat,
+            "mask_logits": mask,
+            "attention": attention,
+        }
+
+    def _units(self, read: torch.Tensor) -> torch.Tensor:
+        raw = self.au(read).squeeze(-1).float()
+        if self.au_offset is None:
+            return raw.relu()
+        return torch.sigmoid(raw + self.au_offset) * raw.new_tensor(AU_MAXIMA)
+
+    def _maps(self, patches: torch.Tensor) -> tuple[torch.Tensor | None, torch.Tensor | None]:
+        if self.maps is None:
+            return None, None
+        grid = self.config.grid_size
+        planes = self.maps(patches).transpose(1, 2).unflatten(-1, (grid, grid)).float()
+        planes = F.pixel_shuffle(planes, self.config.heatmap_upsample)
+        # softplus, shifted so that an untrained head starts near zero millimetres
+        heat = F.softplus(planes[:, 0] - 2.0)
+        return heat, planes[:, 1:] if self.config.mask_classes else None
+
+
+class ViTPainModel(PreTrainedModel):
+    config_class = ViTPainConfig
+    base_model_prefix = "vitpain"
+    main_input_name = "pixel_values"
+    input_modalities = ("image",)
+    supports_gradient_checkpointing = True
+    _supports_sdpa = True
+    _no_split_modules = ["Encoder", "CompareBlock", "AttentionBlock", "PainHeads"]
+
+    def __init__(self, config: ViTPainConfig):
+        super().__init__(config)
+        self.encoder = Encoder(config)
+        self.neutral_encoder = None
+        self.comparison = None
+        if config.reference != "none":
+            if config.separate_neutral_backbone:
+                self.neutral_encoder = Encoder(config)
+            self.missing = nn.Parameter(torch.empty(config.hidden_size))
+            block = CompareBlock if config.reference == "compare" else AttentionBlock
+            self.comparison = nn.ModuleList(block(config) for _ in range(config.reference_layers))
+        self.heads = PainHeads(config)
+        self.post_init()
+
+    @torch.no_grad()
+    def _init_weights(self, module: nn.Module) -> None:
+        if isinstance(module, nn.Conv2d):
+            init.kaiming_normal_(module.weight, mode="fan_out", nonlinearity="relu")
+        elif isinstance(module, nn.Linear):
+            init.xavier_uniform_(module.weight)
+            init.zeros_(module.bias)
+        elif isinstance(module, (nn.LayerNorm, nn.GroupNorm)):
+            init.ones_(module.weight)
+            init.zeros_(module.bias)
+        elif isinstance(module, PainHeads):
+            if module.queries is not None:
+                init.normal_(module.queries, std=1.0 if module.decoder else self.config.initializer_range)
+            if getattr(module, "au_offset", None) is not None:
+                init.zeros_(module.au_offset)
+        elif isinstance(module, ViTPainModel) and module.comparison is not None:
+            init.normal_(module.missing, std=self.config.initializer_range)
+
+    def forward(
+        self,
+        pixel_values: torch.Tensor,
+        neutral_pixel_values: torch.Tensor | None = None,
+        neutral_mask: torch.Tensor | None = None,
+        neutral_index: torch.Tensor | None = None,
+        labels: torch.Tensor | None = None,
+        au_labels: torch.Tensor | None = None,
+        pain_labels: torch.Tensor | None = None,
+        heatmap_labels: torch.Tensor | None = None,
+        mask_labels: torch.Tensor | None = None,
+        output_attentions: bool = False,
+        return_dict: bool = True,
+    ) -> ViTPainOutput | tuple:
+        """
+        pixel_values: [B, C, H, W], as the image processor makes them.
+        neutral_pixel_values: the same person at rest, [B, C, H, W] or, several references each, [B, N, C, H, W]; the
+            answers over a picture's references are averaged. Without it a learned token stands in.
+        neutral_mask: bool [B] or [B, N], False where a reference is missing.
+        neutral_index: int [B] or [B, N]: instead of one reference per picture, `neutral_pixel_values` is a pool
+            [R, C, H, W] read once each, and these are the rows that belong to each picture; -1 where missing.
+        labels: PSPI [B]. au_labels: [B, 6]. pain_labels: PSPI >= 1, 2, 3 [B, 3], by default from labels.
+        heatmap_labels: mm [B, S, S]. mask_labels: int [B, S, S]. NaN (mask: -100) where unknown: losses ignore them.
+        """
+        self._check(pixel_values, neutral_pixel_values, neutral_mask, neutral_index)
+        tokens = self.encoder(self._focused(pixel_values))  # [B, T, D]
+        where = positions(self.config.grid_size, tokens.shape[-1], tokens)
+        where = F.pad(where, (0, 0, tokens.shape[1] - len(where), 0))  # [T, D], zero for prefix tokens
+        attentions, share, seen = (), None, pixel_values.new_zeros(len(pixel_values), dtype=torch.bool)
+        if self.comparison is not None:
+            neutral, known, share = self._references(tokens, neutral_pixel_values, neutral_mask, neutral_index)
+            seen = known.view(share.shape).any(1)
+            tokens = tokens.repeat_interleave(share.shape[1], dim=0)  # [B * N, T, D]
+            for block in self.comparison:
+                tokens, attention = block(tokens, neutral, known, where, output_attentions)
+            attentions += (attention,)
+        answers = self.heads(tokens, where, output_attentions)
+        attentions += (answers.pop("attention"),)
+        answers["last_hidden_state"] = tokens[:, -self.config.grid_size**2 :]
+        if share is not None and share.shape[1] > 1:
+            answers = {name: _average(value, share) for name, value in answers.items()}
+            attentions = tuple(_average(value, share) for value in attentions)
+        output = ViTPainOutput(
+            **answers,
+            pspi_from_au=None if answers["au"] is None else pspi_of(answers["au"]),
+            pspi_interval=self._interval(answers["pspi"], seen),
+            attentions=attentions if output_attentions else None,
+        )
+        losses = self._losses(output, labels, au_labels, pain_labels, heatmap_labels, mask_labels)
+        if output.heatmap is not None:
+            border = (self.config.map_size - output.heatmap.shape[-1]) // 2
+            output["heatmap"] = F.pad(output.heatmap, (border,) * 4)
+            if output.mask_logits is not None:
+                output["mask_logits"] = F.pad(output.mask_logits, (border,) * 4)
+        if losses:
+            weights = self.config.loss_weights
+            output["losses"] = losses
+            output["loss"] = sum(weights[name] * value for name, value in losses.items())
+        return output if return_dict else output.to_tuple()
+
+    def _focused(self, pixels: torch.Tensor) -> torch.Tensor:
+        """The centre that is looked at."""
+        border = (self.config.image_size - self.config.inner_size) // 2
+        return pixels[..., border : pixels.shape[-2] - border, border : pixels.shape[-1] - border]
+
+    def _references(self, tokens, neutral, mask, index) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
+        """Neutral tokens [B * N, T, D], whether each is known [B * N], and its share [B, N] in the answer."""
+        batch = len(tokens)
+        missing = self.missing.to(tokens.dtype)
+        if neutral is None:
+            known = torch.zeros(batch, dtype=torch.bool, device=tokens.device)
+            return missing.expand_as(tokens), known, tokens.new_ones(batch, 1)
+        encoder = self.neutral_encoder or self.encoder
+        if index is not None:
+            index = index.view(batch, -1)
+            mask = index >= 0
+            found = encoder(self._focused(neutral))[index.clamp(min=0).flatten()]
+        else:
+            count = 1 if neutral.dim() == 4 else neutral.shape[1]
+            found = encoder(self._focused(neutral if neutral.dim() == 4 else neutral.flatten(0, 1)))
+            if mask is None:
+                mask = torch.ones(batch, count, dtype=torch.bool, device=tokens.device)
+            mask = mask.view(batch, count).bool()
+        found = torch.where(mask.flatten()[:, None, None], found, missing)
+        # a picture with some references averages over those; one with none answers once, with the learned token
+        share = torch.where(mask.any(1, keepdim=True), mask, torch.ones_like(mask)).to(tokens.dtype)
+        return found, mask.flatten(), share / share.sum(1, keepdim=True)
+
+    def _interval(self, pspi: torch.Tensor, seen: torch.Tensor) -> torch.Tensor | None:
+        """[B, 2] around pspi [B]; `seen`: whether a picture had a reference [B]."""
+        config = self.config
+        if config.interval_quantiles is None:
+            return None
+        number = lambda values: torch.tensor(values, device=pspi.device, dtype=pspi.dtype)  # noqa: E731
+        bins = torch.bucketize(pspi.detach(), number(config.interval_edges))
+        half = number(config.interval_quantiles)[bins]
+        if config.interval_quantiles_alone is not None:
+            half = torch.where(seen, half, number(config.interval_quantiles_alone)[bins])
+        return torch.stack((pspi - half, pspi + half), dim=-1).clamp(0, PSPI_MAX)
+
+    def _losses(
+        self, output, labels, au_labels, pain_labels, heatmap_labels, mask_labels
+    ) -> dict[str, torch.Tensor]:
+        """Means over every element, unknown ones counting zero: equal shares of a batch average to the whole."""
+        weights, losses = self.config.loss_weights, {}
+        if labels is not None:
+            losses["pspi"] = _known(F.smooth_l1_loss, output.pspi, labels)
+        if pain_labels is None and labels is not None:
+            thresholds = torch.tensor(PAIN_THRESHOLDS, device=labels.device, dtype=labels.dtype)
+            over = (labels[:, None] >= thresholds).to(labels.dtype)
+            pain_labels = torch.where(labels[:, None].isnan(), torch.nan, over)
+        if pain_labels is not None:
+            losses["pain"] = _known(F.binary_cross_entropy_with_logits, output.pain_logits, pain_labels)
+        if labels is not None and output.au is not None:
+            losses["consistency"] = F.smooth_l1_loss(output.pspi, output.pspi_from_au)
+        if au_labels is not None and output.au is not None:
+            losses["au"] = _known(F.smooth_l1_loss, output.au, au_labels)
+        if heatmap_labels is not None and output.heatmap is not None:
+            losses["heatmap"] = _known(F.mse_loss, output.heatmap, self._inner(heatmap_labels, output.heatmap))
+        if mask_labels is not None and output.mask_logits is not None:
+            target = self._inner(mask_labels, output.mask_logits).long()
+            loss = F.cross_entropy(output.mask_logits, target, ignore_index=-100, reduction="sum")
+            losses["mask"] = loss / target.numel()
+        return {name: value for name, value in losses.items() if weights[name]}
+
+    def _inner(self, target: torch.Tensor, like: torch.Tensor) -> torch.Tensor:
+        """Labels [B, S, S] over the whole input -> those over what is looked at, on the grid of `like`."""
+        side = self.config.map_size
+        if target.shape[-1] != side:
+            mode = {"mode": "nearest"} if not target.is_floating_point() else {"mode": "bilinear", "antialias": True}
+            target = F.interpolate(target[:, None].float(), (side, side), **mode)[:, 0].to(target.dtype)
+        border = (side - like.shape[-1]) // 2
+        return target[..., border : side - border, border : side - border]
+
+    def _check(self, pixels, neutral, mask, index) -> None:
+        config = self.config
+        expected = (config.num_channels, config.image_size, config.image_size)
+        _require(
+            pixels.dim() == 4 and pixels.shape[1:] == expected,
+            f"pixel_values must be [batch, {', '.join(map(str, expected))}], got {list(pixels.shape)}.",
+        )
+        _require(_finite(pixels), "pixel_values must be finite, got NaN or infinity.")
+        if neutral is None:
+            return
+        _require(
+            config.reference != "none", "this ViTPain was trained without a reference: leave neutral_pixel_values out."
+        )
+        shape = neutral.shape
+        _require(
+            neutral.dim() in (4, 5) and shape[-3:] == expected and (index is None or neutral.dim() == 4),
+            f"neutral_pixel_values must be [batch, (references,) {', '.join(map(str, expected))}], got {list(shape)}.",
+        )
+        _require(_finite(neutral), "neutral_pixel_values must be finite, got NaN or infinity.")
+        if index is not None:
+            _require(
+                len(index) == len(pixels),
+                f"neutral_index has {len(index)} rows for {len(pixels)} pictures; give one each.",
+            )
+            return
+        _require(
+            len(neutral) == len(pixels),
+            f"neutral_pixel_values holds references for {len(neutral)} pictures, but pixel_values holds {len(pixels)}.",
+        )
+        count = 1 if neutral.dim() == 4 else shape[1]
+        _require(
+            mask is None or mask.numel() == len(pixels) * count,
+            f"neutral_mask must be [{len(pixels)}, {count}], got {None if mask is None else list(mask.shape)}.",
+        )
+
+
+def _average(value: torch.Tensor | None, share: torch.Tensor) -> torch.Tensor | None:
+    """[B * N, ...] -> [B, ...], weighted by share [B, N]."""
+    if value is None:
+        return None
+    value = value.unflatten(0, share.shape)
+    return (value * share.to(value.dtype).view(*share.shape, *[1] * (value.dim() - 2))).sum(1)
+
+
+def _known(loss, prediction: torch.Tensor, target: torch.Tensor) -> torch.Tensor:
+    known = ~target.isnan()
+    return (loss(prediction, torch.where(known, target, 0.0), reduction="none") * known).mean()
+
+
+def _finite(x: torch.Tensor) -> bool:
+    if torch.compiler.is_compiling() or x.is_meta:
+        return True
+    return bool(torch.isfinite(x).all())
+
+
+def _require(true: bool, sentence: str) -> None:
+    if not true:
+        raise ValueError(sentence)
+
+
+__all__ = ["ViTPainModel", "ViTPainOutput"]
