@@ -49,6 +49,8 @@ def choose(rows: Any) -> list[int]:
 
 def read(rows: Sequence[Mapping[str, Any]]) -> list[Any]:
     """ViTPain's reading of each row, or none at all where its weights are not installed."""
+    from transformers.utils.logging import disable_progress_bar
+
     from ..assets import weights
     from ..modeling.predict import PainReader
 
@@ -57,6 +59,7 @@ def read(rows: Sequence[Mapping[str, Any]]) -> list[Any]:
     except MissingFile as missing:
         print(f"No readings: {missing}")
         return []
+    disable_progress_bar()
     reader = PainReader()
     return [reader.read(row["image"], neutral=row["neutral_image"], box=row["bbox"]) for row in rows]
 
