@@ -134,8 +134,9 @@ def evaluate(
     main = "realistic" if "realistic" in tables else next(iter(tables))
     mix = report.in_mix(tables[main])
     error = results["conditions"][main]["overall"]["mae"][0]
-    blanked = predict(model, faces.subset(mix), processor=processor, reference=main, change=_without_face)
-    results["checks"]["blanked_face_pearson"] = metrics.pearson(blanked["PSPI"], blanked["pspi_hat"])
+    if model.config.num_channels == 3:
+        blanked = predict(model, faces.subset(mix), processor=processor, reference=main, change=_without_face)
+        results["checks"]["blanked_face_pearson"] = metrics.pearson(blanked["PSPI"], blanked["pspi_hat"])
     if whole is not None:
         table = predict(model, whole.subset(mix), processor=processor, reference=main)
         results["checks"]["whole_frame_mae"] = metrics.mae(table["PSPI"], table["pspi_hat"])
