@@ -21,26 +21,18 @@ def load(kind: Any, name: str, **options) -> Any:
         model = kind.from_pretrained(
             name, torch_dtype=torch.float16 if "cuda" in str(device) else torch.float32, **options
         )
-    except (errors.LocalEntryNotFoundError, errors.OfflineModeIsEnabled, ConnectionError) as error:
-        raise MissingFile(_unreachable(name)) from error
-    except errors.HfHubHTTPError as error:
-        raise MissingFile(
-            f"the Hub has no model {name!r}, or it needs a login: check the id, or run `hf auth login`."
-        ) from error
     except (OSError, ValueError, TypeError, AttributeError) as error:
-        text = str(error)
-        if any(
-            word in text
-            for word in (
-                "couldn't connect",
-                "cannot be reached",
-                "offline",
-                "LocalEntryNotFound",
-                "Cannot load model",
-                "cached files",
-            )
-        ):
-            raise MissingFile(_unreachable(name)) from error
+        reasons = list(_chain(error))
+        offline = (errors.LocalEntryNotFoundError, errors.OfflineModeIsEnabled, ConnectionError)
+        if any(isinstance(reason, offline) for reason in reasons):
+            raise MissingFile(
+                f"{name!r} is not in the local cache and the Hub cannot be reached: connect to the network once, or "
+                "give the path of a local folder."
+            ) from error
+        if any(isinstance(reason, errors.HfHubHTTPError) for reason in reasons):
+            raise MissingFile(
+                f"the Hub has no model {name!r}, or it needs a login: check the id, or run `hf auth login`."
+            ) from error
         raise InvalidInput(
             f"{name!r} cannot be loaded as a {kind.__name__}: it is a model of another kind, or its "
             f"folder is incomplete ({type(error).__name__})."
@@ -48,11 +40,11 @@ def load(kind: Any, name: str, **options) -> Any:
     return model.to(device)
 
 
-def _unreachable(name: str) -> str:
-    return (
-        f"{name!r} is not in the local cache and the Hub cannot be reached: connect to the network once, or give "
-        "the path of a local folder."
-    )
+def _chain(error: BaseException | None) -> Iterator[BaseException]:
+    """An error and all that led to it."""
+    while error is not None:
+        yield error
+        error = error.__cause__ or error.__context__
 
 
 @contextmanager
