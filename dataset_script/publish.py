@@ -65,6 +65,10 @@ def publish(
         raise NotPublished(f"There is no repository {where} that this login can see.") from None
     except HfHubHTTPError as refusal:
         raise NotPublished(_sentence(refusal, where, locals().get("user"))) from None
+    except RuntimeError as trouble:  # how the uploader tells that one file's upload broke
+        if not isinstance(trouble.__cause__, (httpx.HTTPError, OSError)):
+            raise
+        raise NotPublished(f"The upload to {where} broke off. {AGAIN}") from None
     except (httpx.HTTPError, ConnectionError, TimeoutError) as trouble:
         raise NotPublished(f"The connection to {api.endpoint} broke ({type(trouble).__name__}). {AGAIN}") from None
     prefix = constants.REPO_TYPES_URL_PREFIXES.get(kind, "")

@@ -23,7 +23,7 @@ _WIDTH, _HEIGHT = 1.0, 1.3
 Box = tuple[float, float, float, float]
 
 
-def open_photo(path: str | Path) -> Image.Image:
+def open_photo(path: str | Path, max_pixels: int = MAX_PIXELS) -> Image.Image:
     """A photograph, RGB and upright, whatever its file holds: EXIF rotation, CMYK, 16 bit, alpha, several frames."""
     path = Path(path)
     if not path.is_file():
@@ -31,10 +31,10 @@ def open_photo(path: str | Path) -> Image.Image:
     try:
         with Image.open(path) as image:
             width, height = image.size
-            if min(image.size) < MIN_SIDE or max(image.size) > MAX_SIDE or width * height > MAX_PIXELS:
+            if min(image.size) < MIN_SIDE or max(image.size) > MAX_SIDE or width * height > max_pixels:
                 raise InvalidInput(
                     f"{path.name} has {width} x {height} pixels; sides must be {MIN_SIDE} to {MAX_SIDE}, "
-                    f"and at most {MAX_PIXELS // 1_000_000} million pixels together"
+                    f"and at most {max_pixels // 1_000_000} million pixels together"
                 )
             image.load()
             return as_picture(image)

@@ -99,7 +99,7 @@ def build() -> dict:
             label="Ethnicity",
         )
     with gr.Row():
-        view = gr.Dropdown([("any", ""), "view_0", "view_1", "view_2"], value="", label="View")
+        view = gr.Dropdown([("any", ""), "front", "left", "right"], value="", label="View")
         expression = gr.Dropdown(
             [("any", ""), "neutral", "pain", "smile", "surprise"], value="", label="Expression", allow_custom_value=True
         )

@@ -12,6 +12,7 @@ from threedpain.modeling.predict import PainReader
 
 PICTURE_SIZE = 384
 UPLOAD_MEGABYTES = 12
+UPLOAD_PIXELS = 25_000_000
 
 
 @dataclass(frozen=True)

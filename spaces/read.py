@@ -29,6 +29,10 @@ class ReadTab:
     outputs: list
 
 
+def _open(path: str) -> Image.Image:
+    return open_photo(path, max_pixels=engine.UPLOAD_PIXELS)
+
+
 def _describe(reading, truth: FaceRequest | None) -> tuple:
     caption = "reading of ViTPain" if truth is None else f"reading of ViTPain; the truth is {truth.pspi:g}"
     return (
@@ -51,7 +55,7 @@ def read_files(photo: str | None, neutral: str | None, strength: float):
     if photo is None:
         return (*empty, drawing.sentence("Add a photograph with one face, then press Read."))
     try:
-        return _answer(open_photo(photo), open_photo(neutral) if neutral else None, strength)
+        return _answer(_open(photo), _open(neutral) if neutral else None, strength)
     except ThreeDPainError as problem:
         return (*empty, drawing.sentence(str(problem)))
 
