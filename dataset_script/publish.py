@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
-import httpx
+import httpx2  # what huggingface_hub speaks through
 from huggingface_hub import HfApi, constants
 from huggingface_hub.errors import (
     HfHubHTTPError,
@@ -66,10 +66,10 @@ def publish(
     except HfHubHTTPError as refusal:
         raise NotPublished(_sentence(refusal, where, locals().get("user"))) from None
     except RuntimeError as trouble:  # how the uploader tells that one file's upload broke
-        if not isinstance(trouble.__cause__, (httpx.HTTPError, OSError)):
+        if not isinstance(trouble.__cause__, (httpx2.HTTPError, OSError)):
             raise
         raise NotPublished(f"The upload to {where} broke off. {AGAIN}") from None
-    except (httpx.HTTPError, ConnectionError, TimeoutError) as trouble:
+    except (httpx2.HTTPError, ConnectionError, TimeoutError) as trouble:
         raise NotPublished(f"The connection to {api.endpoint} broke ({type(trouble).__name__}). {AGAIN}") from None
     prefix = constants.REPO_TYPES_URL_PREFIXES.get(kind, "")
     return f"{api.endpoint}/{prefix}{repo}"

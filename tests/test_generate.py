@@ -3,6 +3,7 @@
 import hashlib
 import json
 import os
+import random
 import resource
 import signal
 import subprocess
@@ -123,19 +124,26 @@ def test_killed_three_times_ends_with_the_same_bytes(whole, tmp_path):
     assert make(out).made == 0
 
 
+FIFTY = Config(identities=50, size=64, texture="flat", videos=2)
+
+
+@pytest.fixture(scope="module")
+def fifty(tmp_path_factory):
+    """Fifty people made in one go by the real pipeline."""
+    out = tmp_path_factory.mktemp("fifty") / "whole"
+    make(out, FIFTY, 2, "threedpain.generation.workers:load_pipeline")
+    return out
+
+
 @pytest.mark.slow
 @pytest.mark.parametrize("workers", [1, 2, 3])
-def test_fifty_identities_killed_three_times(tmp_path, workers):
-    import random
-
-    config = Config(identities=50, size=64, texture="flat")
-    make(tmp_path / "whole", config, pipeline="threedpain.generation.workers:load_pipeline")
-    shards, chance = len(Plan(config).shards), random.Random(workers)
+def test_fifty_identities_killed_three_times(fifty, tmp_path, workers):
+    shards, chance = len(Plan(FIFTY).shards), random.Random(workers)
     for entries in sorted(chance.sample(range(shards - 1), 3)):
-        process = start(tmp_path / "set", workers, config, "threedpain.generation.workers:load_pipeline")
+        process = start(tmp_path / "set", workers, FIFTY, "threedpain.generation.workers:load_pipeline")
         interrupt(tmp_path / "set", process, entries, signal.SIGKILL)
-    make(tmp_path / "set", config, workers, "threedpain.generation.workers:load_pipeline")
-    assert contents(tmp_path / "set") == contents(tmp_path / "whole")
+    make(tmp_path / "set", FIFTY, workers, "threedpain.generation.workers:load_pipeline")
+    assert contents(tmp_path / "set") == contents(fifty)
 
 
 @pytest.mark.parametrize("signum", [signal.SIGINT, signal.SIGTERM])

@@ -113,7 +113,7 @@ def loss_weights(codec: SkinCodec, on_head: np.ndarray) -> torch.Tensor:
     """[size] weights: the grids by SHARES, brows six times, a seventh off the head, none where nothing varies."""
     h, w = codec.padded
     head = torch.zeros(1, 1, h, w)
-    head[0, 0, : on_head.shape[0], : on_head.shape[1]] = torch.from_numpy(on_head)
+    head[0, 0, : on_head.shape[0], : on_head.shape[1]] = torch.from_numpy(np.array(on_head))
     parts = []
     for shape, cell in zip(codec.shapes, (4, 8, 16, 32, 64, 128), strict=True):
         near = 0.15 + 0.85 * torch.nn.functional.max_pool2d(head, cell)[0]
