@@ -2,10 +2,15 @@
 
 import os
 import shutil
+import signal
 import tempfile
 from pathlib import Path
 
 import hypothesis
+
+# A run started in the background ignores SIGINT, and so would the programs that the tests interrupt.
+if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 # Before any library is imported: they read these once.
 _CACHE = Path(tempfile.mkdtemp(prefix="threedpain-tests-"))
