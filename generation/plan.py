@@ -64,7 +64,7 @@ class Config:
     size: int = 512  # pixels
     seed: int = 0
     videos: int | None = None  # identities that also get a video; None: one in 50, at most 40
-    truth: tuple[str, ...] = ()  # more label pictures: depth, regions
+    truth: tuple[str, ...] = ()  # more label pictures, any of schema.TRUTHS
     picture: str = "jpeg"
     device: str = "auto"
     head: str = "anny"

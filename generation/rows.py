@@ -41,6 +41,7 @@ class Photo:
     scene: Scene
     head_angles: tuple[float, float, float]
     takes: int
+    rest: Sample | None = None  # the same scene with the face at rest, if asked for
 
 
 def take(
@@ -59,10 +60,14 @@ def take(
         scene = _dressed(sample_scene(scene_seed, view=VIEWS[view], size=size), seed)
         angles = np.clip(child(scene_seed, "head").normal(0.0, HEAD_SPREAD), -10.0, 10.0)
         head_angles = tuple(round(float(angle), 2) for angle in angles)
-        sample = pipe.photograph(person, action_units, scene, truth=truth, head_angles=head_angles)
+        labels = tuple(name for name in truth if name != "aligned_neutral")
+        sample = pipe.photograph(person, action_units, scene, truth=labels, head_angles=head_angles)
         if in_frame(sample):
             break
-    return Photo(sample, scene, head_angles, number + 1)
+    rest = None
+    if "aligned_neutral" in truth and any(action_units.values()):
+        rest = pipe.photograph(person, {}, scene, head_angles=head_angles)
+    return Photo(sample, scene, head_angles, number + 1, rest)
 
 
 def _dressed(scene: Scene, seed: int) -> Scene:
@@ -119,6 +124,11 @@ def image_row(config: Config, person, expression: Expression, view: str, photo: 
         row["depth"] = embedded(encode_png(millimetres), f"{name}_depth.png")
     if "regions" in config.truth:
         row["regions"] = embedded(encode_png(sample.regions), f"{name}_regions.png")
+    if "aligned_neutral" in config.truth:
+        row["aligned_neutral"] = None
+        if photo.rest is not None:
+            file = f"{name}_rest.{EXTENSION[config.picture]}"
+            row["aligned_neutral"] = embedded(encode_picture(photo.rest.image, config.picture), file)
     return row
 
 

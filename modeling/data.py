@@ -139,7 +139,7 @@ class FaceSet:
             if (chosen < 0).any():
                 raise InvalidInput(
                     "this set has no aligned neutral pictures (the same person at rest in the same scene); "
-                    "make it with --truth neutral, or leave the aligned condition out"
+                    "make it with --truth aligned_neutral, or leave the aligned condition out"
                 )
         elif condition == "realistic":
             for at, position in enumerate(positions):

@@ -130,7 +130,7 @@ def test_one_sided_units_count_with_their_stronger_side():
         ({"views": 8}, "views is a whole number from 1 to 7, not 8."),
         ({"size": 20}, "size is a whole number from 32 to 2048, not 20."),
         ({"size": 256.0}, "size is a whole number from 32 to 2048, not 256.0."),
-        ({"truth": ("normals",)}, "truth is any of depth, regions, not 'normals'."),
+        ({"truth": ("normals",)}, "truth is any of depth, regions, aligned_neutral, not 'normals'."),
         ({"picture": "png"}, "picture is one of jpeg, webp, not 'png'."),
         ({"texture": "photo"}, "texture is one of embedded, depth-to-image, flat, not 'photo'."),
         ({"head": "flame"}, "the FLAME head needs its model file: give head 'flame' and flame_file together."),

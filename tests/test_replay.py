@@ -1,6 +1,10 @@
 """A row rendered again from its own columns: the same bytes."""
 
+import io
+
+import numpy as np
 import pytest
+from PIL import Image
 
 from threedpain.errors import InvalidInput
 from threedpain.generation.plan import Config, Expression, Plan
@@ -37,10 +41,6 @@ def test_rows_come_again_with_equal_bytes(made):
 
 
 def test_replay_gives_the_picture(made):
-    import io
-
-    from PIL import Image
-
     pipe, rows = made
     decoded = rows[3] | {"image": Image.open(io.BytesIO(rows[3]["image"]["bytes"])), "ethnicity": rows[3]["ethnicity"]}
     assert replay(decoded, pipe).tobytes() == decoded["image"].tobytes()
@@ -59,3 +59,21 @@ def test_neutral_is_no_expression(made):
     neutral = [row for row in rows if row["expression"] == 0]
     assert len(neutral) == 4 and all(row["PSPI"] == 0 for row in neutral)
     assert Expression("id_00000_neutral", "neutral", "neutral", {}).action_units == {}
+
+
+def test_the_same_scene_at_rest_on_request(made):
+    pipe, rows = made
+    config = Config(identities=2, expressions=2, others=1, views=2, size=64, texture="flat", truth=("aligned_neutral",))
+    painful = next(row for row in rows if row["PSPI"] >= 8)
+    again = replay_row(painful | {"aligned_neutral": b"asked for"}, pipe)
+    assert again["image"] == painful["image"] and again["landmarks"] == painful["landmarks"]
+    opened = [Image.open(io.BytesIO(again[name]["bytes"])) for name in ("image", "aligned_neutral")]
+    there, rest = (np.asarray(picture, float) for picture in opened)
+    moved = np.abs(there - rest).max(axis=2)
+    mask = np.asarray(Image.open(io.BytesIO(again["mask"]["bytes"])))
+    assert moved[mask > 0].max() > 40 and np.median(moved[mask == 0]) <= 2  # the face moves, the room stays
+    neutral = next(row for row in rows if row["expression"] == 0)
+    person = pipe.people([cast_one(pipe, Plan(config), Plan(config).person(0), 0)])[0]
+    expression = Plan(config).person(0).expressions[0]
+    photo = take(pipe, person, expression.id, {}, neutral["view_id"], 64, config.truth)
+    assert image_row(config, person, expression, neutral["view_id"], photo)["aligned_neutral"] is None

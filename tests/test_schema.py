@@ -54,7 +54,7 @@ def test_truth_adds_columns_after_the_mask():
 @pytest.mark.parametrize(
     ("arguments", "text"),
     [(("faces",), "unknown config 'faces'; known are images, pairs, expressions, identities, videos"),
-     (("images", ["normals"]), "unknown truth 'normals'; known are depth, regions")],
+     (("images", ["normals"]), "unknown truth 'normals'; known are depth, regions, aligned_neutral")],
 )
 def test_unknown_names_are_refused(arguments, text):
     with pytest.raises(InvalidInput) as refusal:

@@ -18,7 +18,9 @@ from .facs import ACTION_UNITS
 GENERATOR_VERSION = "1.0.0"  # a change of the bytes the same seed gives is a new version
 
 CONFIGS = ("images", "pairs", "expressions", "identities", "videos")
-TRUTHS = ("depth", "regions")  # optional image columns: 16-bit PNG in millimetres; index PNG, 1 + index into REGIONS
+# Optional image columns: 16-bit PNG in millimetres; index PNG, 1 + index into REGIONS; the same person at rest in the
+# very same scene (null where the picture is neutral itself).
+TRUTHS = ("depth", "regions", "aligned_neutral")
 EXPRESSIONS = ("neutral", "pain", "other")
 
 AU_COLUMNS = tuple(ACTION_UNITS)  # a one-sided unit is written with its stronger side
@@ -95,7 +97,7 @@ _COLUMNS = {
 
 
 def features(config: str = "images", truth: Collection[str] = ()) -> Features:
-    """The columns of a config, with the optional image columns in `truth` ("depth", "regions") after `mask`."""
+    """The columns of a config, with the optional image columns in `truth`, any of TRUTHS, after `mask`."""
     if config not in _COLUMNS:
         raise InvalidInput(f"unknown config {config!r}; known are {', '.join(CONFIGS)}")
     for name in truth:

@@ -24,7 +24,8 @@ def command(
         int | None, typer.Option(help="People who also get a video, from 0. Default: one in 50, at most 40.")
     ] = None,
     truth: Annotated[
-        str, typer.Option(help="More label pictures, separated by commas: depth, regions. Default: none.")
+        str,
+        typer.Option(help="More pictures, separated by commas: depth, regions, aligned_neutral. Default: none."),
     ] = "",
     picture: Annotated[str, typer.Option(help="jpeg (quality 92, 4:4:4) or webp.")] = "jpeg",
     device: Annotated[str, typer.Option(help="auto, cpu or cuda.")] = "auto",
