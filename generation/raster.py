@@ -249,7 +249,8 @@ def visibility(corners, start, stop, neighbours, xs, ys, top, bottom, blur, pers
         divisor = _edge(x2, y2, x0, y0, x1, y1) + EPSILON
         sign = 1.0 if divisor > 0 else -1.0
         neighbour = neighbours[f]
-        hit_before = near * np.float32(0.999999)  # interpolated depth cannot round below this
+        # Interpolated depth cannot round below this; weights left unnormalised sum to less than 1 on tiny triangles.
+        hit_before = near * np.float32(0.999999) if perspective or clamp else np.float32(0)
         for yi in range(row, last_row + 1):
             py = ys[yi]
             if py > high or py < low:
