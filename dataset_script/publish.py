@@ -16,9 +16,11 @@ from huggingface_hub.errors import (
 from huggingface_hub.utils import validate_repo_id
 
 from threedpain.errors import InvalidInput, MissingFile, ThreeDPainError
+from threedpain.schema import CONFIGS
 
 TYPES = ("dataset", "model", "space")
-IGNORED = [".generate/**", "**/*.tmp", ".git/**", "**/__pycache__/**"]
+IGNORED = [".generate/**", "**/*.tmp", ".git/**", "**/__pycache__/**", "report.json", "report.html"]  # of `check`
+SHARDS = [f"{name}/*.parquet" for name in CONFIGS]  # those of a former version that are here no more go
 NEEDED = {"dataset": ("README.md", "manifest.json"), "model": ("config.json",), "space": ("README.md", "app.py")}
 AGAIN = "What was uploaded stays; the same command goes on from there."
 
@@ -56,6 +58,7 @@ def publish(
         message = f"3DPain {tag}" if tag else "Update"
         api.upload_folder(
             repo_id=repo, repo_type=kind, folder_path=folder, commit_message=message, ignore_patterns=IGNORED,
+            delete_patterns=SHARDS if kind == "dataset" else None,
         )  # fmt: skip
         if tag:
             api.create_tag(repo, tag=tag, repo_type=kind, exist_ok=True)

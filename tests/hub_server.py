@@ -19,7 +19,8 @@ from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from urllib.parse import parse_qs, unquote, urlparse
 
-LFS_BYTES = 10_000  # larger files, and Parquet, go to the store
+LFS_BYTES = 10_000_000  # larger files go to the store, and those that the Hub's .gitattributes name
+LFS_NAMES = (".parquet", ".safetensors", ".mp4", ".jpg", ".png")
 
 
 @dataclass
@@ -328,7 +329,7 @@ class _Handler(BaseHTTPRequestHandler):
 
 
 def _in_store(file: dict) -> bool:
-    return file["size"] > LFS_BYTES or file["path"].endswith((".parquet", ".safetensors", ".mp4", ".jpg", ".png"))
+    return file["size"] > LFS_BYTES or file["path"].endswith(LFS_NAMES)
 
 
 _ROUTES = (
