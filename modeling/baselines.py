@@ -1,17 +1,21 @@
 """The methods ViTPain is compared with. Each takes and gives what ViTPain does, so that one trainer serves all.
 
+All look at the same central part of the face crop as ViTPain does: methods are compared, not crops.
+
 - `vanilla`: a plain ViT that regresses PSPI from its class token, as in the 3DPain paper's table. No reference, no
   action units, no maps.
 - `pairwise`: a siamese detector that compares a face with the same person's neutral face (Rezaei et al., Unobtrusive
   pain monitoring in older adults with dementia using pairwise and contrastive training, IEEE JBHI 25(5), 2021; the
   detector of SynPAIN): one convolution sees both faces in gray, the difference of its maps goes on, and the features
   of two faces are pulled together when their pain is alike and pushed apart when it is not.
-- `au-linear`: action units are read from the face, and PSPI is a linear function of them and of nothing else.
+- `au-linear`: action units are read from the face by ViTPain's own trunk, and PSPI is a linear function of them and of
+  nothing else.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import Any
 
 import torch
 from torch import nn
@@ -21,6 +25,7 @@ from transformers import initialization as init
 
 from .configuration_vitpain import PAIN_THRESHOLDS, PAIN_UNITS, PSPI_MAX, ViTPainConfig
 from .modeling_vitpain import PainHeads, ViTPainModel, ViTPainOutput, _average, _known
+from .recipes import STUDENT
 
 LUMA = (0.299, 0.587, 0.114)
 
@@ -29,6 +34,7 @@ class PairwisePainConfig(PretrainedConfig):
     """
     Args:
         image_size, num_channels: of the square input.
+        focus: share of its side that is looked at, around the centre.
         widths: channels of the three convolutions.
         features: width of the features the contrastive loss compares.
         margin: distance beyond which two faces of unlike pain are far enough apart.
@@ -38,9 +44,9 @@ class PairwisePainConfig(PretrainedConfig):
 
     model_type = "pairwise-pain"
 
-    def __init__(self, image_size=128, num_channels=3, widths=(64, 128, 128), features=200, margin=1.0,
+    def __init__(self, image_size=128, num_channels=3, focus=1.0, widths=(64, 128, 128), features=200, margin=1.0,
                  dropout=0.1, loss_weights=None, initializer_range=0.02, **kwargs):
-        self.image_size, self.num_channels = image_size, num_channels
+        self.image_size, self.num_channels, self.focus = image_size, num_channels, focus
         self.widths, self.features = list(widths), features
         self.margin, self.dropout = margin, dropout
         self.loss_weights = {"pspi": 1.0, "pain": 0.5, "contrastive": 0.5, **(loss_weights or {})}
@@ -108,7 +114,9 @@ class PairwisePainModel(PreTrainedModel):
         return output if return_dict else output.to_tuple()
 
     def _maps(self, pixels: torch.Tensor) -> torch.Tensor:
-        """[B, C, H, W] -> [B, widths[0], H / 2, W / 2] of the gray picture."""
+        """[B, C, H, W] -> [B, widths[0], h / 2, w / 2] of the gray picture's centre h x w."""
+        border = round(pixels.shape[-1] * (1 - self.config.focus) / 2)
+        pixels = pixels[..., border : pixels.shape[-2] - border, border : pixels.shape[-1] - border]
         if pixels.shape[1] == 3:
             pixels = (pixels * pixels.new_tensor(LUMA).view(-1, 1, 1)).sum(1, keepdim=True)
         return self.shared(pixels)
@@ -204,21 +212,27 @@ class AuLinearModel(ViTPainModel):
             init.copy_(module.pspi.weight, torch.tensor([[1.0, 0.5, 0.5, 0.5, 0.5, 1.0]]))
 
 
-def vanilla(image_size: int) -> ViTPainModel:
+def vanilla(image_size: int, **changes: Any) -> ViTPainModel:
+    """Ten patches along the side of the input, as the recipes have at 160 pixels; `changes`: of the configuration."""
+    backbone = ViTPainConfig().backbone_config.to_dict() | {"patch_size": 2 * max(1, image_size // 20)}
     weights = {"au": 0.0, "pain": 0.0, "heatmap": 0.0, "mask": 0.0, "consistency": 0.0}
-    return ViTPainModel(ViTPainConfig(image_size=image_size, reference="none", decoder_layers=0, au_head=False,
-                                      heatmap_upsample=0, loss_weights=weights))
+    given = {"backbone_config": backbone, "focus": STUDENT["focus"], "reference": "none", "decoder_layers": 0,
+             "au_head": False, "heatmap_upsample": 0, "loss_weights": weights, **changes}
+    return ViTPainModel(ViTPainConfig(image_size=image_size, **given))
 
 
-def pairwise(image_size: int) -> PairwisePainModel:
-    return PairwisePainModel(PairwisePainConfig(image_size=image_size))
+def pairwise(image_size: int, **changes: Any) -> PairwisePainModel:
+    given = {"focus": STUDENT["focus"], **changes}
+    return PairwisePainModel(PairwisePainConfig(image_size=image_size, **given))
 
 
-def au_linear(image_size: int) -> AuLinearModel:
-    return AuLinearModel(AuLinearConfig(image_size=image_size, loss_weights={"consistency": 0.0, "heatmap": 0.0}))
+def au_linear(image_size: int, **changes: Any) -> AuLinearModel:
+    trunk = {name: STUDENT[name] for name in ("focus", "stem_widths", "stem_depths", "backbone_config")}
+    given = {**trunk, "loss_weights": {"consistency": 0.0, "heatmap": 0.0}, **changes}
+    return AuLinearModel(AuLinearConfig(image_size=image_size, **given))
 
 
-BASELINES: dict[str, Callable[[int], PreTrainedModel]] = {
+BASELINES: dict[str, Callable[..., PreTrainedModel]] = {
     "vanilla": vanilla, "pairwise": pairwise, "au-linear": au_linear,
 }
 

@@ -81,7 +81,7 @@ def test_each_learns_a_handful_of_faces(name, batch):
     labels = torch.tensor([0.0, 4.0, 8.0, 15.0])
     au = torch.tensor([[0.0] * 6, [1, 1, 0, 2, 0, 0], [3, 2, 2, 1, 3, 0], [5, 4, 5, 5, 1, 1]], dtype=torch.float)
     model = build(name).train()
-    optimizer = torch.optim.Adam(model.parameters(), 1e-3)
+    optimizer = torch.optim.Adam(model.parameters(), 3e-4)
     losses = []
     for _ in range(40):
         loss = model(**inputs, labels=labels, au_labels=au).loss
@@ -147,3 +147,26 @@ def test_au_linear_pspi_is_linear_in_the_action_units_and_teaches_them_nothing(b
 def test_vanilla_is_a_vitpain_without_reference():
     config = build("vanilla").config
     assert config.model_type == "vitpain" and config.reference == "none" and not config.au_head
+
+
+@pytest.mark.parametrize("name", BASELINES)
+@pytest.mark.parametrize("side", [32, 64, 80, 160])
+def test_all_look_at_the_face_and_not_around_it(name, side):
+    """Methods are compared, not crops: what lies outside of the central 70 % (whole patches) changes no answer."""
+    with torch.random.fork_rng():
+        torch.manual_seed(0)
+        model = BASELINES[name](side)
+    photo = torch.randn(1, 3, side, side)
+    framed, touched, border = photo.clone(), photo.clone(), side // 8
+    framed[..., :border, :] = framed[..., :, -border:] = 3.0
+    touched[..., side // 2, side // 2] += 3.0
+    seen = ask(model, pixel_values=photo).pain_logits
+    torch.testing.assert_close(ask(model, pixel_values=framed).pain_logits, seen)
+    assert (ask(model, pixel_values=touched).pain_logits != seen).any()
+
+
+def test_configuration_of_a_baseline_can_be_changed():
+    from threedpain.modeling.train import TrainConfig, build_model
+
+    model = build_model(TrainConfig(role="pairwise", model={"image_size": SIDE, "widths": [16, 16, 16], "focus": 1.0}))
+    assert model.config.widths == [16, 16, 16] and model.config.focus == 1.0
