@@ -157,7 +157,7 @@ def test_all_look_at_the_face_and_not_around_it(name, side):
         torch.manual_seed(0)
         model = BASELINES[name](side)
     photo = torch.randn(1, 3, side, side)
-    framed, touched, border = photo.clone(), photo.clone(), side // 8
+    framed, touched, border = photo.clone(), photo.clone(), side // 10
     framed[..., :border, :] = framed[..., :, -border:] = 3.0
     touched[..., side // 2, side // 2] += 3.0
     seen = ask(model, pixel_values=photo).pain_logits
