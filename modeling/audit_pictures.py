@@ -63,7 +63,7 @@ class Plan:
     """How many people, how large, from which seed; the same plan gives the same pictures."""
 
     identities: int = 50
-    counterfactuals: int = 20
+    counterfactuals: int = 12
     size: int = 256
     seed: int = 0
 
@@ -163,13 +163,16 @@ def _changed(pipe: PainFacePipeline, plan: Plan, number: int) -> Iterator[dict]:
     rng = child(plan.seed, "audit expressions", number, "counterfactual")
     expressions = {"at rest": {}, "in pain": sample_for_pspi(int(rng.integers(5, 13)), rng)}
     place = sample_scene(who["seed"], view="front", size=plan.size, light=LIGHTS[0])
+    people: dict[tuple, Person] = {}
     for factor, levels in FACTORS.items():
         for level in levels:
             change, scene = {factor: level}, place
             if factor == "light":  # the light alone: the place and the clothes stay
                 lit = sample_scene(who["seed"], view="front", size=plan.size, light=level)
                 change, scene = {}, replace(place, light=lit.light)
-            person = pipe.person(sample_identity(**{**who, **change}))
+            asked = {**who, **change}
+            key = tuple(asked.items())
+            person = people[key] = people.get(key) or pipe.person(sample_identity(**asked))
             neutral = _neutral(pipe, plan, person, who["seed"])
             for name, units in expressions.items():
                 sample = pipe.photograph(person, units, scene)

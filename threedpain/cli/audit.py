@@ -10,7 +10,7 @@ def command(
     model: Annotated[str, typer.Option(help="A model folder, shipped weights, a Hub id, or module:callable.")],
     out: Annotated[Path, typer.Option(help="Folder for report.html, report.json and answers.csv.")],
     identities: Annotated[int, typer.Option(min=2, max=5000, help="People, 2 to 5000; each 50 fill all cells.")] = 50,
-    counterfactuals: Annotated[int, typer.Option(min=0, max=5000, help="People shown changed, 0 to 5000.")] = 20,
+    counterfactuals: Annotated[int, typer.Option(min=0, max=5000, help="People shown changed, 0 to 5000.")] = 12,
     size: Annotated[int, typer.Option(min=64, max=1024, help="Pixels of a picture, 64 to 1024.")] = 256,
     seed: Annotated[int, typer.Option(min=0, help="Which people; any whole number from 0.")] = 0,
     workers: Annotated[int, typer.Option(min=1, max=64, help="Processes that photograph, 1 to 64.")] = 2,
