@@ -112,6 +112,8 @@ class Batches:
         for at in range(self.groups):
             members = slice(at * self.group, (at + 1) * self.group)
             condition = names[drawn[at]]
+            if condition == "aligned" and (own[positions[members]] < 0).all():
+                condition = "realistic"  # a person of a set that has no aligned pictures
             if condition == "realistic":
                 candidates = [self.faces.references[self.faces.rows[position]] for position in positions[members]]
                 # one photograph for the group; a member may be that photograph's own view, which happens in life too

@@ -76,10 +76,11 @@ class FaceSet:
         """Whether the crops follow face boxes (otherwise they are whole pictures)."""
         return bool(self.table["boxed"].all())
 
-    def can(self, condition: str) -> bool:
-        """Whether every picture has a reference of this kind ("realistic": whether any has)."""
+    def can(self, condition: str, everyone: bool = True) -> bool:
+        """Whether every picture has a reference of this kind, or any ("realistic": always any)."""
         if condition == "aligned":
-            return bool((self.table["aligned"] >= 0).all())
+            has = self.table["aligned"] >= 0
+            return bool(has.all() if everyone else has.any())
         return condition == "none" or any(len(self.references[row]) for row in self.rows)
 
     def subset(self, keep: np.ndarray) -> FaceSet:

@@ -307,7 +307,7 @@ def _pretrained(settings: Settings, out: Path) -> str:
         return settings.model
     folder, done = out / "pretrained", out / "pretrained.json"
     if not done.is_file():
-        learn, watch = training_sets(settings.pretrain, packed_size(_side(settings)), settings.seed)
+        learn, watch = training_sets([settings.pretrain], packed_size(_side(settings)), settings.seed)
         folder = _fit(settings.model, learn, watch, settings, folder, settings.pretrain_epochs)
         _write(done, {"folder": str(folder.relative_to(out))})
     return str(out / json.loads(done.read_text())["folder"])

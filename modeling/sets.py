@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import logging
+from collections.abc import Sequence
 
 import numpy as np
 
 from threedpain.errors import InvalidInput
 
-from .data import FaceSet
+from .data import FaceSet, join
 
 logger = logging.getLogger(__name__)
 
@@ -20,8 +21,16 @@ def face_set(spec: str, split: str, size: int, whole: bool = False) -> FaceSet:
     return FaceSet.pack(load(spec, split=split, config="images"), size=size, whole=whole)
 
 
-def training_sets(spec: str, size: int, seed: int = 0) -> tuple[FaceSet, FaceSet]:
-    """Train and validation. A set with one split only is parted by people, one in five for validation."""
+def training_sets(specs: Sequence[str], size: int, seed: int = 0) -> tuple[FaceSet, FaceSet]:
+    """Train and validation of one set or several together."""
+    parted = [_parted(spec, size, seed) for spec in specs]
+    if len(parted) == 1:
+        return parted[0]
+    return join([train_set for train_set, _ in parted]), join([validation_set for _, validation_set in parted])
+
+
+def _parted(spec: str, size: int, seed: int) -> tuple[FaceSet, FaceSet]:
+    """A set with one split only is parted by people, one in five for validation."""
     from threedpain.dataset_script.load import load
 
     splits = load(spec, config="images")

@@ -79,7 +79,7 @@ class TrainConfig:
     mean: list[float] | None = None
     std: list[float] | None = None
     validations: int = 10  # over the run
-    validation_pictures: int = 2000  # at most
+    validation_pictures: int = 1000  # at most
     seed: int = 0
     tracker: str | None = None  # tensorboard, wandb
     max_steps: int | None = None  # stop here, to be continued: for tests and for time limits
@@ -120,8 +120,8 @@ def build_model(config: TrainConfig) -> PreTrainedModel:
     else:
         from .baselines import BASELINES
 
-        size = config.model.get("image_size", RECIPES["student"]["model"]["image_size"])
-        model = BASELINES[config.role](size)
+        size = RECIPES["student"]["model"]["image_size"]
+        model = BASELINES[config.role](**{"image_size": size, **config.model})
     if config.freeze_backbone or config.lora_rank:
         for encoder in filter(None, (model.encoder, model.neutral_encoder)):
             encoder.backbone.requires_grad_(False)
@@ -147,6 +147,9 @@ class Run:
             cpu=not torch.cuda.is_available(),
             kwargs_handlers=[DistributedDataParallelKwargs(find_unused_parameters=True)],
         )
+        if self.accelerator.device.type == "cpu":
+            # in spite of its name this rules the CPU's fused attention, whose backward is slow on 50 tokens
+            torch.backends.cuda.enable_flash_sdp(False)
         model = model if model is not None else build_model(config)
         self.teacher, self.teacher_processor = None, None
         if config.teacher:
@@ -159,7 +162,8 @@ class Run:
             image_mean=config.mean or ([0.1] if heat else None), image_std=config.std or ([0.1] if heat else None),
         )  # fmt: skip
         self.train_set, self.validation_set = train_set, validation_set
-        self.conditions = _possible(config.references, train_set, getattr(model.config, "reference", "compare"))
+        reads = getattr(model.config, "reference", "compare")
+        self.conditions = _possible(config.references, train_set, reads, everyone=False)
         part = config.batch_size // config.accumulate
         if part % (config.group * self.accelerator.num_processes):
             raise InvalidInput(
@@ -384,12 +388,14 @@ def planned_image_size(config: TrainConfig) -> int:
     return config.model.get("image_size", RECIPES[config.recipe]["model"]["image_size"])
 
 
-def _possible(conditions: Mapping[str, float], faces: FaceSet, reference: str) -> dict[str, float]:
-    """The conditions a set and a model can meet."""
+def _possible(
+    conditions: Mapping[str, float], faces: FaceSet, reference: str, everyone: bool = True
+) -> dict[str, float]:
+    """The conditions a set and a model can meet, for all its pictures or for some."""
     if reference == "none":
         return {"none": 1.0}
     able = {name: share for name, share in conditions.items() if share > 0}
-    return {name: share for name, share in able.items() if faces.can(name)} or {"none": 1.0}
+    return {name: share for name, share in able.items() if faces.can(name, everyone)} or {"none": 1.0}
 
 
 def _pain(table) -> tuple[np.ndarray, np.ndarray]:

@@ -20,7 +20,7 @@ from threedpain.modeling.data import FaceSet, join
 from threedpain.modeling.evaluate import predict
 from threedpain.modeling.image_processing_vitpain import ViTPainImageProcessor
 from threedpain.modeling.loading import load_model, load_processor
-from threedpain.modeling.sets import by_people
+from threedpain.modeling.sets import by_people, training_sets
 from threedpain.modeling.train import Run, TrainConfig, build_model, train
 
 drawn_faces = runpy.run_path(str(Path(__file__).with_name("drawn_faces.py")))["drawn_faces"]
@@ -279,6 +279,7 @@ warnings.simplefilter("ignore")
 import torch
 from pathlib import Path
 from threedpain.modeling.data import FaceSet
+from threedpain.modeling.sets import training_sets
 from threedpain.modeling.train import Run, TrainConfig
 drawn = runpy.run_path({str(Path(__file__).with_name("drawn_faces.py"))!r})["drawn_faces"]
 out = Path(sys.argv[1])
@@ -355,3 +356,22 @@ def test_conformal_intervals_cover_what_they_promise():
     covered = np.abs(new - truth[3000:]) <= widths[np.searchsorted(edges, new)]
     assert 0.88 <= covered.mean() <= 0.92
     assert half_widths(np.array([1.0]), np.array([2.0]), [5.0]) == [1.0, 1.0]
+
+
+# Several sets
+
+
+def test_sets_together_keep_their_people_apart_and_their_references(tmp_path):
+    for name, aligned in (("a", True), ("b", False)):
+        part = drawn_faces(4, 3, 2, seed=5, aligned=aligned)
+        part = part if aligned else part.remove_columns("aligned_neutral")
+        (tmp_path / name).mkdir()
+        part.to_parquet(tmp_path / name / "train.parquet")
+        card = "---\nconfigs:\n- config_name: images\n  data_files: train.parquet\n---\n"
+        (tmp_path / name / "README.md").write_text(card)
+    learn, watch = training_sets([f"{tmp_path}/a", f"{tmp_path}/b"], 40)
+    people = [set(half.table["identity"]) for half in (learn, watch)]
+    assert not people[0] & people[1] and len(people[0] | people[1]) == 8  # same numbers in both sets, other people
+    assert not learn.can("aligned") and learn.can("aligned", everyone=False)
+    batch = batches(learn, conditions={"aligned": 1.0}, batch_size=len(learn) // 4 * 4, augment=False)(0)
+    assert (batch["neutral_index"] >= 0).all()  # who has no aligned picture gets another photograph

@@ -23,7 +23,10 @@ class Precision(StrEnum):
 
 def command(
     role: Annotated[Role, typer.Argument(help="What to train.")],
-    data: Annotated[str, typer.Option(help="Data set: a path, a Hub id, or official:, synpain:, unbc:, folder:PATH.")],
+    data: Annotated[
+        list[str],
+        typer.Option(help="Data set: a path, a Hub id, or official:, synpain:, unbc:, folder:PATH; repeatable."),
+    ],
     out: Annotated[Path, typer.Option(help="Folder of the run; given again, the run continues.")],
     recipe: Annotated[str | None, typer.Option(help="student, teacher or paper. Default: the role's.")] = None,
     teacher: Annotated[str | None, typer.Option(help="Folder of a trained teacher. Default: no distillation.")] = None,
@@ -58,6 +61,9 @@ def command(
         str | None, typer.Option(help="Hub id or folder of a pretrained backbone. Default: the recipe's.")
     ] = None,
     augment: Annotated[bool, typer.Option(help="Augment the training pictures.")] = True,
+    validations: Annotated[
+        int, typer.Option(min=1, help="How often the model is judged, and a checkpoint kept, over the run.")
+    ] = 10,
     seed: Annotated[int, typer.Option(min=0, help="Any whole number from 0.")] = 0,
     threads: Annotated[int | None, typer.Option(min=1, help="Threads of the processor. Default: all.")] = None,
     max_steps: Annotated[int | None, typer.Option(min=1, help="Stop after this step, to be continued.")] = None,
@@ -81,7 +87,8 @@ def command(
     given = {name: value for name, value in given.items() if value is not None}
     config = TrainConfig.of(
         role.value, recipe or "", out=str(out), accumulate=accumulate, pain_weight=pain_weight, augment=augment,
-        freeze_backbone=freeze_backbone, seed=seed, max_steps=max_steps, tracker=tracker, **given,
+        freeze_backbone=freeze_backbone, validations=validations, seed=seed, max_steps=max_steps,
+        tracker=tracker, **given,
     )  # fmt: skip
     train_set, validation_set = training_sets(data, packed_size(planned_image_size(config)))
     if where:
