@@ -22,7 +22,7 @@ from datasets import Features, Image, List, Value
 from threedpain.errors import InvalidInput, MissingFile
 from threedpain.schema import EXPRESSIONS, features
 
-from .archives import Problems
+from .archives import Problems, is_archive, unpack
 
 SPLITS = ("train", "validation", "test")
 EXTRA = {
@@ -101,7 +101,12 @@ class Adapter(datasets.GeneratorBasedBuilder):
         return datasets.DatasetInfo(features=adapter_features(self.config.name))
 
     def _split_generators(self, dl_manager: Any) -> list[datasets.SplitGenerator]:
-        splits = self.index(Path(self.config.path), self.problems, **dict(self.config.options))
+        path = Path(self.config.path)
+        if is_archive(path):
+            path = unpack(path, self.problems)
+            inner = [child for child in path.iterdir() if not child.name.startswith(".")]
+            path = inner[0] if len(inner) == 1 and inner[0].is_dir() else path
+        splits = self.index(path, self.problems, **dict(self.config.options))
         entries = {entry.id: entry for rows in splits.values() for entry in rows}
         return [datasets.SplitGenerator(name=split, gen_kwargs={"rows": rows, "entries": entries})
                 for split, rows in splits.items() if rows]

@@ -20,6 +20,7 @@ import zipfile
 import zlib
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path, PurePosixPath
 from typing import IO
 
@@ -142,6 +143,24 @@ def files(folder: Path, problems: Problems, limits: Limits = Limits()) -> Iterat
                     yield (relative.parent / inner.relative_to(base)).as_posix(), inner
         elif path.is_file():
             yield relative.as_posix(), path
+
+
+class Shelf:
+    """`shelf(name)`: the file of that name below a folder, or inside one of its archives, or None. The archives are
+    unpacked when the first name is not found beside them."""
+
+    def __init__(self, folder: Path, problems: Problems):
+        self.folder, self.problems = folder, problems
+
+    def __call__(self, name: str) -> Path | None:
+        name = PurePosixPath(name.replace("\\", "/")).as_posix()
+        return self.folder / name if (self.folder / name).is_file() else self._packed.get(name)
+
+    @cached_property
+    def _packed(self) -> dict[str, Path]:
+        if not any(is_archive(path) for path in self.folder.rglob("*")):
+            return {}
+        return dict(files(self.folder, self.problems))
 
 
 def _hub_blob(path: Path) -> bool:

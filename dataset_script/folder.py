@@ -18,7 +18,7 @@ from threedpain.errors import InvalidInput
 
 from . import table
 from .adapter import SPLITS, Adapter, Blob, Entry, deal, expression, spread
-from .archives import Problems
+from .archives import Problems, Shelf
 
 _KNOWN = {"path", "subject", "pspi", "neutral_path", "age", "gender", "ethnicity", "age_group", "source_age_group",
           "expression", "split", "fold", "view", "x0", "y0", "x1", "y1"}
@@ -36,12 +36,13 @@ class Folder(Adapter):
         folder = labels.parent
         entries: dict[str, Entry] = {}
         wanted: dict[str, str] = {}
+        shelf = Shelf(folder, problems)
         for row in table.rows(labels, ("path", "subject", "PSPI")):
             name = row.required("path")
-            file = table.inside(folder, name, row.where)
+            table.inside(folder, name, row.where)
             for column in row.cells.keys() - _KNOWN - {unit.lower() for unit in table.ACTION_UNITS}:
                 problems.add("column that is not read", column)
-            if not file.is_file():
+            if (file := shelf(name)) is None:
                 problems.add("picture that does not exist", name)
                 continue
             if name in entries:
@@ -49,7 +50,8 @@ class Folder(Adapter):
                 continue
             entries[name] = _entry(name, file, row)
             if (neutral := row.text("neutral_path")) is not None:
-                if table.inside(folder, neutral, row.where).is_file():
+                table.inside(folder, neutral, row.where)
+                if shelf(neutral) is not None:
                     wanted[name] = neutral
                 else:
                     problems.add("neutral picture that does not exist", neutral)
@@ -60,7 +62,7 @@ class Folder(Adapter):
                 entries[neutral] = Entry(neutral, owner.subject, {
                     **{key: owner.columns.get(key) for key in ("identity_id", "age", "age_group", "gender", "ethnicity",
                                                                "source_age_group", "split", "fold")},
-                    "expression": "neutral", "expression_name": "neutral"}, Blob.file(folder / neutral, neutral))
+                    "expression": "neutral", "expression_name": "neutral"}, Blob.file(shelf(neutral), neutral))
         _refer(entries, wanted)
         return _splits(list(entries.values()), labels.name)
 

@@ -20,7 +20,7 @@ from threedpain.errors import InvalidInput
 
 from . import table
 from .adapter import Adapter, Blob, Entry, deal, expression
-from .archives import Problems, files
+from .archives import Problems, Shelf, files
 from .folder import find_csv
 
 _FIELDS = ("subject", "expression", "age_group", "age", "gender", "ethnicity", "any")
@@ -64,10 +64,11 @@ def _by_csv(path: Path, given: str | None, problems: Problems) -> tuple[dict[str
     labels = find_csv(path, given, "synpain")
     entries: dict[str, Entry] = {}
     own: dict[str, str] = {}
+    shelf = Shelf(labels.parent, problems)
     for row in table.rows(labels, ("path", "subject", "expression")):
         name = row.required("path")
-        file = table.inside(labels.parent, name, row.where)
-        if not file.is_file():
+        table.inside(labels.parent, name, row.where)
+        if (file := shelf(name)) is None:
             problems.add("picture that does not exist", name)
             continue
         if name in entries:
@@ -77,7 +78,8 @@ def _by_csv(path: Path, given: str | None, problems: Problems) -> tuple[dict[str
         entries[name] = _entry(name, file, row.required("subject"), row.required("expression"), said, row.where)
         if (neutral := row.text("neutral_path")) is not None:
             own[name] = neutral
-            if not table.inside(labels.parent, neutral, row.where).is_file():
+            table.inside(labels.parent, neutral, row.where)
+            if shelf(neutral) is None:
                 problems.add("neutral picture that does not exist", neutral)
     return entries, own
 
