@@ -13,12 +13,11 @@ import yaml
 from datasets import ClassLabel, Features
 from PIL import Image
 
-from threedpain import demographics
+from threedpain import demographics, schema
 from threedpain.generation.plan import Config
 from threedpain.generation.writer import replacing, write_text
-from threedpain.schema import features
 
-from .card_text import ABOUT, HEADS, TEXT
+from .card_text import ABOUT, HEADS, MEANINGS, SKINS, TEXT
 
 FOLDER = {
     "images": "images",
@@ -43,7 +42,7 @@ def write_card(out: Path) -> None:
 
 def columns_of(config_name: str, config: Config) -> Features:
     """The columns of one config of a set made with `config`."""
-    return features(config_name, config.truth if config_name in ("images", "pairs") else ())
+    return schema.features(config_name, config.truth if config_name in ("images", "pairs") else ())
 
 
 def _yaml(config: Config, plan: dict, manifest: dict) -> str:
@@ -81,7 +80,11 @@ def _yaml(config: Config, plan: dict, manifest: dict) -> str:
     card = {
         "pretty_name": "3DPain",
         "license": "other" if config.head == "flame" else "cc0-1.0",
-        "task_categories": ["image-classification", "image-segmentation", "keypoint-detection", "depth-estimation"],
+        "task_categories": [
+            *("image-classification", "image-segmentation", "keypoint-detection"),
+            *(["depth-estimation"] if "depth" in config.truth else []),
+            *(["video-classification"] if config.videos else []),
+        ],
         "tags": ["pain", "pspi", "facs", "action-units", "face", "synthetic", "healthcare", "3d", "fairness"],
         "size_categories": [_size_category(images)],
         "annotations_creators": ["machine-generated"],
@@ -92,7 +95,7 @@ def _yaml(config: Config, plan: dict, manifest: dict) -> str:
 
 
 def _neutral() -> int:
-    return features("images")["expression"].str2int("neutral")
+    return schema.features("images")["expression"].str2int("neutral")
 
 
 def _size_category(rows: int) -> str:
@@ -108,7 +111,7 @@ def _rows(out: Path, columns: list[str], config: str = "images") -> Iterator[dic
 
 def _grid(out: Path) -> bytes:
     """A column an ethnicity: a woman and a man, at rest and in the strongest pain of theirs, from the front."""
-    labels = features("images")
+    labels = schema.features("images")
     chosen: dict[tuple[int, int], dict[str, bytes]] = {}
     slots = len(demographics.ETHNICITIES) * len(demographics.GENDERS)
     owner: dict[tuple[int, int], str] = {}
@@ -167,11 +170,11 @@ def _text(out: Path, config: Config, plan: dict, manifest: dict) -> str:
         megabytes=sum(file["bytes"] for entry in manifest["shards"] for file in entry["files"]) / 1e6,
         splits=" | ".join(demographics.SPLITS),
         rows="\n".join(
-            _table_row(f"`{name}`", ABOUT[name], *(rows.get(split, 0) for split in demographics.SPLITS))
+            _table_row(f"`{name}`", ABOUT[name], *(f"{rows.get(split, 0):,}" for split in demographics.SPLITS))
             for name, rows in plan["rows"].items()
             if rows
         ),
-        columns="\n".join(_table_row(f"`{name}`", _kind(kind)) for name, kind in columns_of("pairs", config).items()),
+        columns="\n".join(_column_rows(columns_of("pairs", config))),
         ethnicities=", ".join(ethnicities),
         ethnicity_columns=" | ".join(ethnicities),
         ethnicity_rules="---|" * len(ethnicities),
@@ -181,6 +184,8 @@ def _text(out: Path, config: Config, plan: dict, manifest: dict) -> str:
             for gender in genders
         ),
         bars="\n".join(f"{n:>2} {'█' * round(40 * histogram[n] / most):<40} {histogram[n]}" for n in range(1, 17)),
+        others=_others(out),
+        skin=SKINS[config.texture],
         head=HEADS[config.head],
         command=command_of(config),
         version=plan["generator_version"],
@@ -193,12 +198,29 @@ def _text(out: Path, config: Config, plan: dict, manifest: dict) -> str:
 
 def _census(out: Path) -> tuple[Counter, Counter]:
     """Identities by cell and pain expressions by PSPI, counted in the files themselves."""
-    labels, cells, histogram = features("images"), Counter(), Counter()
+    labels, cells, histogram = schema.features("images"), Counter(), Counter()
     for row in _rows(out, ["identity_id", "age_group", "gender", "ethnicity"], "identities"):
         cells[tuple(labels[name].int2str(row[name]) for name in ("age_group", "gender", "ethnicity"))] += 1
     for row in _rows(out, ["PSPI"], "expressions"):
         histogram[round(row["PSPI"])] += 1
     return cells, histogram
+
+
+def _others(out: Path) -> str:
+    """A sentence about the pictures of expressions that are no pain; nothing where there are none."""
+    counts = Counter(row["expression_name"] for row in _rows(out, ["expression_name"]))
+    others = [f"{name.replace('_', ' ')} {n:,}" for name, n in counts.most_common() if name not in ("neutral", "pain")]
+    return f"\nPictures of other expressions: {', '.join(others)}.\n" if others else ""
+
+
+def _column_rows(columns: Features) -> Iterator[str]:
+    """A line a column; the action units share one."""
+    for name, kind in columns.items():
+        if name == schema.AU_COLUMNS[0]:
+            units = ", ".join(f"`{unit}`" for unit in schema.AU_COLUMNS)
+            yield _table_row(units, f"{_kind(kind)} each", "intensity of the FACS action unit, 0 to 5; AU43 0 to 1")
+        if name not in schema.AU_COLUMNS:
+            yield _table_row(f"`{name}`", _kind(kind), MEANINGS[name])
 
 
 def _table_row(*values: object) -> str:

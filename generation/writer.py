@@ -126,7 +126,7 @@ def _pieces(block: list[dict], embedded: list[str]) -> Iterator[list[dict]]:
 
 
 def _weight(row: dict, embedded: list[str]) -> int:
-    return sum(len(row[name]["bytes"]) for name in embedded)
+    return sum(len(row[name]["bytes"]) for name in embedded if row[name] is not None)
 
 
 def _leaves(schema: pa.Schema) -> list[str]:

@@ -60,7 +60,10 @@ class Photographer:
         )
 
 
-SMALL = Config(identities=10, expressions=2, others=1, views=2, size=64, videos=1, texture="flat")
+SMALL = Config(
+    identities=10, expressions=2, others=1, views=2, size=64, videos=1, texture="flat",
+    truth=("depth", "aligned_neutral"),
+)  # fmt: skip
 
 
 def dataset(folder: Path) -> Path:

@@ -160,6 +160,16 @@ def test_undecodable_mask(folder):
     assert "row 3 " in finding.where and finding.what.startswith("mask cannot be decoded")
 
 
+def test_truth_that_is_not_as_it_should_be(folder):
+    def change(rows):
+        rows[3]["depth"]["bytes"] = rows[3]["depth"]["bytes"][:40]
+        rows[5]["aligned_neutral"] = None
+
+    edit(folder, change)
+    report = found(folder)
+    assert "row 3 " in report["decodable", TRAIN].where and "row 5 " in report["aligned neutral", TRAIN].where
+
+
 def test_a_folder_that_is_none(tmp_path):
     with pytest.raises(MissingFile, match="is no finished 3dpain dataset"):
         check(tmp_path)

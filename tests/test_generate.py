@@ -67,10 +67,11 @@ def start(out: Path, workers: int, config: Config, pipeline: str) -> subprocess.
     return subprocess.Popen([sys.executable, "-c", code, *arguments], stderr=subprocess.PIPE, text=True)
 
 
-def interrupt(out: Path, process: subprocess.Popen, entries: int, signum: int) -> None:
-    """Send the signal as soon as the manifest counts so many shards."""
+def interrupt(out: Path, process: subprocess.Popen, entries: int, signum: int, later: float = 0.0) -> None:
+    """Send the signal as soon as the manifest counts so many shards, or some seconds later."""
     while process.poll() is None and len(Manifest(out).entries()) < entries:
         time.sleep(0.01)
+    time.sleep(later)
     process.send_signal(signum)
     process.wait()
 
@@ -124,7 +125,7 @@ def test_killed_three_times_ends_with_the_same_bytes(whole, tmp_path):
     assert make(out).made == 0
 
 
-FIFTY = Config(identities=50, size=64, texture="flat", videos=2)
+FIFTY = Config(identities=50, expressions=4, others=1, views=2, size=64, texture="flat")  # and one video
 
 
 @pytest.fixture(scope="module")
@@ -141,7 +142,8 @@ def test_fifty_identities_killed_three_times(fifty, tmp_path, workers):
     shards, chance = len(Plan(FIFTY).shards), random.Random(workers)
     for entries in sorted(chance.sample(range(shards - 1), 3)):
         process = start(tmp_path / "set", workers, FIFTY, "threedpain.generation.workers:load_pipeline")
-        interrupt(tmp_path / "set", process, entries, signal.SIGKILL)
+        interrupt(tmp_path / "set", process, entries, signal.SIGKILL, later=chance.random())
+        assert not (tmp_path / "set" / "manifest.json").exists()
     make(tmp_path / "set", FIFTY, workers, "threedpain.generation.workers:load_pipeline")
     assert contents(tmp_path / "set") == contents(fifty)
 

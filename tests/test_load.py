@@ -22,7 +22,8 @@ images = load_dataset("3dpain")
 assert {{k: len(v) for k, v in images.items()}} == {{"train": 56, "validation": 16, "test": 8}}, images
 assert "neutral_image" not in images["train"].features
 row = images["train"][1]
-assert row["image"].size == (64, 64) and row["mask"].mode == "L"
+assert row["image"].size == (64, 64) and row["mask"].mode == "L" and row["depth"].mode == "I;16"
+assert row["aligned_neutral"].size == (64, 64) and images["train"][0]["aligned_neutral"] is None
 assert images["train"].features["expression"].names == ["neutral", "pain", "other"]
 pairs = load_dataset("3dpain", "pairs", split="train", num_proc=2)
 assert len(pairs) == 42 and 0 not in pairs["expression"]
