@@ -1,10 +1,12 @@
 """What each part of ViTPain is worth: one small run an arm, one table an experiment, intervals over people.
 
-    python benchmarks/experiments.py --data 3dpain --out runs/experiments                    # all of them
-    python benchmarks/experiments.py --data 3dpain --out runs/experiments --only distillation
+    python benchmarks/experiments.py --data 3dpain --out runs/experiments                              # all of them
+    python benchmarks/experiments.py --data 3dpain --out runs/experiments --only distillation --only age
 
-An arm is a training configuration and the pictures it may learn from. Finished arms are kept: the same command
-continues. The test people are the same for all arms; aligned references are used where the set has them.
+An arm is a change of the base's settings or of the people it may learn from. It is trained once, whatever number of
+tables it stands in, for as many steps as every other arm, and asked about the same test people. The first row of a
+table is the one the others are compared with, picture by picture. Finished arms and answers are kept: the same command
+continues. Writes experiments.md and experiments.json.
 """
 
 from __future__ import annotations
@@ -12,135 +14,249 @@ from __future__ import annotations
 import argparse
 import json
 import logging
-from dataclasses import dataclass, field
+import time
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass, field
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+import pandas as pd
 import torch
 
-from threedpain.modeling.data import FaceSet, packed_size
+from threedpain.dataset_script.load import load
+from threedpain.modeling import metrics
+from threedpain.modeling.data import FaceSet, join, packed_size
 from threedpain.modeling.evaluate import predict
 from threedpain.modeling.loading import load_model, load_processor
-from threedpain.modeling.recipes import STUDENT, TEACHER
-from threedpain.modeling.report import in_mix, overall
+from threedpain.modeling.recipes import RECIPES
+from threedpain.modeling.report import in_mix
+from threedpain.modeling.retake import add_aligned
 from threedpain.modeling.sets import face_set, training_sets
 from threedpain.modeling.train import TrainConfig, train
 
 logger = logging.getLogger(__name__)
 
-# 80 pixels looked at 70 %: a quarter of the shipped student's work.
-SMALL = {"image_size": 80, "stem_widths": [24, 48, 96], "stem_depths": [0, 1, 1]}
-SMALL_BACKBONE = {"hidden_size": 192, "num_hidden_layers": 2, "intermediate_size": 384, "patch_size": 1}
+# 64 pixels looked at 70 %: about a twentieth of the shipped student's work.
+SIZE, PACKED = 64, packed_size(80)
+TRUNK = {"stem_widths": [16, 32, 64], "stem_depths": [0, 0, 1]}
+BACKBONE = {"hidden_size": 128, "num_hidden_layers": 2, "intermediate_size": 256, "patch_size": 1}
+# So short a run does not get beyond guessing the mean when its pictures are turned, moved and coloured as well.
+SETTINGS = {"precision": "bf16", "average": 0.99, "validations": 2, "validation_pictures": 300, "augment": False,
+            "references": {"realistic": 0.8, "none": 0.2}}  # fmt: skip
 
 
 @dataclass(frozen=True)
 class Arm:
-    """One run: changes to the settings, who is learned from, and the reference it is tested with."""
+    """One run: what is trained, what differs from the base's settings, and whom it learns from."""
 
-    name: str
-    settings: dict[str, Any] = field(default_factory=dict)
-    identities: int | None = 150
+    role: str = "student"
+    model: dict[str, Any] = field(default_factory=dict)
+    losses_off: tuple[str, ...] = ()
+    identities: int | None = 150  # at most; None: everybody
     where: tuple[str, ...] = ()
     taught: bool = False
-    tests: tuple[tuple[str, int], ...] = (("realistic", 1),)  # (condition, references)
+    seed: int = 0
 
 
-def _without(*losses: str) -> dict[str, Any]:
-    return {"loss_weights": dict.fromkeys(losses, 0.0)}
+@dataclass(frozen=True)
+class Row:
+    """A line of a table: an arm, and the neutral reference it is asked with."""
+
+    label: str
+    arm: str = "base"
+    reference: str = "realistic"
+    shots: int = 1
 
 
-EXPERIMENTS: dict[str, tuple[Arm, ...]] = {
-    "distillation": (Arm("undistilled"), Arm("distilled", taught=True)),
-    "reference": (
-        Arm("trained with references", tests=(("realistic", 1), ("realistic", 3), ("aligned", 1), ("none", 1))),
-        Arm("trained without", {"model": {"reference": "none"}}, tests=(("none", 1),)),
-    ),
-    "au-head": (Arm("with AU head"), Arm("without AU head", {"model": {"au_head": False}})),
-    "heatmap-head": (Arm("with heatmap head"), Arm("without heatmap head", _without("heatmap", "mask"))),
-    "identities": tuple(Arm(f"{count} identities", identities=count) for count in (50, 150, 500)),
-    "age": (
-        Arm("young only", where=("age_group=18-29,30-44",)),
-        Arm("old only", where=("age_group=60-74,75-90",)),
-        Arm("both", where=("age_group=18-29,30-44,60-74,75-90",)),
-    ),
-    "ethnicity": tuple(
-        Arm(f"{name} only", where=(f"ethnicity={name}",))
-        for name in ("black", "white", "middle_eastern", "south_asian", "east_asian")
-    ),
+ETHNICITIES = ("black", "white", "middle_eastern", "south_asian", "east_asian")
+ARMS: dict[str, Arm] = {
+    "base": Arm(),
+    "teacher": Arm(role="teacher"),
+    "distilled": Arm(taught=True),
+    "vanilla": Arm(role="vanilla"),
+    "pairwise": Arm(role="pairwise"),
+    "au-linear": Arm(role="au-linear"),
+    "no-reference": Arm(model={"reference": "none"}),
+    "no-au-head": Arm(model={"au_head": False}),
+    "no-heatmap": Arm(losses_off=("heatmap",)),
+    "no-maps": Arm(model={"heatmap_upsample": 0}),
+    "people-50": Arm(identities=50),
+    "people-all": Arm(identities=None),
+    "young": Arm(where=("age_group=18-29,30-44",)),
+    "old": Arm(where=("age_group=60-74,75-90",)),
+    **{name: Arm(where=(f"ethnicity={name}",), identities=50) for name in ETHNICITIES},
+    "base-other-seed": Arm(seed=1),
 }
-GROUPS = {"age": "age_group", "ethnicity": "ethnicity"}  # tested by these groups, too
+EXPERIMENTS: dict[str, tuple[Row, ...]] = {
+    "distillation": (Row("undistilled"), Row("distilled", "distilled"), Row("undistilled, another seed",
+                     "base-other-seed"), Row("the teacher, on heatmaps", "teacher")),
+    "reference": (Row("realistic"), Row("realistic, 3 references", shots=3), Row("aligned", reference="aligned"),
+                  Row("none", reference="none"), Row("none, trained without", "no-reference", "none")),
+    "au-head": (Row("with AU head"), Row("without", "no-au-head")),
+    "heatmap-head": (Row("with heatmap"), Row("without heatmap, with the parts of the face", "no-heatmap"),
+                     Row("without both maps", "no-maps")),
+    "identities": (Row("150 people"), Row("50 people", "people-50"), Row("all people", "people-all")),
+    "age": (Row("all ages"), Row("18 to 44 only", "young"), Row("60 to 90 only", "old")),
+    "ethnicity": (Row("every ethnicity", "people-50"), *(Row(f"{name} only", name) for name in ETHNICITIES)),
+}  # fmt: skip
+GROUPS = {"age": "age_group", "ethnicity": "ethnicity"}  # told apart in these tables
+COLUMNS = ("mae", "pearson", "auroc3")
 
 
-def run_arm(arm: Arm, out: Path, sets: tuple[FaceSet, FaceSet], teacher: Path, steps: int, seed: int) -> Path:
-    """Train an arm; every arm takes the same number of steps whatever its number of people."""
-    if (out / "config.json").exists():
-        return out
-    train_set, validation_set = sets
-    if arm.where:
-        train_set = train_set.where(arm.where)
-    if arm.identities:
-        train_set = train_set.first_identities(min(arm.identities, train_set.table["identity"].nunique()))
-    settings = dict(arm.settings)
-    model = {**SMALL, "backbone_config": STUDENT["backbone_config"] | SMALL_BACKBONE, **settings.pop("model", {})}
-    config = TrainConfig.of(
-        "student", out=str(out), model=model, teacher=str(teacher) if arm.taught else None, seed=seed,
-        epochs=steps * 48 / len(train_set), validations=4, validation_pictures=600, **settings,
-    )  # fmt: skip
-    return train(config, train_set, validation_set)
+@dataclass(frozen=True)
+class Bench:
+    """Where the pictures come from, where results go, and how long an arm is trained."""
+
+    data: str
+    more: tuple[str, ...]
+    out: Path
+    steps: int
+    texture: str
+
+    @cached_property
+    def learners(self) -> tuple[FaceSet, FaceSet]:
+        """Training people of all sets, validation people of the first."""
+        train_set, validation_set = training_sets([self.data], PACKED)
+        others = [face_set(name, "train", PACKED) for name in self.more]
+        return (join([train_set, *others]) if others else train_set), validation_set
+
+    @cached_property
+    def tested(self) -> FaceSet:
+        return face_set(self.data, "test", PACKED)
+
+    @cached_property
+    def tested_aligned(self) -> FaceSet:
+        """The same pictures with the same person at rest in the same scene, photographed now."""
+        rows = load(self.data, split="test", config="images")
+        return FaceSet.pack(add_aligned(rows, workers=1, texture=self.texture), size=PACKED)
+
+    def people(self, arm: Arm) -> FaceSet:
+        faces = self.learners[0]
+        faces = faces.where(arm.where) if arm.where else faces
+        known = faces.table["identity"].nunique()
+        return faces.first_identities(min(arm.identities or known, known))
+
+    def run(self, name: str) -> Path:
+        """The folder of a trained arm; trained now if it is not there, or continued."""
+        arm, folder = ARMS[name], self.out / "arms" / name
+        if (folder / "config.json").exists():
+            return folder
+        faces, started = self.people(arm), time.process_time()
+        model: dict[str, Any] = {"image_size": SIZE}
+        if arm.role in ("student", "au-linear"):
+            model |= TRUNK | {"backbone_config": RECIPES["student"]["model"]["backbone_config"] | BACKBONE}
+        elif arm.role == "teacher":
+            model["backbone_config"] = RECIPES["teacher"]["model"]["backbone_config"] | {"patch_size": 1}
+        config = TrainConfig.of(
+            arm.role, out=str(folder), model=model | arm.model, loss_weights=dict.fromkeys(arm.losses_off, 0.0),
+            teacher=str(self.run("teacher")) if arm.taught else None, seed=arm.seed,
+            **SETTINGS | {"epochs": self.steps * 48 / len(faces)},
+        )  # fmt: skip
+        logger.info("%s: %d pictures of %d people", name, len(faces), faces.table["identity"].nunique())
+        train(config, faces, self.learners[1])
+        about = {"arm": asdict(arm), "people": int(faces.table["identity"].nunique()), "pictures": len(faces),
+                 "steps": self.steps, "cpu_seconds": round(time.process_time() - started)}  # fmt: skip
+        (folder / "arm.json").write_text(json.dumps(about, indent=1) + "\n")
+        return folder
+
+    def ask(self, row: Row) -> pd.DataFrame:
+        """Answers on the test mix (neutral and pain), one row a picture, the same pictures for every row."""
+        file = self.out / "answers" / f"{row.arm}-{row.reference}-{row.shots}.parquet"
+        if not file.exists():
+            folder, faces = self.run(row.arm), self.tested_aligned if row.reference == "aligned" else self.tested
+            table = predict(load_model(folder), faces, processor=load_processor(folder), reference=row.reference,
+                            shots=row.shots)  # fmt: skip
+            file.parent.mkdir(parents=True, exist_ok=True)
+            table[in_mix(table)].to_parquet(file)
+        return pd.read_parquet(file)
 
 
-def judge(folder: Path, arm: Arm, test_set: FaceSet, group: str | None, rounds: int) -> list[dict]:
-    model, processor = load_model(folder), load_processor(folder)
-    rows = []
-    for condition, shots in arm.tests:
-        if not test_set.can(condition):
-            continue
-        table = predict(model, test_set, processor=processor, reference=condition, shots=shots)
-        table = table[in_mix(table)].reset_index(drop=True)
-        parts = {"all": table} | ({name: part for name, part in table.groupby(group)} if group else {})
-        for name, part in parts.items():
-            figures = overall(part.reset_index(drop=True), None, rounds)
-            rows.append({"arm": arm.name, "reference": f"{condition} x {shots}", "tested on": name,
-                         **{key: figures[key] for key in ("mae", "pearson", "auroc3")}})  # fmt: skip
+def figures(told: pd.DataFrame, first: pd.DataFrame, rounds: int) -> dict[str, list[float]]:
+    """MAE, Pearson, AUROC(PSPI >= 3), and how much further from the truth than the first row; value, low, high."""
+    truth, guess = told["PSPI"].to_numpy(float), told["pspi_hat"].to_numpy(float)
+    further = np.abs(guess - truth) - np.abs(first["pspi_hat"].to_numpy(float) - truth)
+    statistics = {
+        "mae": lambda at: metrics.mae(truth[at], guess[at]),
+        "pearson": lambda at: metrics.pearson(truth[at], guess[at]),
+        "auroc3": lambda at: metrics.auroc(truth[at] >= 3, guess[at]),
+        "further": lambda at: float(further[at].mean()),
+    }
+    everyone, people = np.arange(len(told)), told["identity"].to_numpy()
+    return {name: [figure(everyone), *metrics.bootstrap(figure, people, rounds)] for name, figure in statistics.items()}
+
+
+def measure(bench: Bench, name: str, rounds: int) -> list[dict]:
+    """The lines of one experiment's table."""
+    rows, first, group = [], None, GROUPS.get(name)
+    for row in EXPERIMENTS[name]:
+        told = bench.ask(row).set_index("id", drop=False)
+        first = told if first is None else first
+        parts = {"all": told} | ({str(level): part for level, part in told.groupby(group)} if group else {})
+        about = json.loads((bench.run(row.arm) / "arm.json").read_text())
+        rows += [
+            {"row": asdict(row), "trained_on": about["people"], "tested_on": part_name, "pictures": len(part),
+             "people": int(part["identity"].nunique()), "figures": figures(part, first.loc[part.index], rounds)}
+            for part_name, part in parts.items()
+        ]  # fmt: skip
     return rows
 
 
-def as_table(rows: list[dict]) -> str:
-    lines = ["| arm | reference | tested on | MAE | Pearson | AUROC(PSPI >= 3) |", "|---|---|---|---|---|---|"]
+def as_table(rows: Sequence[dict]) -> str:
+    """Markdown; groups, where there are some, stand beside each other: how each row reads each group."""
+    groups = list(dict.fromkeys(row["tested_on"] for row in rows))
+    if len(groups) == 1:
+        head = ["", "trained on", "MAE", "Pearson", "AUROC(PSPI >= 3)", "MAE less the first row's"]
+        body = [[row["row"]["label"], f"{row['trained_on']} people",
+                 *(_cell(row["figures"][name]) for name in COLUMNS), _change(row, rows)] for row in rows]  # fmt: skip
+    else:
+        head = ["MAE", "trained on", *groups]
+        body = [[label, f"{own[0]['trained_on']} people", *(_cell(row["figures"]["mae"]) for row in own)]
+                for label, own in _by_label(rows).items()]  # fmt: skip
+    return "\n".join("| " + " | ".join(cells) + " |" for cells in [head, ["---"] * len(head), *body])
+
+
+def _by_label(rows: Sequence[dict]) -> dict[str, list[dict]]:
+    found: dict[str, list[dict]] = {}
     for row in rows:
-        cells = [f"{row[key][0]:.3f} ({row[key][1]:.3f} to {row[key][2]:.3f})" for key in ("mae", "pearson", "auroc3")]
-        lines.append(f"| {row['arm']} | {row['reference']} | {row['tested on']} | " + " | ".join(cells) + " |")
-    return "\n".join(lines) + "\n"
+        found.setdefault(row["row"]["label"], []).append(row)
+    return found
+
+
+def _cell(figure: Sequence[float]) -> str:
+    return "{:.2f} ({:.2f} to {:.2f})".format(*figure)
+
+
+def _change(row: dict, rows: Sequence[dict]) -> str:
+    return "–" if row is rows[0] else "{:+.2f} ({:+.2f} to {:+.2f})".format(*row["figures"]["further"])
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--data", required=True, help="a set with the splits train, validation and test")
+    parser.add_argument("--data", required=True, help="a generated set with the splits train, validation and test")
+    parser.add_argument("--more", action="append", default=[], help="further sets to learn from; repeatable")
     parser.add_argument("--out", type=Path, default=Path("runs/experiments"))
     parser.add_argument("--only", choices=EXPERIMENTS, action="append", help="repeatable; default: all")
-    parser.add_argument("--steps", type=int, default=1000, help="updates of 48 pictures per arm")
-    parser.add_argument("--rounds", type=int, default=500, help="of the bootstrap")
-    parser.add_argument("--threads", type=int, default=torch.get_num_threads())
-    parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--arms", choices=ARMS, nargs="*", default=[], help="train these first, in this order")
+    parser.add_argument("--steps", type=int, default=350, help="updates of 48 pictures per arm")
+    parser.add_argument("--rounds", type=int, default=1000, help="of the bootstrap")
+    parser.add_argument("--threads", type=int, default=1)
+    parser.add_argument("--texture", default="embedded", help="the texture the set was made with")
     given = parser.parse_args()
     logging.basicConfig(level=logging.INFO, format="%(message)s")
     torch.set_num_threads(given.threads)
-    size = packed_size(SMALL["image_size"])
-    sets, test_set = training_sets(given.data, size), face_set(given.data, "test", size)
-    teacher = given.out / "teacher"
-    wanted = given.only or list(EXPERIMENTS)
-    if any(arm.taught for name in wanted for arm in EXPERIMENTS[name]) and not (teacher / "config.json").exists():
-        backbone = {**TEACHER["backbone_config"], "patch_size": 1}
-        config = TrainConfig.of("teacher", out=str(teacher), model={"image_size": 80, "backbone_config": backbone})
-        train(config, *sets)
-    for name in wanted:
-        rows = []
-        for number, arm in enumerate(EXPERIMENTS[name]):
-            folder = run_arm(arm, given.out / name / str(number), sets, teacher, given.steps, given.seed)
-            rows += judge(folder, arm, test_set, GROUPS.get(name), given.rounds)
-        (given.out / f"{name}.json").write_text(json.dumps(rows, indent=1) + "\n")
-        (given.out / f"{name}.md").write_text(as_table(rows))
-        logger.info("%s\n%s", name, as_table(rows))
+    torch.backends.cuda.enable_flash_sdp(False)  # for a few dozen tokens its backward is a CPU's slowest step
+    bench = Bench(given.data, tuple(given.more), given.out, given.steps, given.texture)
+    for name in given.arms:
+        bench.run(name)
+    results, tables = {}, []
+    for name in given.only or EXPERIMENTS:
+        results[name] = measure(bench, name, given.rounds)
+        tables.append(f"## {name}\n\n{as_table(results[name])}\n")
+        logger.info(tables[-1])
+        (given.out / "experiments.json").write_text(json.dumps(results, indent=1) + "\n")
+        (given.out / "experiments.md").write_text("\n".join(tables))
 
 
 if __name__ == "__main__":

@@ -44,6 +44,7 @@ def command(
     pretrain: Annotated[str | None, typer.Option(help="Of a protocol: a set to train on before the folds.")] = None,
     epochs: Annotated[int | None, typer.Option(min=1, help="Of a protocol's folds. Default: the protocol's.")] = None,
     batch_size: Annotated[int | None, typer.Option(min=1, help="Likewise.")] = None,
+    learning_rate: Annotated[float | None, typer.Option(help="Likewise, above 0.")] = None,
     image_size: Annotated[int | None, typer.Option(min=16, help="Likewise, pixels of a model from scratch.")] = None,
     age_group: Annotated[
         list[str] | None, typer.Option(help="Of augmentation: age groups of the matched arm; repeatable.")
@@ -58,7 +59,8 @@ def command(
 
         given = {
             "extra": extra, "pretrain": pretrain, "epochs": epochs, "shots": shots if shots > 1 else None,
-            "batch_size": batch_size, "image_size": image_size, "age_groups": tuple(age_group or ()) or None,
+            "batch_size": batch_size, "learning_rate": learning_rate, "image_size": image_size,
+            "age_groups": tuple(age_group or ()) or None,
         }  # fmt: skip
         settings = Settings(model, data, **{name: value for name, value in given.items() if value is not None})
         typer.echo(run(protocol, settings, out)["table"])
