@@ -163,16 +163,17 @@ def _changed(pipe: PainFacePipeline, plan: Plan, number: int) -> Iterator[dict]:
     rng = child(plan.seed, "audit expressions", number, "counterfactual")
     expressions = {"at rest": {}, "in pain": sample_for_pspi(int(rng.integers(5, 13)), rng)}
     place = sample_scene(who["seed"], view="front", size=plan.size, light=LIGHTS[0])
-    people: dict[tuple, Person] = {}
+    own = pipe.person(sample_identity(**who))
     for factor, levels in FACTORS.items():
         for level in levels:
-            change, scene = {factor: level}, place
+            person, scene = own, place
             if factor == "light":  # the light alone: the place and the clothes stay
                 lit = sample_scene(who["seed"], view="front", size=plan.size, light=level)
-                change, scene = {}, replace(place, light=lit.light)
-            asked = {**who, **change}
-            key = tuple(asked.items())
-            person = people[key] = people.get(key) or pipe.person(sample_identity(**asked))
+                scene = replace(place, light=lit.light)
+            elif factor == "hair":  # the head and the skin stay
+                person = replace(own, identity=sample_identity(**who, hair=level))
+            elif level != who.get(factor):
+                person = pipe.person(sample_identity(**{**who, factor: level}))
             neutral = _neutral(pipe, plan, person, who["seed"])
             for name, units in expressions.items():
                 sample = pipe.photograph(person, units, scene)

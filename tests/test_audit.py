@@ -19,6 +19,11 @@ from threedpain.modeling.audit_detector import open_detector
 from threedpain.modeling.audit_pictures import CONTRASTS, FACTORS, Plan, pictures
 
 
+@dataclasses.dataclass(frozen=True)
+class FlatPerson:
+    identity: object
+
+
 class FlatPipe:
     """Instead of the generator: a grey picture, brighter by 4 for each point of PSPI and by 12 in outdoor light."""
 
@@ -26,7 +31,7 @@ class FlatPipe:
         self.asked = []
 
     def person(self, identity):
-        return SimpleNamespace(identity=identity)
+        return FlatPerson(identity)
 
     def photograph(self, person, units, scene, head_angles=(0, 0, 0)):
         self.asked.append((person.identity, dict(units), scene))
