@@ -21,6 +21,7 @@ from threedpain.generation.texture.augment import Look, Programme, mirror, sampl
 from threedpain.generation.texture.pipeline import ETHNICITIES, FEATURES, features, srgb
 from threedpain.generation.texture.pipeline import face_colour as shipped_face_colour
 from threedpain.generation.texture.skin_codec import SkinCodec, analyse, synthesise
+from threedpain.generation.texture.skin_scheduler import SkinScheduler
 from threedpain.generation.texture.skin_unet import SkinUNet
 from threedpain.generation.texture.tone import (
     face_colour,
@@ -273,6 +274,33 @@ def test_an_untrained_network_says_nothing():
     assert out.shape == (2, size) and (out == 0).all()
 
 
+@pytest.mark.parametrize("spread", [0.2, 1.0, 3.0])
+def test_the_sampler_keeps_the_spread_of_what_cannot_be_foreseen(spread):
+    """For independent Gaussians the best velocity is known, and so is the sample that the noise must become."""
+    scheduler = SkinScheduler()
+
+    def sample(steps: int) -> torch.Tensor:
+        scheduler.set_timesteps(steps)
+        x = noise = torch.linspace(-2, 2, 9, dtype=torch.float64)
+        for t in scheduler.timesteps:
+            cos, sin = scheduler.angles[t].cos(), scheduler.angles[t].sin()
+            velocity = x * cos * sin * (1 - spread**2) / (spread**2 * cos**2 + sin**2)
+            x = scheduler.step(velocity, t, x).prev_sample
+        return (x - spread * noise).abs().max() / (2 * spread)
+
+    coarse, fine = sample(4), sample(64)
+    assert coarse < (1e-9 if spread == 1 else 0.6) and fine < 0.01
+
+
+def test_calmer_brows_keep_the_skin_and_stay_within_the_variation():
+    codec = SkinCodec(256, 256, features=FEATURES, brow_window=(64, 192, 64, 192))
+    latent, condition = torch.randn(1, codec.size), torch.zeros(1, FEATURES)
+    whole, calm, none = (codec.decode(codec.scale_brows(latent, s), condition) for s in (1.0, 0.5, 0.0))
+    torch.testing.assert_close(calm[:, :3], whole[:, :3])
+    torch.testing.assert_close(calm[:, 3], whole[:, 3] / 2)
+    assert (none[:, 3] == 0).all() and whole[:, 3].abs().max() > 0.1
+
+
 def test_a_withheld_condition_is_not_seen():
     torch.manual_seed(0)
     unet = SkinUNet(256, 256, features=FEATURES, widths=(8, 8, 8, 8), depths=(1, 1, 1, 1))
@@ -352,9 +380,10 @@ def test_the_shipped_folder_is_small_and_holds_its_own_code():
     folder = assets.weights("texture")
     assert sum(f.stat().st_size for f in folder.rglob("*") if f.is_file()) < 30_000_000
     assert not list(folder.rglob("*.bin")) and not list(folder.rglob("*.pt"))
-    from threedpain.generation.texture import pipeline, skin_codec, skin_unet
+    from threedpain.generation.texture import pipeline, skin_codec, skin_scheduler, skin_unet
 
-    for module, place in ((pipeline, "."), (skin_codec, "codec"), (skin_unet, "unet")):
+    places = {pipeline: ".", skin_codec: "codec", skin_unet: "unet", skin_scheduler: "scheduler"}
+    for module, place in places.items():
         name = module.__name__.rsplit(".", 1)[1] + ".py"
         with open(module.__file__) as own:
             assert (folder / place / name).read_text() == own.read()

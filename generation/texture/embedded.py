@@ -7,12 +7,12 @@ from pathlib import Path
 from types import SimpleNamespace
 
 import torch
-from diffusers import UniPCMultistepScheduler
 
 from threedpain.errors import InvalidInput, MissingFile
 from threedpain.generation.records import Identity, SkinMaps
 from threedpain.generation.texture.pipeline import AMOUNTS, SkinPipeline, features
 from threedpain.generation.texture.skin_codec import SkinCodec
+from threedpain.generation.texture.skin_scheduler import SkinScheduler
 from threedpain.generation.texture.skin_unet import SkinUNet
 
 
@@ -23,7 +23,7 @@ class EmbeddedTexture:
     classifier-free guidance in the first of them (1 = none).
     """
 
-    def __init__(self, folder: str | Path | None = None, device: str = "cpu", steps: int = 6, guidance: float = 1.5):
+    def __init__(self, folder: str | Path | None = None, device: str = "cpu", steps: int = 4, guidance: float = 1.0):
         if folder is None:
             from threedpain.assets import weights
 
@@ -42,7 +42,7 @@ class EmbeddedTexture:
         self.pipe = SkinPipeline(
             SkinUNet.from_pretrained(folder, subfolder="unet", torch_dtype=torch.float32).eval(),
             SkinCodec.from_pretrained(folder, subfolder="codec", torch_dtype=torch.float32).eval(),
-            UniPCMultistepScheduler.from_pretrained(folder, subfolder="scheduler"),
+            SkinScheduler.from_pretrained(folder, subfolder="scheduler"),
         ).to(device)
         self.pipe.set_progress_bar_config(disable=True)
 

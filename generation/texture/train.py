@@ -21,7 +21,6 @@ import numpy as np
 import torch
 from accelerate import Accelerator
 from accelerate.utils import set_seed
-from diffusers import UniPCMultistepScheduler
 from diffusers.training_utils import EMAModel
 from PIL import Image
 from torch.utils.data import DataLoader, Dataset
@@ -31,7 +30,8 @@ from threedpain.errors import MissingFile
 from threedpain.generation.texture.augment import ETHNICITIES, Look, Programme
 from threedpain.generation.texture.fit import NO_SPREAD, fit_codec, load_example, prepare
 from threedpain.generation.texture.pipeline import FEATURES, SkinPipeline, features
-from threedpain.generation.texture.skin_codec import SkinCodec
+from threedpain.generation.texture.skin_codec import BROWS, SkinCodec
+from threedpain.generation.texture.skin_scheduler import SkinScheduler
 from threedpain.generation.texture.skin_unet import SkinUNet
 from threedpain.generation.texture.sources import island, load_brows, load_skins
 
@@ -102,13 +102,6 @@ class Examples(Dataset):
         return load_example(self.paths[index])
 
 
-def make_scheduler() -> UniPCMultistepScheduler:
-    """Trained on its thousand steps, sampled in six: UniPC keeps the variance of detail in few steps (measured)."""
-    return UniPCMultistepScheduler(
-        beta_schedule="squaredcos_cap_v2", prediction_type="v_prediction", solver_order=2, timestep_spacing="linspace"
-    )
-
-
 def loss_weights(codec: SkinCodec, on_head: np.ndarray) -> torch.Tensor:
     """[size] weights: the grids by SHARES, brows six times, a seventh off the head, none where nothing varies."""
     h, w = codec.padded
@@ -118,7 +111,7 @@ def loss_weights(codec: SkinCodec, on_head: np.ndarray) -> torch.Tensor:
     for shape, cell in zip(codec.shapes, (4, 8, 16, 32, 64, 128), strict=True):
         near = 0.15 + 0.85 * torch.nn.functional.max_pool2d(head, cell)[0]
         parts.append(near.expand(shape).clone())
-    for part, first in zip(parts, (15, 9, 9, 9, 9, 13), strict=True):
+    for part, first in zip(parts, BROWS, strict=True):
         part[first:] *= 6.0  # brows: few cells, sharp shapes
     weights = torch.cat([part.flatten() for part in parts])
     _, spread = codec._statistics(torch.zeros(1, FEATURES))
@@ -143,7 +136,7 @@ def train(data: Path, out: Path, config: TrainConfig, on_head: np.ndarray) -> Pa
         codec.save_pretrained(out / "codec")
     unet = fit_unet(codec, paths, out, config, loss_weights(codec, on_head))
     folder = out / "model"
-    save_pipeline(SkinPipeline(unet, codec, make_scheduler()), folder)
+    save_pipeline(SkinPipeline(unet, codec, SkinScheduler()), folder)
     return folder
 
 
@@ -173,7 +166,7 @@ def fit_unet(codec: SkinCodec, paths: list[Path], out: Path, config: TrainConfig
     unet, optimizer, schedule, loader = accelerator.prepare(unet, optimizer, schedule, loader)
     average.to(accelerator.device)
     accelerator.register_for_checkpointing(average)
-    alphas = make_scheduler().alphas_cumprod.to(accelerator.device)
+    alphas = SkinScheduler().alphas_cumprod.to(accelerator.device)
     weights, codec = weights.to(accelerator.device), codec.to(accelerator.device)
     silent = weights == 0
 
@@ -260,7 +253,7 @@ def sheet_looks() -> list[Look]:
 def sample_sheet(unet: SkinUNet, codec: SkinCodec, path: Path) -> None:
     """A picture of ten samples, brows painted dark."""
     training = unet.training
-    pipe = SkinPipeline(unet.eval(), codec, make_scheduler())
+    pipe = SkinPipeline(unet.eval(), codec, SkinScheduler())
     pipe.set_progress_bar_config(disable=True)
     faces = []
     for number, look in enumerate(sheet_looks()):
@@ -277,14 +270,19 @@ def save_pipeline(pipe: SkinPipeline, folder: Path) -> None:
     """The standard folder in half precision, with the code of its own classes inside."""
     from shutil import copyfile
 
-    from threedpain.generation.texture import pipeline, skin_codec, skin_unet
+    from threedpain.generation.texture import pipeline, skin_codec, skin_scheduler, skin_unet
 
     pipe.to(torch.float16).save_pretrained(folder)
     copyfile(pipeline.__file__, folder / "pipeline.py")
     copyfile(skin_unet.__file__, folder / "unet" / "skin_unet.py")
     copyfile(skin_codec.__file__, folder / "codec" / "skin_codec.py")
+    copyfile(skin_scheduler.__file__, folder / "scheduler" / "skin_scheduler.py")
     index = json.loads((folder / "model_index.json").read_text())
-    index |= {"unet": ["skin_unet", "SkinUNet"], "codec": ["skin_codec", "SkinCodec"]}
+    index |= {
+        "unet": ["skin_unet", "SkinUNet"],
+        "codec": ["skin_codec", "SkinCodec"],
+        "scheduler": ["skin_scheduler", "SkinScheduler"],
+    }
     (folder / "model_index.json").write_text(json.dumps(index, indent=2) + "\n")
 
 

@@ -91,14 +91,16 @@ class SkinPipeline(DiffusionPipeline):
         self,
         features: torch.Tensor,
         generator: list[torch.Generator],
-        num_inference_steps: int = 6,
-        guidance_scale: float = 1.5,
+        num_inference_steps: int = 4,
+        guidance_scale: float = 1.0,
         guidance_steps: int = 2,
+        brow_variation: float = 0.45,
         output_type: str = "np",
     ) -> SkinOutput:
         """Condition `features` [B, F] and one CPU generator for each. The first `guidance_steps` steps, where form is
-        decided, are guided by `guidance_scale`; 1 is no guidance. `output_type` "latent" returns latents [B, size],
-        "lab" CIELAB and opacity [B, 4, H, W], "np" a SkinOutput."""
+        decided, are guided by `guidance_scale`; 1 is no guidance. `brow_variation` is the share of the sampled
+        variation that brows keep: at 1 they are ragged, at 0 all of a condition are alike. `output_type` "latent"
+        returns latents [B, size], "lab" CIELAB and opacity [B, 4, H, W], "np" a SkinOutput."""
         # 1. Check.
         if len(features) != len(generator):
             raise ValueError(f"expected one generator for each of {len(features)} features, got {len(generator)}")
@@ -115,6 +117,7 @@ class SkinPipeline(DiffusionPipeline):
                 free = self.unet(latent, t.expand(len(latent)).to(self.device), features, 0 * known)
                 velocity = free + guidance_scale * (velocity - free)
             latent = self.scheduler.step(velocity, t, latent, return_dict=False)[0]
+        latent = self.codec.scale_brows(latent, brow_variation)
         if output_type == "latent":
             return latent
         # 4. Decode.
@@ -123,8 +126,10 @@ class SkinPipeline(DiffusionPipeline):
 
 
 def opacity(brow: torch.Tensor) -> np.ndarray:
-    """[B, H, W] 0..1, with the faint noise of the transform cut off, -> uint8."""
-    return ((brow - 0.02) / 0.98).clamp(0, 1).mul(255).round().to(torch.uint8).cpu().numpy()
+    """[B, H, W] opacity as decoded -> uint8. Hairs overlap: what is half dense covers most of the skin, and what is
+    faint is noise."""
+    dense = ((brow - 0.03) / 0.47).clamp(0, 1)
+    return (dense * dense * (3 - 2 * dense) * 0.8 * 255).round().to(torch.uint8).cpu().numpy()
 
 
 def srgb(lab: torch.Tensor) -> np.ndarray:

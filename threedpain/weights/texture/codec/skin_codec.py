@@ -23,6 +23,7 @@ from diffusers.configuration_utils import register_to_config
 # Cohen, Daubechies and Feauveau's 9/7 wavelet as lifting steps (Daubechies and Sweldens 1998).
 _LIFT = (-1.586134342059924, -0.052980118572961, 0.882911075530934, 0.443506852043971)
 _SCALE = 1.230174104914001
+BROWS = (15, 9, 9, 9, 9, 13)  # in each grid, the first of the channels of brow opacity
 
 
 def _swing(line: torch.Tensor, left: bool) -> torch.Tensor:
@@ -125,6 +126,15 @@ class SkinCodec(ModelMixin, ConfigMixin):
     def grids(self, latent: torch.Tensor) -> list[torch.Tensor]:
         """Flat [B, size] -> one [B, *shape] for each of `shapes`."""
         return [part.unflatten(1, shape) for part, shape in zip(latent.split(self.sizes, 1), self.shapes, strict=True)]
+
+    def scale_brows(self, latent: torch.Tensor, share: float) -> torch.Tensor:
+        """Latents [B, size] with those of the brows multiplied by `share`."""
+        latent = latent.clone()
+        grids = self.grids(latent)
+        for grid, first in zip(grids, BROWS, strict=True):
+            grid[:, first:] *= share
+        grids[-1][:, 3] *= share
+        return latent
 
     def _statistics(self, features: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
         """Mean [B, size] and spread [size] for condition features [B, F]."""
