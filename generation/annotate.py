@@ -57,7 +57,8 @@ def truth(
                     if votes > most or (votes == most and nearer):
                         best, most = s, votes
             f = seen[best]
-            yi, xi = y * n + best // n, x * n + best % n
+            down = best // n if mixed else 0
+            yi, xi = y * n + down, x * n + best - down * n
             chosen[y, x], mask[y, x], heatmap[y, x], depth[y, x] = f, 0, 0, 0
             if f < 0:
                 continue

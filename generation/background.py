@@ -9,6 +9,7 @@ from __future__ import annotations
 from functools import lru_cache
 
 import numpy as np
+from numba import njit
 
 from threedpain.generation.light import irradiance
 from threedpain.generation.records import Background, Camera, Light
@@ -39,10 +40,6 @@ class _Canvas:
         self.blur = rng.uniform(0.5, 2.2)  # width of an edge out of focus, degrees
         self.colour = np.zeros((*azimuth.shape, 3))
 
-    def _step(self, x: np.ndarray) -> np.ndarray:
-        t = np.clip(0.5 + x / (2 * self.blur), 0.0, 1.0)
-        return t * t * (3 - 2 * t)
-
     def fill(self, low: np.ndarray, high: np.ndarray, horizon: float = 0.0, spread: float = 40.0) -> None:
         """A vertical gradient of albedo over the whole sphere."""
         t = np.clip(0.5 + (self.elevation - horizon) / spread, 0, 1)[..., None]
@@ -50,19 +47,18 @@ class _Canvas:
 
     def box(self, left, right, bottom, top, albedo, opacity: float = 1.0, glow: float = 0.0) -> None:
         """A soft-edged rectangle; `glow` is radiance of its own instead of reflected light."""
-        alpha = self._step(self.azimuth - left) * self._step(right - self.azimuth)
-        alpha = alpha * self._step(self.elevation - bottom) * self._step(top - self.elevation)
-        self._blend(alpha * opacity, albedo, glow)
+        edges = np.array([left, right, bottom, top], np.float64)
+        _fill_box(self.colour, self.azimuth, self.elevation, edges, self.blur, opacity, self._target(albedo, glow))
 
     def disc(self, azimuth, elevation, radius, albedo, opacity: float = 1.0, glow: float = 0.0) -> None:
         """A disc with the lens's blur at its rim."""
-        distance = np.hypot(self.azimuth - azimuth, self.elevation - elevation)
-        self._blend(self._step(radius - distance) * opacity, albedo, glow)
+        place = np.array([azimuth, elevation, radius], np.float64)
+        _fill_disc(self.colour, self.azimuth, self.elevation, place, self.blur, opacity, self._target(albedo, glow))
 
-    def _blend(self, alpha: np.ndarray, albedo, glow: float) -> None:
+    def _target(self, albedo, glow: float) -> np.ndarray:
+        """What is painted: radiance of its own, or the light it sends back, [G, G, 3]."""
         albedo = np.asarray(albedo, dtype=np.float64)
-        target = albedo * glow if glow else albedo * self.lit
-        self.colour += alpha[..., None] * (target - self.colour)
+        return np.broadcast_to(albedo * glow, self.lit.shape) if glow else albedo * self.lit
 
     def ripple(self, strength: float, wavelength: float, slant: float = 0.0) -> None:
         """Shading of folds: two slow waves across, as on a curtain."""
@@ -196,16 +192,75 @@ def _angles(camera: Camera) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     return azimuth, np.degrees(np.arcsin(np.clip(rays[..., 1], -1, 1))), rays
 
 
+@njit(cache=True, inline="always")
+def _edge(x, blur):
+    """0 outside .. 1 inside, over twice the blur."""
+    t = min(max(0.5 + x / (2 * blur), 0.0), 1.0)
+    return t * t * (3 - 2 * t)
+
+
+@njit(cache=True, nogil=True)
+def _fill_box(colour, azimuth, elevation, edges, blur, opacity, target):
+    for i in range(colour.shape[0]):
+        for j in range(colour.shape[1]):
+            a, e = azimuth[i, j], elevation[i, j]
+            if min(a - edges[0], edges[1] - a, e - edges[2], edges[3] - e) > -blur:
+                alpha = _edge(a - edges[0], blur) * _edge(edges[1] - a, blur) * opacity
+                alpha *= _edge(e - edges[2], blur) * _edge(edges[3] - e, blur)
+                for k in range(3):
+                    colour[i, j, k] += alpha * (target[i, j, k] - colour[i, j, k])
+
+
+@njit(cache=True, nogil=True)
+def _fill_disc(colour, azimuth, elevation, place, blur, opacity, target):
+    for i in range(colour.shape[0]):
+        for j in range(colour.shape[1]):
+            inside = place[2] - np.hypot(azimuth[i, j] - place[0], elevation[i, j] - place[1])
+            if inside > -blur:
+                alpha = _edge(inside, blur) * opacity
+                for k in range(3):
+                    colour[i, j, k] += alpha * (target[i, j, k] - colour[i, j, k])
+
+
 def _enlarge(small: np.ndarray, size: int) -> np.ndarray:
-    weights = _spline(size)
-    rows = np.tensordot(weights, small.astype(np.float32), axes=(1, 0))  # [size, G, 3]
-    return np.ascontiguousarray(np.matmul(weights, rows))  # along the columns, row by row
+    first, weights = _spline(size)
+    return _interpolate(small.astype(np.float32), first, weights, size)
+
+
+@njit(cache=True, nogil=True, fastmath=True)
+def _interpolate(small, first, weights, size):
+    """Four control points down, then four across: [G, G, 3] to [size, size, 3]."""
+    grid = small.shape[0]
+    row = np.empty((grid, 3), np.float32)
+    result = np.empty((size, size, 3), np.float32)
+    for y in range(size):
+        i = first[y]
+        for j in range(grid):
+            for k in range(3):
+                row[j, k] = (
+                    weights[y, 0] * small[i, j, k]
+                    + weights[y, 1] * small[i + 1, j, k]
+                    + weights[y, 2] * small[i + 2, j, k]
+                    + weights[y, 3] * small[i + 3, j, k]
+                )
+        for x in range(size):
+            j = first[x]
+            for k in range(3):
+                result[y, x, k] = (
+                    weights[x, 0] * row[j, k]
+                    + weights[x, 1] * row[j + 1, k]
+                    + weights[x, 2] * row[j + 2, k]
+                    + weights[x, 3] * row[j + 3, k]
+                )
+    return result
 
 
 @lru_cache(maxsize=8)
-def _spline(size: int) -> np.ndarray:
-    """Uniform cubic B-spline weights float32 [size, G]: smooth to the second derivative."""
+def _spline(size: int) -> tuple[np.ndarray, np.ndarray]:
+    """Uniform cubic B-spline, smooth to the second derivative: first control point int64 [size] and weights float32
+    [size, 4]; at the borders what falls outside is left out."""
     position = (np.arange(size) + 0.5) * _GRID / size - 0.5
-    distance = np.abs(position[:, None] - np.arange(_GRID)[None])
+    first = np.clip(np.floor(position).astype(int) - 1, 0, _GRID - 4)
+    distance = np.abs(position[:, None] - (first[:, None] + np.arange(4)))
     weights = np.where(distance < 1, 2 / 3 - distance**2 + distance**3 / 2, np.maximum(2 - distance, 0) ** 3 / 6)
-    return (weights / weights.sum(axis=1, keepdims=True)).astype(np.float32)
+    return first, (weights / weights.sum(axis=1, keepdims=True)).astype(np.float32)

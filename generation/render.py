@@ -31,7 +31,7 @@ from threedpain.generation.surfaces import Posed, Surfaces, build_head, dress, p
 
 TRUTH = ("depth", "regions")
 NEAREST = 0.05  # metres: triangles nearer to the camera are not drawn
-KEPT = 8  # people, and expressions, remembered
+KEPT = 3  # people, outfits and expressions remembered
 
 
 @dataclass(frozen=True)

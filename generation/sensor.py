@@ -5,7 +5,8 @@ from __future__ import annotations
 import io
 
 import numpy as np
-from PIL import Image, ImageFilter
+from numba import njit
+from PIL import Image
 
 from threedpain.generation.records import Sensor
 from threedpain.generation.seeds import child
@@ -25,11 +26,9 @@ def sample_sensor(rng: np.random.Generator) -> Sensor:
 
 def apply(image: np.ndarray, sensor: Sensor) -> np.ndarray:
     """A clean sRGB picture uint8 [H, W, 3] to the one this camera would hand out; `Sensor()` returns it unchanged."""
-    if sensor.blur > 0:
-        radius = sensor.blur * image.shape[0] / 512
-        image = np.asarray(Image.fromarray(image).filter(ImageFilter.GaussianBlur(radius)))
-    if sensor.noise > 0:
-        image = _noisy(image, sensor)
+    if sensor.blur > 0 or sensor.noise > 0:
+        seed = np.uint64(child(sensor.seed, "noise").integers(2**63))
+        image = _expose(image, _kernel(sensor.blur * image.shape[0] / 512), np.float32(255 * sensor.noise), seed)
     if sensor.jpeg < 100:
         buffer = io.BytesIO()
         Image.fromarray(image).save(buffer, "JPEG", quality=sensor.jpeg)
@@ -37,21 +36,69 @@ def apply(image: np.ndarray, sensor: Sensor) -> np.ndarray:
     return image
 
 
-def _noisy(image: np.ndarray, sensor: Sensor) -> np.ndarray:
-    """Brightness noise in every pixel and weaker colour noise in 2 x 2 blocks, strongest in the darker half, as the
-    square-root law leaves it after the sRGB curve."""
-    rng = child(sensor.seed, "noise")
-    height, width = image.shape[:2]
-    sigma = 255 * sensor.noise
-    luma = _grain(rng, height, width, 1)
-    chroma = _grain(rng, (height + 1) // 2, (width + 1) // 2, 3).repeat(2, axis=0).repeat(2, axis=1)[:height, :width]
-    level = np.linspace(1.3, 0.7, 256, dtype=np.float32)[image[..., 1]][..., None]
-    noisy = image + (0.85 * luma + 0.5 * chroma) * (sigma * level) + 0.5
-    return np.clip(noisy, 0, 255).astype(np.uint8)
+def _kernel(radius: float) -> np.ndarray:
+    """Weights float32 [2 r + 1] of a Gaussian of this standard deviation in pixels; [1] for none."""
+    reach = np.arange(-int(np.ceil(2.5 * radius)), int(np.ceil(2.5 * radius)) + 1)
+    weights = np.exp(-0.5 * (reach / max(radius, 1e-6)) ** 2)
+    return (weights / weights.sum()).astype(np.float32)
 
 
-def _grain(rng: np.random.Generator, height: int, width: int, channels: int) -> np.ndarray:
-    """Unit-variance, nearly Gaussian float32 [height, width, channels]: the sum of the four bytes of a random word."""
-    words = rng.integers(0, 2**32, size=(height, width, channels), dtype=np.uint32)
-    total = words.view(np.uint8).reshape(height, width, channels, 4).sum(axis=-1, dtype=np.uint16)
-    return (total.astype(np.float32) - 510.0) / 147.8  # four uniform bytes: variance 4 (256^2 - 1) / 12
+@njit(cache=True, inline="always")
+def _words(seed, index):
+    """64 random bits of a counter (SplitMix64: Steele, Lea and Flood, OOPSLA 2014)."""
+    x = seed + (np.uint64(index) + np.uint64(1)) * np.uint64(0x9E3779B97F4A7C15)
+    x = (x ^ (x >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
+    x = (x ^ (x >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)
+    return x ^ (x >> np.uint64(31))
+
+
+@njit(cache=True, inline="always")
+def _grain(word, shift):
+    """Unit variance and nearly Gaussian: the sum of four of a word's bytes, from bit `shift` on."""
+    total = np.uint64(0)
+    for k in range(4):
+        total += (word >> np.uint64(shift + 8 * k)) & np.uint64(255)
+    return (np.float32(total) - np.float32(510)) / np.float32(147.8)  # four uniform bytes: variance 4 (256^2 - 1) / 12
+
+
+@njit(cache=True, nogil=True)
+def _expose(image, kernel, sigma, seed):
+    """Blur, then brightness noise in every pixel and weaker colour noise in blocks of 2 x 2, strongest in the darker
+    half, as the square-root law leaves it after the sRGB curve."""
+    height, width, channels = image.shape
+    reach, row_length = len(kernel) // 2, width * channels
+    flat = image.reshape(height, row_length)
+    line = np.empty(row_length + 2 * reach * channels, np.float32)  # a row blurred downwards, its ends repeated
+    smooth = np.empty(row_length, np.float32)
+    colour = np.zeros((3, (width + 1) // 2), np.float32)  # noise of a row of blocks
+    result = np.empty((height, width, channels), np.uint8)
+    for y in range(height):
+        inside = line[reach * channels : reach * channels + row_length]
+        inside[:] = np.float32(0.5)
+        for k in range(len(kernel)):
+            source, weight = flat[min(max(y + k - reach, 0), height - 1)], kernel[k]
+            for i in range(row_length):
+                inside[i] += weight * np.float32(source[i])
+        for i in range(reach * channels):
+            line[i] = inside[i % channels]
+            line[len(line) - 1 - i] = inside[row_length - 1 - i % channels]
+        smooth[:] = 0
+        for k in range(len(kernel)):
+            shifted, weight = line[k * channels : k * channels + row_length], kernel[k]
+            for i in range(row_length):
+                smooth[i] += weight * shifted[i]
+        if sigma > 0 and y % 2 == 0:
+            for x in range(colour.shape[1]):
+                word, more = _words(seed, y * width + 2 * x), _words(seed, y * width + 2 * x + 1)
+                colour[0, x], colour[1, x] = _grain(word, 0), _grain(word, 32)
+                colour[2, x] = _grain(more, 0)
+        for x in range(width):
+            if sigma > 0:
+                luma = np.float32(0.85) * _grain(_words(seed, (height + y) * width + x), 0)
+                level = sigma * (np.float32(1.3) - np.float32(0.6 / 255) * smooth[x * channels + 1])
+                for k in range(channels):
+                    smooth[x * channels + k] += level * (luma + np.float32(0.5) * colour[k, x // 2])
+            for k in range(channels):
+                value = smooth[x * channels + k]
+                result[y, x, k] = np.uint8(min(max(value, np.float32(0)), np.float32(255)))
+    return result

@@ -60,6 +60,9 @@ def shade(
     n = winners.shape[0] // size
     per_sample = ONE / F(n * n)
     taken = np.zeros(n * n, np.bool_)
+    down, right = np.empty(n * n, np.int64), np.empty(n * n, np.int64)  # a pixel's samples
+    for s in range(n * n):
+        down[s], right[s] = s // n, s % n
     a = np.empty(16, F)
     lit = np.empty(3, F)
     albedo = np.empty(3, F)
@@ -69,7 +72,7 @@ def shade(
             red = green = blue = ZERO
             left = n * n
             for s in range(n * n):
-                f = winners[y * n + s // n, x * n + s % n]
+                f = winners[y * n + down[s], x * n + right[s]]
                 taken[s] = f < 0
                 if f < 0:
                     left -= 1
@@ -81,17 +84,17 @@ def shade(
                 first = 0
                 while taken[first]:
                     first += 1
-                f = winners[y * n + first // n, x * n + first % n]
-                z = ONE / nearness[y * n + first // n, x * n + first % n]
+                f = winners[y * n + down[first], x * n + right[first]]
+                z = nearness[y * n + down[first], x * n + right[first]]
                 kind = material[f]
                 px = py = ZERO
                 same = weight = 0
                 for s in range(first, n * n):
                     if taken[s]:
                         continue
-                    yi, xi = y * n + s // n, x * n + s % n
+                    yi, xi = y * n + down[s], x * n + right[s]
                     g = winners[yi, xi]
-                    if g == f or (material[g] == kind and abs(ONE / nearness[yi, xi] - z) < NEAR):
+                    if g == f or (material[g] == kind and abs(nearness[yi, xi] - z) < F(NEAR) * z * nearness[yi, xi]):
                         taken[s] = True
                         weight += 1
                         if g == f:
@@ -181,17 +184,19 @@ def _unit(x, y, z):
     return x * scale, y * scale, z * scale
 
 
-@njit(cache=True, fastmath=True)
-def _irradiance(x, y, z, c, k):
-    """The environment's irradiance / pi on a normal, one channel."""
-    return max(
-        F(0.282095) * c[0, k]
-        + F(0.488603) * (y * c[1, k] + z * c[2, k] + x * c[3, k])
-        + F(1.092548) * (x * y * c[4, k] + y * z * c[5, k] + x * z * c[7, k])
-        + F(0.315392) * (F(3) * z * z - ONE) * c[6, k]
-        + F(0.546274) * (x * x - y * y) * c[8, k],
-        ZERO,
-    )
+@njit(cache=True, inline="always")
+def _irradiance(x, y, z, c):
+    """The environment's irradiance / pi on a normal: red, green, blue."""
+    y1, z1, x1 = F(0.488603) * y, F(0.488603) * z, F(0.488603) * x
+    xy, yz, xz = F(1.092548) * x * y, F(1.092548) * y * z, F(1.092548) * x * z
+    zz, xx = F(0.315392) * (F(3) * z * z - ONE), F(0.546274) * (x * x - y * y)
+    r = F(0.282095) * c[0, 0] + y1 * c[1, 0] + z1 * c[2, 0] + x1 * c[3, 0]
+    g = F(0.282095) * c[0, 1] + y1 * c[1, 1] + z1 * c[2, 1] + x1 * c[3, 1]
+    b = F(0.282095) * c[0, 2] + y1 * c[1, 2] + z1 * c[2, 2] + x1 * c[3, 2]
+    r += xy * c[4, 0] + yz * c[5, 0] + zz * c[6, 0] + xz * c[7, 0] + xx * c[8, 0]
+    g += xy * c[4, 1] + yz * c[5, 1] + zz * c[6, 1] + xz * c[7, 1] + xx * c[8, 1]
+    b += xy * c[4, 2] + yz * c[5, 2] + zz * c[6, 2] + xz * c[7, 2] + xx * c[8, 2]
+    return max(r, ZERO), max(g, ZERO), max(b, ZERO)
 
 
 @njit(cache=True, fastmath=True, error_model="numpy")
@@ -203,11 +208,12 @@ def _surface(nx, ny, nz, sx, sy, sz, vx, vy, vz, a, albedo, gloss, optics, envir
     f0 = optics[3]
     g = ONE - nv
     mirror = (f0 + (ONE - f0) * g * g * g * g * g * (ONE - optics[4])) * optics[7] * gloss * ao * ao
+    lit[0], lit[1], lit[2] = _irradiance(nx, ny, nz, environment)
     for k in range(3):
-        soft = ao + optics[8 + k] * ao * (ONE - ao)
-        lit[k] = albedo[k] * soft * _irradiance(nx, ny, nz, environment, k) + mirror * _irradiance(
-            rx, ry, rz, environment, k
-        )
+        lit[k] *= albedo[k] * (ao + optics[8 + k] * ao * (ONE - ao))
+    if mirror > ZERO:
+        rx, ry, rz = _irradiance(rx, ry, rz, environment)
+        lit[0], lit[1], lit[2] = lit[0] + mirror * rx, lit[1] + mirror * ry, lit[2] + mirror * rz
     for i in range(keys.shape[0]):
         lx, ly, lz, wide = keys[i, 0], keys[i, 1], keys[i, 2], keys[i, 6]
         visible = a[7 + i]
@@ -237,8 +243,9 @@ def _hair(nx, ny, nz, tx, ty, tz, vx, vy, vz, a, albedo, shine, environment, key
     if nx * vx + ny * vy + nz * vz < ZERO:
         nx, ny, nz = -nx, -ny, -nz
     ao = a[6]
+    lit[0], lit[1], lit[2] = _irradiance(nx, ny, nz, environment)
     for k in range(3):
-        lit[k] = albedo[k] * ao * _irradiance(nx, ny, nz, environment, k)
+        lit[k] *= albedo[k] * ao
     for i in range(keys.shape[0]):
         lx, ly, lz, wide = keys[i, 0], keys[i, 1], keys[i, 2], keys[i, 6]
         visible = a[7 + i] * F(math.sqrt(max(ao, ZERO)))
@@ -348,7 +355,7 @@ def _bump(u, v, level, slopes, bumps):
     du = dv = ZERO
     dark = ONE
     for m in range(bumps.shape[0]):
-        if u <= bumps[m, 3] or u >= bumps[m, 5] or v <= bumps[m, 4] or v >= bumps[m, 6]:
+        if not ((u > bumps[m, 3]) & (u < bumps[m, 5]) & (v > bumps[m, 4]) & (v < bumps[m, 6])):
             continue
         start, height, width = int(bumps[m, 0]), int(bumps[m, 1]), int(bumps[m, 2])
         x = min(max((u - bumps[m, 3]) / (bumps[m, 5] - bumps[m, 3]) * F(width) - HALF, ZERO), F(width - 1))

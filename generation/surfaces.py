@@ -13,7 +13,7 @@ import numpy as np
 from numba import njit
 
 from threedpain.generation.hair_mesh import HairMesh, strand_pattern
-from threedpain.generation.occlusion import SHADOW_SIZE, DepthMap, ambient, vertex_normals
+from threedpain.generation.occlusion import FINE, SHADOW_SIZE, DepthMap, ambient, vertex_normals
 from threedpain.generation.records import MASK_CLASSES, PARTS, Bust, Face, Light, SkinMaps
 from threedpain.generation.relief import active
 from threedpain.generation.seeds import child
@@ -166,20 +166,16 @@ def pose(surfaces: Surfaces, face: Face, light: Light) -> Posed:
         table[head:, POSITION], table[head:, NORMAL], table[head:, TANGENT] = hair.posed(face)
         table[head:, OCCLUSION] = hair.occlusion
         table[head:, COLOUR] = hair.colour
+    points, normals = np.ascontiguousarray(table[:, POSITION]), np.ascontiguousarray(table[:, NORMAL])
     for i, key in enumerate(light.keys[:KEYS]):
-        table[:, 7 + i] = _key_visibility(surfaces, table, key)
+        shadow = DepthMap(key.direction, points, SHADOW_SIZE)
+        shadow.draw(surfaces.faces, surfaces.test[0], surfaces.test)
+        table[:, 7 + i] = shadow.visible(normals, 0.004 + 0.022 * key.softness, FINE)
     table[:head, 7 : 7 + KEYS] *= np.sqrt(hair.shadow)[:, None]
     person = surfaces.person.copy()
     for side in (0, 1):
         person[30 + 3 * side : 33 + 3 * side] = table[bare.poles[side], NORMAL]
     return Posed(surfaces, face, table, person, active(face.wrinkles))
-
-
-def _key_visibility(surfaces: Surfaces, table: np.ndarray, key) -> np.ndarray:
-    points, normals = np.ascontiguousarray(table[:, POSITION]), np.ascontiguousarray(table[:, NORMAL])
-    shadow = DepthMap(key.direction, points, SHADOW_SIZE)
-    shadow.draw(points, surfaces.faces, surfaces.test)
-    return shadow.visible(points, normals, spread=0.004 + 0.022 * key.softness)
 
 
 def _front(bust: Bust, side: int) -> np.ndarray:
