@@ -57,7 +57,7 @@ def speed(entries: list[dict], pictures: int, identities: int, wall: float, work
     stages: Counter = Counter()
     for entry in entries:
         stages.update({name: entry.get(name, 0.0) for name in STAGES})
-        stages["write"] += entry["all"] - sum(entry[name] for name in ("render", "encode", "meshes"))
+        stages["write"] += entry["all"] - sum(entry[name] for name in STAGES[:-1])
     print("| stage | CPU ms a picture | CPU s a person |\n|---|---|---|")
     for name in (*STAGES, "all"):
         seconds = stages[name] if name != "all" else sum(stages.values())

@@ -29,7 +29,7 @@ VIEWS: dict[str, str | tuple[float, float]] = {
     "far_left": (55.0, 0.0),
     "far_right": (-55.0, 0.0),
 }
-IDENTITIES_PER_SHARD = 6  # textures of a shard are sampled together, and 6 x 33 rows are two row groups of 99
+IDENTITIES_PER_SHARD = 6  # 6 x 33 rows are two row groups of 99
 MAX_VIDEOS = 40  # as many as SynPAIN has
 VIDEO_SECONDS, VIDEO_FPS = 5, 24
 
@@ -239,12 +239,12 @@ class Plan:
 
     def estimate(self, workers: int) -> tuple[float, float]:
         """Seconds and bytes the whole set will take on a CPU, from runs on 2 cores without a GPU."""
-        c = self.config
+        c, megapixels = self.config, (self.config.size / 1000) ** 2
         pictures, frames = sum(self.rows("images").values()), c.videos * VIDEO_SECONDS * VIDEO_FPS
-        megapixels = (c.size / 1000) ** 2
-        seconds = (pictures + frames) * (
-            PICTURE_SECONDS + MEGAPIXEL_SECONDS * megapixels
-        ) + c.identities * PERSON_SECONDS
+        if "aligned_neutral" in c.truth:
+            pictures += sum(self.rows("pairs").values())
+        each = PICTURE_SECONDS + MEGAPIXEL_SECONDS * megapixels
+        seconds = (pictures + frames) * each + c.identities * PERSON_SECONDS
         size = pictures * (PICTURE_BYTES + MEGAPIXEL_BYTES * megapixels) + c.identities * PERSON_BYTES
         return seconds / workers, size
 

@@ -17,7 +17,7 @@ from .plan import Person as Planned
 from .rows import Photo, Photographer, brows_hidden, expression_row, identity_row, image_row, in_frame, take, video_row
 from .writer import write_parquet
 
-REDRAWS = 12  # of one identity; the last draw stays
+REDRAWS = 12  # of one identity; the last draw stays whatever it is
 BROWS_HIDDEN = 3  # of ten brow landmarks, from the front
 
 
@@ -47,10 +47,10 @@ def make_shard(
     """Write the shard's Parquet files under `out`; the returned entry for the manifest tells all about them."""
     stages = stages or Stages()
     rejects: Counter = Counter()
-    planned = [plan.person(index) for index in shard.identities]
-    people = _cast(pipe, plan, planned, rejects, stages)
+    planned = (plan.person(index) for index in shard.identities)
+    people = ((who, _cast(pipe, plan, who, rejects, stages)) for who in planned)  # one at a time: memory is scarce
     make = _videos if shard.kind == "videos" else _pictures
-    files = make(pipe, plan, shard, list(zip(planned, people, strict=True)), out, progress, rejects, stages)
+    files = make(pipe, plan, shard, people, out, progress, rejects, stages)
     return {
         "shard": shard.name,
         "split": shard.split,
@@ -68,20 +68,17 @@ def cast_one(pipe: Photographer, plan: Plan, who: Planned, attempt: int):
     )
 
 
-def _cast(pipe: Photographer, plan: Plan, planned: list[Planned], rejects: Counter, stages: Stages) -> list:
-    """The people of the shard: skins in one call, and another draw for everybody whose face cannot be read."""
-    with stages("people"):
-        people = pipe.people([cast_one(pipe, plan, who, 0) for who in planned])
-    for place, who in enumerate(planned):
-        for attempt in range(1, REDRAWS):
-            with stages("gate"):
-                reason = _unreadable(pipe, plan, people[place])
-            if reason is None:
-                break
-            rejects[reason] += 1
-            with stages("people"):
-                people[place] = pipe.people([cast_one(pipe, plan, who, attempt)])[0]
-    return people
+def _cast(pipe: Photographer, plan: Plan, who: Planned, rejects: Counter, stages: Stages):
+    """A planned identity made flesh; another draw as long as the face cannot be read."""
+    for attempt in range(REDRAWS):
+        with stages("people"):
+            person = pipe.people([cast_one(pipe, plan, who, attempt)])[0]
+        with stages("gate"):
+            reason = _unreadable(pipe, plan, person)
+        if reason is None:
+            break
+        rejects[reason] += 1
+    return person
 
 
 def _unreadable(pipe: Photographer, plan: Plan, person) -> str | None:

@@ -154,6 +154,13 @@ def test_config_survives_json():
     assert Config.from_json(json.loads(json.dumps(asdict(config)))) == config
 
 
+def test_estimate_counts_what_is_drawn(full):
+    seconds, size = full.estimate(workers=1)
+    more = Plan(Config(truth=("aligned_neutral",))).estimate(workers=1)
+    assert 1.3 * seconds < more[0] < 2 * seconds and 1.3 * size < more[1] < 2 * size
+    assert full.estimate(workers=4)[0] == seconds / 4
+
+
 def test_table_names_everything_one_wants_to_know_before_a_long_run(full):
     table = full.table(workers=2)
     assert "82,500" in table and "25,000" in table and "50 in each of 50 cells" in table
