@@ -32,12 +32,14 @@ def command(
     head: Annotated[str, typer.Option(help="anny, or flame together with --flame-file.")] = "anny",
     flame_file: Annotated[str | None, typer.Option(help="A FLAME model of your own. Default: none.")] = None,
     texture: Annotated[str, typer.Option(help="embedded, depth-to-image or flat.")] = "embedded",
-    texture_model: Annotated[str | None, typer.Option(help="Hub id or folder for --texture depth-to-image.")] = None,
+    texture_model: Annotated[
+        str | None, typer.Option(help="Hub id or folder for --texture depth-to-image. Default: that backend's own.")
+    ] = None,
     inpaint_model: Annotated[
-        str | None, typer.Option(help="Hub id or folder of a model that repaints hair and background.")
+        str | None, typer.Option(help="Hub id or folder of a model that repaints hair and background. Default: none.")
     ] = None,
     executor: Annotated[
-        str, typer.Option(help="local, ray, slurm or jobs (the last three: pip install 'threedpain[cluster]').")
+        str, typer.Option(help="local, ray, slurm or jobs; the last three need the extra 'cluster' and docs/scale.md.")
     ] = "local",
 ) -> None:
     """Make a dataset with every label, or continue one; Ctrl-C leaves a folder that can be continued."""
