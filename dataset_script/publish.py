@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import tempfile
 from pathlib import Path
 
 import httpx2  # what huggingface_hub speaks through
@@ -17,6 +18,8 @@ from huggingface_hub.utils import validate_repo_id
 
 from threedpain.errors import InvalidInput, MissingFile, ThreeDPainError
 from threedpain.schema import CONFIGS
+
+from .publish_space import check_wheels, with_addresses
 
 TYPES = ("dataset", "model", "space")
 IGNORED = [".generate/**", "**/*.tmp", ".git/**", "**/__pycache__/**", "report.json", "report.html"]  # of `check`
@@ -56,10 +59,13 @@ def publish(
         there = {name for name in api.list_repo_files(repo, repo_type=kind)}
         _check_mine(there, api, repo, kind)
         message = f"3DPain {tag}" if tag else "Update"
-        api.upload_folder(
-            repo_id=repo, repo_type=kind, folder_path=folder, commit_message=message, ignore_patterns=IGNORED,
-            delete_patterns=SHARDS if kind == "dataset" else None,
-        )  # fmt: skip
+        with tempfile.TemporaryDirectory() as scratch:
+            if kind == "space":
+                folder = with_addresses(folder, Path(scratch) / "space", f"{api.endpoint}/spaces/{repo}")
+            api.upload_folder(
+                repo_id=repo, repo_type=kind, folder_path=folder, commit_message=message, ignore_patterns=IGNORED,
+                delete_patterns=SHARDS if kind == "dataset" else None,
+            )  # fmt: skip
         if tag:
             api.create_tag(repo, tag=tag, repo_type=kind, exist_ok=True)
     except LocalTokenNotFoundError:
@@ -93,6 +99,8 @@ def _check(folder: Path, repo: str, kind: str) -> None:
         if not (folder / name).is_file():
             unfinished = "; `3dpain generate` has not finished it" if name == "manifest.json" else ""
             raise MissingFile(f"{folder} holds no {name} and so is no {kind} to publish{unfinished}.")
+    if kind == "space":
+        check_wheels(folder)
 
 
 def _version(folder: Path, kind: str) -> str | None:

@@ -4,123 +4,170 @@ from __future__ import annotations
 
 import functools
 import json
+from html import escape
+from itertools import islice
 from pathlib import Path
 
 import gradio as gr
 import numpy as np
+from datasets import Dataset, concatenate_datasets, load_dataset
 
-from threedpain import demographics
-from threedpain.errors import ThreeDPainError
-from threedpain.spaces import drawing
+from threedpain import demographics, facs
+from threedpain.errors import InvalidInput, ThreeDPainError
+from threedpain.spaces import drawing, engine
 
 PAGE = 24
 SAMPLE = "sample"  # a small set made on this machine at first use
-LABEL_COLUMNS = ["expression_name", "age_group", "gender", "ethnicity", "PSPI", "view_id"]
+SAMPLE_PLAN = {"identities": 10, "expressions": 2, "others": 1, "views": 3, "size": 256}
+FROM_HUB = 600  # rows taken from a set on the Hub: enough to look at, and it fits on any disk
+LABELS = ["expression_name", "age_group", "gender", "ethnicity", "PSPI", "view_id"]
+PIXELS = ("image", "heatmap", "mask", "landmarks", "landmarks_3d", "landmarks_visible", "depth", "regions")
+ANY = ("any", "")
 
 
 @functools.lru_cache(maxsize=2)
-def open_set(source: str):
-    """Rows of a 3dpain folder, a Hub id, or the built-in sample, all splits in one."""
-    from datasets import concatenate_datasets, load_dataset
-
-    import threedpain  # noqa: F401  registers the builder
-
+def open_set(source: str) -> Dataset:
+    """Rows of the built-in sample, of a 3dpain folder below the working folder, or of a Hub id (the first of its test
+    split); the visitor of a public page reads no other folder."""
     if source == SAMPLE:
-        splits = load_dataset("3dpain", identities=4, expressions=4, others=1, views=3, size=256)
-    else:
-        splits = load_dataset(source, "images")
-    return concatenate_datasets(list(splits.values()))
+        return concatenate_datasets(list(load_dataset("3dpain", **SAMPLE_PLAN).values()))
+    folder = Path(source)
+    if folder.exists():
+        if not folder.resolve().is_relative_to(Path.cwd()) or not (folder / "manifest.json").is_file():
+            raise InvalidInput("only 3dpain folders below the one the demo was started in can be opened")
+        return concatenate_datasets(list(load_dataset(source, "images").values()))
+    if source.count("/") != 1:
+        raise InvalidInput(f"write 'sample', a folder below {Path.cwd().name or '/'}, or a Hub id such as user/3dpain")
+    rows = load_dataset(source, "images", split="test", streaming=True)
+    return Dataset.from_generator(lambda: islice(rows, FROM_HUB), features=rows.features)
 
 
 @functools.lru_cache(maxsize=2)
 def _labels(source: str):
-    return open_set(source).select_columns(LABEL_COLUMNS).to_pandas()
+    return open_set(source).select_columns(LABELS).to_pandas()
 
 
 def _class_index(source: str, column: str, name: str) -> int:
     return open_set(source).features[column].str2int(name)
 
 
-def find(source: str, age_group: str, gender: str, ethnicity: str, view: str, expression: str, low: float, high: float):
-    """Gallery, row numbers and a sentence for the rows that fit all filters."""
-    source = (source or SAMPLE).strip()
+def matching(
+    source: str, age_group: str, gender: str, ethnicity: str, view: str, expression: str, low: float, high: float
+) -> np.ndarray:
+    """Numbers of the rows that fit all filters; ThreeDPainError when the set cannot be opened."""
     try:
         table = _labels(source)
-    except (ThreeDPainError, FileNotFoundError, ConnectionError, ValueError) as problem:
-        return [], [], drawing.sentence(f"{source!r} could not be opened: {str(problem).splitlines()[0]}")
+    except ThreeDPainError:
+        raise
+    except (OSError, ValueError, KeyError) as problem:
+        reason = str(problem).strip("'\"").splitlines() or [type(problem).__name__]
+        raise InvalidInput(f"{source!r} could not be opened as a 3dpain set: {reason[0]}") from None
     keep = table["PSPI"].between(low, high)
     for column, value in (("age_group", age_group), ("gender", gender), ("ethnicity", ethnicity)):
         if value:
             keep &= table[column] == _class_index(source, column, value)
-    if view:
-        keep &= table["view_id"] == view
-    if expression:
-        keep &= table["expression_name"] == expression
-    rows = np.flatnonzero(keep)
+    for column, value in (("view_id", view), ("expression_name", expression)):
+        if value:
+            keep &= table[column] == value
+    return np.flatnonzero(keep)
+
+
+def find(source: str, *filters):
+    """Gallery, row numbers and a sentence for the rows that fit all filters."""
+    source = (source or SAMPLE).strip()
+    try:
+        rows = matching(source, *filters)
+    except ThreeDPainError as problem:
+        return [], [], drawing.sentence(str(problem))
     shown = rows[:PAGE].tolist()
-    data = open_set(source)
-    pictures = [(data[row]["image"], f"PSPI {table['PSPI'][row]:g}, {table['expression_name'][row]}") for row in shown]
+    table, pictures = _labels(source), open_set(source).select_columns(["image"])
+    captions = [_caption(table["PSPI"][row], table["expression_name"][row]) for row in shown]
+    gallery = list(zip(pictures[shown]["image"], captions, strict=True)) if shown else []
     said = f"{len(rows)} of {len(table)} pictures fit" + (f"; the first {PAGE} are shown." if len(rows) > PAGE else ".")
-    return pictures, shown, f'<p class="notice" role="status">{said}</p>'
+    return gallery, shown, drawing.notice(said + (" Open one to see all its labels." if shown else ""))
+
+
+def _caption(pspi: float, expression: str) -> str:
+    return f"PSPI {pspi:.3g}" + ("" if expression == "pain" else f", {expression}")
+
+
+def labels_of(row: dict, columns) -> dict:
+    """A row's labels in words, without pictures and point lists."""
+    labels = {name: value for name, value in row.items() if name not in PIXELS}
+    for name in ("expression", "age_group", "gender", "ethnicity"):
+        labels[name] = columns[name].int2str(labels[name])
+    return labels
 
 
 def open_row(source: str, shown: list[int], event: gr.SelectData):
     """One row with its mask, box and landmarks drawn, its heat, and all its labels."""
-    row = open_set((source or SAMPLE).strip())[shown[event.index]]
+    data = open_set((source or SAMPLE).strip())
+    row = data[shown[event.index]]
     drawn = drawing.draw_truth(row["image"], row["mask"], row["landmarks"], row["landmarks_visible"], row["bbox"])
-    heat = drawing.heat_overlay(row["image"], np.asarray(row["heatmap"]) * drawing.HEAT_MM_PER_LEVEL, 0.8)
-    pictures = ("image", "heatmap", "mask", "landmarks", "landmarks_3d", "landmarks_visible", "depth", "regions")
-    labels = {name: value for name, value in row.items() if name not in pictures}
-    return drawn, heat, json.dumps(labels, indent=1, default=str)
+    heat = drawing.heat_overlay(row["image"], np.asarray(row["heatmap"]) * engine.HEAT_MM_PER_LEVEL, 0.8)
+    labels = labels_of(row, data.features)
+    units = ", ".join(f"{name} {labels[name]:.3g}" for name in facs.ACTION_UNITS if labels.get(name)) or "none"
+    facts = (
+        f"A {labels['ethnicity'].replace('_', ' ')} person, {labels['gender']}, {labels['age']:.0f} years, "
+        f"{labels['expression_name']}; PSPI {labels['PSPI']:.3g}; action units: {units}; "
+        f"head turned {labels['yaw']:.0f}° and nodded {labels['pitch']:.0f}°."
+    )
+    return drawn, heat, f"<p>{escape(facts)}</p>", json.dumps(labels, indent=1, default=str)
+
+
+def _choice(label: str, names, name: str) -> gr.Dropdown:
+    choices = [ANY, *((text.replace("_", " "), text) for text in names)]
+    return gr.Dropdown(choices, value="", label=label, elem_id=name, min_width=120)
 
 
 def build() -> dict:
     """Lay out the tab; returns the event that fills it when it is first opened."""
     local = Path("3dpain")
+    gr.Markdown("### A set and its labels\nEvery picture was rendered, so every label is exact.")
     with gr.Row():
         source = gr.Textbox(
-            str(local) if local.is_dir() else SAMPLE,
-            elem_id="set",
-            scale=2,
-            label="Set: a 3dpain folder, a Hub id, or 'sample' (made here in about a minute)",
-        )
-        age = gr.Dropdown(
-            [("any", ""), *((name, name) for name in demographics.AGE_GROUPS)], value="", label="Age group"
-        )
-        gender = gr.Dropdown(
-            [("any", ""), *((name, name) for name in demographics.GENDERS)],
-            value="",
-            label="Gender",
-            elem_id="browse-gender",
-        )
-        ethnicity = gr.Dropdown(
-            [("any", ""), *((name.replace("_", " "), name) for name in demographics.ETHNICITIES)],
-            value="",
-            label="Ethnicity",
-        )
+            str(local) if (local / "manifest.json").is_file() else SAMPLE, elem_id="set", scale=2, min_width=240,
+            label="Set", info="'sample' (made here in about a minute, once), a 3dpain folder, or a Hub id",
+        )  # fmt: skip
+        low = gr.Slider(0, 16, value=0, step=1, label="PSPI from", elem_id="pspi-low", min_width=140)
+        high = gr.Slider(0, 16, value=16, step=1, label="PSPI to", elem_id="pspi-high", min_width=140)
     with gr.Row():
-        view = gr.Dropdown([("any", ""), "front", "left", "right"], value="", label="View")
-        expression = gr.Dropdown(
-            [("any", ""), "neutral", "pain", "smile", "surprise"], value="", label="Expression", allow_custom_value=True
-        )
-        low = gr.Slider(0, 16, value=0, step=1, label="PSPI from", elem_id="pspi-low")
-        high = gr.Slider(0, 16, value=16, step=1, label="PSPI to", elem_id="pspi-high")
-    said = gr.HTML(elem_id="browse-said")
+        filters = [
+            _choice("Age group", demographics.AGE_GROUPS, "browse-age"),
+            _choice("Gender", demographics.GENDERS, "browse-gender"),
+            _choice("Ethnicity", demographics.ETHNICITIES, "browse-ethnicity"),
+            _choice("View", ("front", "left", "right"), "browse-view"),
+            _choice("Expression", ("neutral", "pain", *facs.OTHER_EXPRESSIONS), "browse-expression"),
+        ]
+    said = gr.HTML(elem_id="browse-said", min_height=28)
     shown = gr.State([])
-    gallery = gr.Gallery(label="Pictures", columns=6, height=420, allow_preview=False, elem_id="gallery", buttons=[])
+    gallery = gr.Gallery(
+        label="Pictures", columns=6, height=440, allow_preview=False, elem_id="gallery", buttons=[], format="jpeg",
+        object_fit="contain",
+    )  # fmt: skip
     with gr.Row():
         drawn = gr.Image(
-            label="Mask, box, landmarks",
-            interactive=False,
-            height=420,
-            elem_id="drawn",
-            alt_text="Picture with its class mask, face box and landmarks",
-        )
-        heat = gr.Image(label="Pain heat", interactive=False, height=420, alt_text="Picture with its pain heat")
-        labels = gr.Code(language="json", label="Every label of the row", elem_id="row-labels", max_lines=18)
-    filters = [source, age, gender, ethnicity, view, expression, low, high]
+            label="Mask, face box, landmarks", interactive=False, elem_id="drawn", elem_classes="picture", buttons=[],
+            alt_text="Picture with its class mask, face box and landmarks", format="jpeg", min_width=240,
+        )  # fmt: skip
+        heat = gr.Image(
+            label="Pain heat", interactive=False, elem_id="row-heat", elem_classes="picture", buttons=[],
+            alt_text="Picture with its pain heat", format="jpeg", min_width=240,
+        )  # fmt: skip
+        with gr.Column(min_width=260):
+            facts = gr.HTML(elem_id="row-facts")
+            labels = gr.Code(
+                language="json", label="Every label of the row", elem_id="row-labels", max_lines=16, buttons=["copy"],
+                show_line_numbers=False,
+            )  # fmt: skip
+    gr.HTML(drawing.class_legend())
+    inputs = [source, *filters, low, high]
     outputs = [gallery, shown, said]
-    gr.on([source.submit, *(control.change for control in filters[1:])], find, filters, outputs, api_name="browse",
-          concurrency_id="browse", trigger_mode="always_last", show_progress="minimal")  # fmt: skip
-    gallery.select(open_row, [source, shown], [drawn, heat, labels], concurrency_id="browse", api_visibility="private")
-    return {"fn": find, "inputs": filters, "outputs": outputs}
+    gr.on(
+        [source.submit, *(control.change for control in inputs[1:])], find, inputs, outputs, concurrency_id="browse",
+        trigger_mode="always_last", show_progress="minimal", api_visibility="private",
+    )  # fmt: skip
+    gallery.select(
+        open_row, [source, shown], [drawn, heat, facts, labels], concurrency_id="browse", api_visibility="private"
+    )
+    return {"fn": find, "inputs": inputs, "outputs": outputs}

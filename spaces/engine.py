@@ -4,15 +4,33 @@ from __future__ import annotations
 
 import functools
 import os
+import tempfile
+from collections import OrderedDict, deque
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+from PIL import Image
 
 from threedpain import PainFacePipeline, facs
+from threedpain.generation.texture import load_texture
 from threedpain.modeling.predict import PainReader
 
+if TYPE_CHECKING:
+    import trimesh
+
+    from threedpain.generation.pipeline import PainFaceOutput, Person
+    from threedpain.generation.records import Scene
+    from threedpain.modeling.predict import Reading
+
 PICTURE_SIZE = 384
+SITTINGS_KEPT = 6
+FILES_KEPT = 32
 UPLOAD_MEGABYTES = 12
 UPLOAD_PIXELS = 25_000_000
+HEAT_MM_PER_LEVEL = 0.05
 
 
 @dataclass(frozen=True)
@@ -38,6 +56,10 @@ class FaceRequest:
     def pspi(self) -> float:
         return facs.pspi(self.active)
 
+    @property
+    def at_rest(self) -> FaceRequest:
+        return replace(self, action_units=())
+
     def keywords(self) -> dict:
         """The keyword arguments of `PainFacePipeline.__call__`; "as the seed has it" choices are left out."""
         chosen = {
@@ -60,6 +82,41 @@ class FaceRequest:
             f"assert out.pspi == {self.pspi:g}\n"
         )
 
+    def labels(self, made: MadeFace) -> dict:
+        return {
+            "PSPI": self.pspi, "action_units": self.active, **self.keywords(),
+            "landmarks": made.landmarks.round(2).tolist(),
+        }  # fmt: skip
+
+
+@dataclass(frozen=True)
+class MadeFace:
+    """What is kept of a face: about a megabyte, not the person behind it."""
+
+    image: Image.Image
+    neutral: Image.Image
+    heatmap: Image.Image
+    """8-bit gray, 0.05 mm a level."""
+    landmarks: np.ndarray
+    """float32 [68, 2], pixels."""
+
+    @property
+    def heat_mm(self) -> np.ndarray:
+        """float32 [size, size]: how far the skin moved by the pain units."""
+        return np.asarray(self.heatmap, np.float32) * HEAT_MM_PER_LEVEL
+
+
+@dataclass(frozen=True)
+class _Sitting:
+    """A person in their scene: what all expressions of one setting share (some 10 MB)."""
+
+    person: Person
+    scene: Scene
+    neutral: Image.Image
+
+
+_sittings: OrderedDict[FaceRequest, _Sitting] = OrderedDict()
+
 
 def on_zero_gpu(function: Callable) -> Callable:
     """Hugging Face's ZeroGPU decorator where a Space offers one, the function itself everywhere else."""
@@ -76,18 +133,68 @@ def pipeline() -> PainFacePipeline:
 
 
 @functools.cache
+def _sketcher() -> PainFacePipeline:
+    """The same generator with a quarter of the denoising: a softer skin of the same person."""
+    full = pipeline()
+    return PainFacePipeline(full.head, load_texture("embedded", steps=2, guidance=1), full.renderer)
+
+
+@functools.cache
 def reader() -> PainReader:
     return PainReader()
 
 
-@functools.lru_cache(maxsize=48)
-@on_zero_gpu
-def make(request: FaceRequest):
-    """The pipeline's output for a request; a repeated request costs nothing."""
-    return pipeline()(request.active, **request.keywords())
+def is_known(request: FaceRequest) -> bool:
+    """Whether only the expression is new: then `make` takes a fraction of a second."""
+    return request.at_rest in _sittings
 
 
 @on_zero_gpu
-def read(photo, neutral=None):
-    """ViTPain's reading of a photograph (PIL), with an optional neutral photograph of the same person."""
+def sketch(request: FaceRequest) -> MadeFace:
+    """A face of somebody new, to be shown until `make` has their whole skin."""
+    return _made(_sketcher()(request.active, **request.keywords()))
+
+
+@functools.lru_cache(maxsize=32)
+@on_zero_gpu
+def make(request: FaceRequest) -> MadeFace:
+    """The face a request asks for, to the byte the one of `PainFacePipeline`; a repeated request costs nothing."""
+    sitting = _sittings.get(request.at_rest)
+    if sitting is None:
+        out = pipeline()(request.active, **request.keywords())
+        _sittings[request.at_rest] = _Sitting(out.person, out.scene, out.neutral)
+        while len(_sittings) > SITTINGS_KEPT:
+            _sittings.popitem(last=False)
+        return _made(out)
+    sample = pipeline().photograph(
+        sitting.person, request.active, sitting.scene, head_angles=(request.yaw, request.pitch, 0.0)
+    )
+    return MadeFace(
+        Image.fromarray(sample.image), sitting.neutral, Image.fromarray(sample.heatmap), sample.landmarks
+    )
+
+
+def _made(out: PainFaceOutput) -> MadeFace:
+    return MadeFace(out.image, out.neutral, out.heatmap, out.landmarks)
+
+
+def mesh(request: FaceRequest) -> trimesh.Scene:
+    """The head of a request with the heat painted on; the picture that comes along is made small."""
+    return pipeline()(request.active, **replace(request, size=64).keywords()).mesh
+
+
+@on_zero_gpu
+def read(photo: Image.Image, neutral: Image.Image | None = None) -> Reading:
+    """ViTPain's reading of a photograph, with an optional photograph of the same person at rest."""
     return reader().read(photo, neutral=neutral)
+
+
+_parcels: deque[tempfile.TemporaryDirectory] = deque()
+
+
+def new_file(name: str) -> Path:
+    """Where a file for one visitor may be written; the server copies it, so only the last few are kept."""
+    while len(_parcels) >= FILES_KEPT:
+        _parcels.popleft().cleanup()
+    _parcels.append(tempfile.TemporaryDirectory(prefix="3dpain-"))
+    return Path(_parcels[-1].name) / name

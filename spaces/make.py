@@ -4,20 +4,20 @@ from __future__ import annotations
 
 import json
 import random
-import tempfile
+from collections.abc import Iterator
 from dataclasses import dataclass, replace
-from pathlib import Path
 
 import gradio as gr
-import numpy as np
 
 from threedpain import demographics, facs
 from threedpain.errors import ThreeDPainError
+from threedpain.generation.hair import STYLES
+from threedpain.generation.scene import LIGHTS
 from threedpain.spaces import drawing, engine
-from threedpain.spaces.engine import FaceRequest
+from threedpain.spaces.engine import FaceRequest, MadeFace
 
 PRESETS: dict[str, dict[str, float]] = {
-    "Neutral": {},
+    "At rest": {},
     "Mild pain": {"AU4": 1, "AU6": 1, "AU7": 1},
     "Moderate pain": {"AU4": 3, "AU6": 2, "AU7": 3, "AU9": 1, "AU10": 2},
     "Severe pain": {"AU4": 5, "AU6": 4, "AU7": 5, "AU9": 4, "AU10": 4, "AU43": 1, "AU25": 3},
@@ -27,81 +27,169 @@ PRESETS: dict[str, dict[str, float]] = {
 }
 OTHER_UNITS = tuple(name for name in facs.ACTION_UNITS if name not in facs.PAIN_UNITS)
 UNITS = (*facs.PAIN_UNITS, *OTHER_UNITS)
-LIGHTS = [("as the seed has it", ""), ("clinical", "clinical"), ("indoor", "indoor"), ("outdoor", "outdoor")]
+DRAWN = ("by the seed", "")  # what the person's seed decides if nobody else does
+RAMP_STEPS = 9
+RAMP_SIZE = 320
+
+
+def request_of(
+    action_units: dict[str, float], age: float = 45, gender: str = "female", ethnicity: str = "black", yaw: float = 0,
+    pitch: float = 0, light: str = "", hair: str = "", seed: int = 7,
+) -> FaceRequest:  # fmt: skip
+    """A request; what is left out is what the page shows first."""
+    units = tuple((name, float(action_units.get(name) or 0)) for name in UNITS)
+    return FaceRequest(
+        units, int(age), gender, ethnicity, float(yaw), float(pitch), light or "", hair or "", int(seed or 0)
+    )
 
 
 def _as_request(*values) -> FaceRequest:
-    *unit_values, age, gender, ethnicity, yaw, pitch, light, hair, seed = values
-    units = tuple((name, float(value or 0)) for name, value in zip(UNITS, unit_values, strict=True))
-    return FaceRequest(units, int(age), gender, ethnicity, float(yaw), float(pitch), light, hair, int(seed or 0))
+    return request_of(dict(zip(UNITS, values, strict=False)), *values[len(UNITS) :])
 
 
-def _labels(request: FaceRequest, out) -> dict:
-    return {
-        "PSPI": request.pspi, "action_units": request.active, **request.keywords(),
-        "landmarks": np.asarray(out.landmarks).round(2).tolist(),
-    }  # fmt: skip
+def _answer(made: MadeFace, request: FaceRequest, strength: float) -> tuple:
+    face = drawing.heat_overlay(made.image, made.heat_mm, strength) if strength else made.image
+    return (
+        made.neutral, face, drawing.gauge(request.pspi, "pain intensity of this expression"),
+        drawing.pspi_terms(request.active), request.as_python(), request, "",
+    )  # fmt: skip
 
 
-def _save(folder: Path, request: FaceRequest, out) -> tuple[str, str]:
-    out.image.save(folder / "face.png")
-    (folder / "face.json").write_text(json.dumps(_labels(request, out), indent=1))
-    return str(folder / "face.png"), str(folder / "face.json")
-
-
-def show(strength: float, *values):
-    """Everything of the Make tab for one setting of its controls."""
+def show(strength: float, *values) -> Iterator[tuple]:
+    """Everything of the Make tab for one setting of its controls; for somebody new, a softer face comes first."""
     request = _as_request(*values)
     try:
-        out = engine.make(request)
+        if not engine.is_known(request):
+            yield _answer(engine.sketch(request), request, strength)
+        yield _answer(engine.make(request), request, strength)
     except ThreeDPainError as problem:
-        return (*(gr.skip() for _ in range(8)), drawing.sentence(str(problem)))
-    face = drawing.heat_overlay(out.image, np.asarray(out.heatmap) * drawing.HEAT_MM_PER_LEVEL, strength)
-    caption = "no pain action" if request.pspi == 0 else f"{len(request.active)} action units at work"
-    png, labels = _save(Path(tempfile.mkdtemp(prefix="3dpain-")), request, out)
-    return (
-        out.neutral, face, drawing.gauge(request.pspi, caption), drawing.pspi_terms(request.active),
-        request.as_python(), png, labels, request, "",
-    )  # fmt: skip
+        yield (*(gr.skip() for _ in range(6)), drawing.sentence(str(problem)))
 
 
 def overlay(strength: float, request: FaceRequest | None):
     """The heat's strength changed: the face itself is taken from the cache."""
     if request is None:
         return gr.skip()
-    out = engine.make(request)
-    return drawing.heat_overlay(out.image, np.asarray(out.heatmap) * drawing.HEAT_MM_PER_LEVEL, strength)
+    made = engine.make(request)
+    return drawing.heat_overlay(made.image, made.heat_mm, strength)
 
 
-def turnable(request: FaceRequest | None):
-    """The mesh with the heat painted on, as a glb file."""
-    if request is None:
-        return None
-    path = Path(tempfile.mkdtemp(prefix="3dpain-")) / "face.glb"
-    engine.make(request).mesh.export(path)
+def save_png(request: FaceRequest) -> str:
+    path = engine.new_file("face.png")
+    engine.make(request).image.save(path)
     return str(path)
 
 
-def ramp(*values):
-    """The same face from neutral to its expression and back, as an animated WebP."""
-    request = _as_request(*values)
-    steps = [0, 0.25, 0.5, 0.75, 1]
+def save_glb(request: FaceRequest) -> str:
+    """The mesh with the heat painted on."""
+    path = engine.new_file("face.glb")
+    engine.mesh(request).export(path)
+    return str(path)
+
+
+def save_json(request: FaceRequest) -> str:
+    path = engine.new_file("face.json")
+    path.write_text(json.dumps(request.labels(engine.make(request)), indent=1))
+    return str(path)
+
+
+def ramp(request: FaceRequest) -> str:
+    """The same face from rest to its expression and back, as an animated WebP."""
     frames = []
-    for share in steps:
-        units = tuple((name, value * share) for name, value in request.action_units)
-        frames.append(engine.make(replace(request, action_units=units, size=256)).image)
-    path = Path(tempfile.mkdtemp(prefix="3dpain-")) / "ramp.webp"
+    for step in range(RAMP_STEPS):
+        units = tuple((name, value * step / (RAMP_STEPS - 1)) for name, value in request.action_units)
+        frames.append(engine.make(replace(request, action_units=units, size=RAMP_SIZE)).image)
     order = frames + frames[-2:0:-1]
-    order[0].save(path, save_all=True, append_images=order[1:], duration=[350] + [120] * (len(order) - 1), loop=0)
+    pauses = [500] + [80] * (len(order) - 1)
+    pauses[RAMP_STEPS - 1] = 700
+    path = engine.new_file("ramp.webp")
+    order[0].save(path, save_all=True, append_images=order[1:], duration=pauses, loop=0, quality=88)
     return str(path)
+
+
+def _anyone() -> tuple:
+    draw = random.Random()
+    return (
+        draw.randint(demographics.YOUNGEST, demographics.OLDEST), draw.choice(demographics.GENDERS),
+        draw.choice(demographics.ETHNICITIES), draw.randint(0, 99_999),
+    )  # fmt: skip
 
 
 def _unit_slider(name: str) -> gr.Slider:
-    unit = facs.ACTION_UNITS[name]
-    top = 1 if name == "AU43" else 5
+    top = facs.ACTION_UNITS[name].maximum
     return gr.Slider(
-        0, top, value=0, step=0.25 if top == 1 else 0.5, label=f"{name} {unit.facs_name}", elem_id=name.lower()
+        0, top, value=0, step=top / 4 if top == 1 else top / 10, label=drawing.plain_name(name), elem_id=name.lower()
     )
+
+
+def _choices(names) -> list[tuple[str, str]]:
+    return [(name.replace("_", " "), name) for name in names]
+
+
+def _expression_controls() -> tuple[dict[str, gr.Button], list[gr.Slider]]:
+    gr.Markdown("### Expression\nPain shows in six muscle actions. Choose a face, or move them one by one.")
+    with gr.Row(elem_classes="presets"):
+        presets = {name: gr.Button(name, size="sm", min_width=96) for name in PRESETS}
+    sliders = [_unit_slider(name) for name in facs.PAIN_UNITS]
+    with gr.Accordion("What else a face can do", open=False):
+        sliders += [_unit_slider(name) for name in OTHER_UNITS]
+    return presets, sliders
+
+
+def _person_controls() -> tuple[list, list, gr.Button]:
+    """Who (age, gender, ethnicity, seed), how they are seen (turn, nod, light, hair), and the button for anybody."""
+    first = request_of({})
+    gr.Markdown("### Person and camera")
+    age = gr.Slider(18, 90, value=first.age, step=1, label="Age in years", elem_id="age")
+    with gr.Row():
+        gender = gr.Dropdown(
+            _choices(demographics.GENDERS), value=first.gender, label="Gender", elem_id="gender", min_width=125
+        )
+        ethnicity = gr.Dropdown(
+            _choices(demographics.ETHNICITIES), value=first.ethnicity, label="Ethnicity", elem_id="ethnicity",
+            min_width=130,
+        )  # fmt: skip
+        seed = gr.Number(first.seed, precision=0, minimum=0, label="Seed", elem_id="seed", min_width=80)
+    with gr.Row():
+        light = gr.Dropdown([DRAWN, *_choices(LIGHTS)], value="", label="Light", elem_id="light", min_width=140)
+        hair = gr.Dropdown([DRAWN, *_choices(STYLES)], value="", label="Hair", elem_id="hair", min_width=140)
+    yaw = gr.Slider(-60, 60, value=0, step=5, label="Head turned (degrees, + their left)", elem_id="yaw")
+    pitch = gr.Slider(-30, 30, value=0, step=5, label="Head nodded (degrees, + up)", elem_id="pitch")
+    anyone = gr.Button("Random person", elem_id="random-person")
+    return [age, gender, ethnicity, yaw, pitch, light, hair, seed], [age, gender, ethnicity, seed], anyone
+
+
+def _picture(label: str, name: str, alt: str) -> gr.Image:
+    return gr.Image(label=label, interactive=False, elem_id=name, elem_classes="picture", alt_text=alt, buttons=[],
+                    format="jpeg", min_width=150)  # fmt: skip
+
+
+def _keepsakes(made: gr.State) -> tuple:
+    """What a visitor takes along: code, the head in 3D, the animation, files."""
+    with gr.Tabs():
+        with gr.Tab("Copy as Python"):
+            code = gr.Code(
+                language="python", label="The same face from Python", interactive=False, elem_id="code",
+                wrap_lines=True, show_line_numbers=False, buttons=["copy"], lines=8,
+            )  # fmt: skip
+        with gr.Tab("Turn it in 3D"):
+            mesh_button = gr.Button("Show the head with its heat, to turn", elem_id="show-mesh")
+            mesh = gr.Model3D(
+                label="Head with pain heat", height=360, elem_id="mesh", clear_color=(0, 0, 0, 0),
+                camera_position=(90, 80, None),
+            )  # fmt: skip
+        with gr.Tab("Watch it grow"):
+            ramp_button = gr.Button("Animate from rest to this expression", elem_id="show-ramp")
+            ramp_image = gr.Image(
+                label="From rest to the expression and back", interactive=False, type="filepath", height=330,
+                elem_id="ramp", alt_text="The expression growing and fading", format="webp", buttons=[],
+            )  # fmt: skip
+        with gr.Tab("Download"):
+            gr.Markdown("The picture, the 3D head with its heat, and the labels.", elem_classes="notice")
+            with gr.Row():
+                for name, save in (("PNG", save_png), ("GLB", save_glb), ("JSON", save_json)):
+                    _download(name, save, made)
+    return code, mesh_button, mesh, ramp_button, ramp_image
 
 
 @dataclass(frozen=True)
@@ -114,111 +202,51 @@ class MakeTab:
 
 
 def build() -> MakeTab:
-    """Lay out the tab."""
+    """Lay out the tab: on a desk the controls stand beside the faces, on a phone the faces stay in sight above them."""
     made = gr.State(None)
     with gr.Row(elem_classes="workbench"):
-        with gr.Column(scale=2, min_width=300):
-            with gr.Row():
-                presets = {name: gr.Button(name, size="sm", min_width=90) for name in PRESETS}
-            sliders = [_unit_slider(name) for name in facs.PAIN_UNITS]
-            with gr.Accordion("Other action units", open=False):
-                sliders += [_unit_slider(name) for name in OTHER_UNITS]
-            with gr.Row():
-                age = gr.Slider(18, 90, value=45, step=1, label="Age in years", elem_id="age")
-                gender = gr.Dropdown(list(demographics.GENDERS), value="female", label="Gender", elem_id="gender")
-                names = [(name.replace("_", " "), name) for name in demographics.ETHNICITIES]
-                ethnicity = gr.Dropdown(names, value="black", label="Ethnicity", elem_id="ethnicity")
-            with gr.Row():
-                yaw = gr.Slider(-60, 60, value=0, step=5, label="Turn (+ their left)", elem_id="yaw")
-                pitch = gr.Slider(-30, 30, value=0, step=5, label="Nod (+ up)", elem_id="pitch")
-            with gr.Row():
-                light = gr.Dropdown(LIGHTS, value="", label="Light", elem_id="light")
-                hair = gr.Dropdown(_hair_choices(), value="", label="Hair", elem_id="hair")
-                seed = gr.Number(7, precision=0, minimum=0, label="Person (seed)", elem_id="seed")
-            anyone = gr.Button("Random person", variant="primary", elem_id="random-person")
-        with gr.Column(scale=3, min_width=320):
-            problem = gr.HTML()
-            with gr.Row():
-                neutral = gr.Image(
-                    label="At rest",
-                    interactive=False,
-                    elem_classes="picture",
-                    elem_id="neutral",
-                    alt_text="The same face at rest",
-                    buttons=[],
-                )
-                face = gr.Image(
-                    label="Expression",
-                    interactive=False,
-                    elem_classes="picture",
-                    elem_id="face",
-                    alt_text="The face with the chosen action units",
-                    buttons=[],
-                )
-            strength = gr.Slider(0, 1, value=0.0, step=0.1, label="Pain heat over the face (0 none)", elem_id="heat")
-            with gr.Row():
-                pspi = gr.HTML(elem_id="pspi", min_height=190)
-                terms = gr.HTML(elem_id="terms", min_height=190)
-            with gr.Row():
-                to_read = gr.Button("Let ViTPain read this face", variant="primary", elem_id="send-to-read")
-            with gr.Tabs():
-                with gr.Tab("Python"):
-                    code = gr.Code(
-                        language="python",
-                        label="The same face from Python",
-                        interactive=False,
-                        elem_id="code",
-                        wrap_lines=True,
-                    )
-                with gr.Tab("3D"):
-                    mesh_button = gr.Button("Show the turnable head", elem_id="show-mesh")
-                    mesh = gr.Model3D(label="Head with pain heat", height=360, elem_id="mesh", clear_color=(0, 0, 0, 0))
-                with gr.Tab("Intensity ramp"):
-                    ramp_button = gr.Button("Animate from rest to this expression", elem_id="show-ramp")
-                    ramp_image = gr.Image(
-                        label="Ramp",
-                        interactive=False,
-                        type="filepath",
-                        height=300,
-                        elem_id="ramp",
-                        alt_text="The expression growing and fading",
-                        format="webp",
-                    )
-                with gr.Tab("Download"):
-                    with gr.Row():
-                        png = gr.DownloadButton("PNG", size="sm")
-                        labels = gr.DownloadButton("JSON labels", size="sm")
-    controls = [*sliders, age, gender, ethnicity, yaw, pitch, light, hair, seed]
-    outputs = [neutral, face, pspi, terms, code, png, labels, made, problem]
+        with gr.Column(elem_classes="faces"):
+            with gr.Row(elem_classes="pair"):
+                neutral = _picture("At rest", "neutral", "The same face at rest")
+                face = _picture("With the expression", "face", "The face with the chosen muscle actions")
+        with gr.Column(elem_classes="controls"):
+            presets, sliders = _expression_controls()
+            person, drawn, anyone = _person_controls()
+        with gr.Column(elem_classes="measures"):
+            problem = gr.HTML(elem_id="make-problem", elem_classes="trouble")
+            strength = gr.Slider(0, 1, value=0, step=0.1, label="Show where the skin moves", elem_id="heat")
+            gr.HTML(drawing.heat_legend())
+            with gr.Row(elem_classes="pair"):
+                pspi = gr.HTML(drawing.gauge(None, "pain intensity of this expression"), elem_id="pspi", min_height=190)
+                terms = gr.HTML(drawing.pspi_terms({}), elem_id="terms", min_height=190)
+            send = gr.Button("Let ViTPain read this face", variant="primary", elem_id="send-to-read")
+        with gr.Column(elem_classes="keepsakes"):
+            code, mesh_button, mesh, ramp_button, ramp_image = _keepsakes(made)
+    controls = [*sliders, *person]
+    outputs = [neutral, face, pspi, terms, code, made, problem]
     gr.on(
-        [control.change for control in controls], show, [strength, *controls], outputs, api_name="make_face",
-        api_description="Render a face. Inputs: heat strength, the action units in the page's order, age, gender, "
-        "ethnicity, yaw, pitch, light, hair, seed.",
-        concurrency_id="render", concurrency_limit=1, trigger_mode="always_last", show_progress="hidden",
+        [control.change for control in controls], show, [strength, *controls], outputs, concurrency_id="render",
+        concurrency_limit=1, trigger_mode="always_last", show_progress="hidden", api_visibility="private",
     )  # fmt: skip
-    strength.change(overlay, [strength, made], face, queue=False, show_progress="hidden", api_visibility="private")
-    mesh_button.click(turnable, made, mesh, concurrency_id="render", api_visibility="private")
-    ramp_button.click(ramp, controls, ramp_image, concurrency_id="render", api_visibility="private")
+    strength.change(
+        overlay, [strength, made], face, queue=False, trigger_mode="always_last", show_progress="hidden",
+        api_visibility="private",
+    )  # fmt: skip
+    mesh_button.click(save_glb, made, mesh, concurrency_id="render", api_visibility="private")
+    ramp_button.click(ramp, made, ramp_image, concurrency_id="render", api_visibility="private")
     for name, button in presets.items():
         values = [PRESETS[name].get(unit, 0) for unit in UNITS]
         button.click(
             lambda values=values: values, None, sliders, queue=False, show_progress="hidden", api_visibility="private"
         )
-    anyone.click(
-        _anyone, None, [age, gender, ethnicity, seed], queue=False, show_progress="hidden", api_visibility="private"
+    anyone.click(_anyone, None, drawn, queue=False, show_progress="hidden", api_visibility="private")
+    return MakeTab(made, send, {"fn": show, "inputs": [strength, *controls], "outputs": outputs})
+
+
+def _download(name: str, save, made: gr.State) -> None:
+    """A button that makes its file when it is asked for, then downloads it."""
+    button = gr.Button(name, size="sm", min_width=80, elem_id=f"save-{name.lower()}")
+    hidden = gr.DownloadButton(visible="hidden", elem_id=f"file-{name.lower()}")
+    button.click(save, made, hidden, concurrency_id="render", api_visibility="private").then(
+        None, js=f"() => document.querySelector('#file-{name.lower()}').click()"
     )
-    return MakeTab(made, to_read, {"fn": show, "inputs": [strength, *controls], "outputs": outputs})
-
-
-def _hair_choices() -> list[tuple[str, str]]:
-    from threedpain.generation.hair import STYLES
-
-    return [("as the seed has it", "")] + [(style.replace("_", " "), style) for style in STYLES]
-
-
-def _anyone():
-    draw = random.Random()
-    return (
-        draw.randint(18, 90), draw.choice(list(demographics.GENDERS)), draw.choice(list(demographics.ETHNICITIES)),
-        draw.randint(0, 99_999),
-    )  # fmt: skip

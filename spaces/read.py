@@ -1,122 +1,188 @@
-"""The Read tab: a photograph in, ViTPain's reading out, and the truth beside it where the face was made here."""
+"""The Read tab: a photograph or a clip in, ViTPain's reading out, beside the truth where the face was made here."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
+from itertools import islice
 
+import av
 import gradio as gr
 from PIL import Image
 
-from threedpain.errors import ThreeDPainError
-from threedpain.modeling.predict import open_photo
+from threedpain.errors import InvalidInput, ThreeDPainError
+from threedpain.modeling.predict import open_photo, read_clip
 from threedpain.spaces import drawing, engine
 from threedpain.spaces.engine import FaceRequest
 
-
-class Photo(gr.Image):
-    """An upload that hands over the file itself, so that `open_photo` can judge it before anything decodes it."""
-
-    is_template = True
-
-    def preprocess(self, payload):
-        return payload.path if payload else None
+EVERY = 6  # a clip is read at every sixth frame
+MOST = 32  # and no further than so many
+CLIP_PIXELS = 2_100_000  # of a frame: full HD
+WAITING = "waiting for a face"
 
 
 @dataclass(frozen=True)
 class ReadTab:
-    photo: Photo
-    neutral: Photo
-    outputs: list
+    """What the page needs to send a made face here."""
+
+    receive: list  # outputs of `read_made`
+    strength: gr.Slider
 
 
-def _open(path: str) -> Image.Image:
+def open_upload(path: str) -> Image.Image:
+    """A photograph from a visitor, judged before it is decoded."""
     return open_photo(path, max_pixels=engine.UPLOAD_PIXELS)
 
 
-def _describe(reading, truth: FaceRequest | None) -> tuple:
-    caption = "reading of ViTPain" if truth is None else f"reading of ViTPain; the truth is {truth.pspi:g}"
+def _blank(problem: str) -> tuple:
+    """picture, true picture, dial, units, chances, curve, problem"""
+    nothing = gr.Image(None, visible=False)
+    return None, nothing, drawing.gauge(None, WAITING), "", "", "", drawing.sentence(problem)
+
+
+def _describe(reading, photo: Image.Image, strength: float, truth: FaceRequest | None = None, curve: str = "") -> tuple:
+    small, heat = drawing.heat_of_reading(reading, photo)
+    true_units, true_picture = None, gr.Image(None, visible=False)
+    if truth is not None:
+        made = engine.make(truth)
+        true_units = truth.active
+        true_picture = gr.Image(drawing.heat_overlay(made.image, made.heat_mm, strength), visible=True)
+    dial = drawing.gauge(reading.pspi, "read by ViTPain", reading.interval, None if truth is None else truth.pspi)
     return (
-        drawing.gauge(reading.pspi, caption, reading.interval),
-        drawing.unit_bars(reading.au, truth.active if truth else None),
-        drawing.chances(reading.probabilities),
-    )
+        drawing.heat_overlay(small, heat, strength), true_picture, dial, drawing.unit_bars(reading.au, true_units),
+        drawing.chances(reading.probabilities), curve, "",
+    )  # fmt: skip
 
 
-def _answer(
-    photo: Image.Image, neutral: Image.Image | None, strength: float, truth: FaceRequest | None = None
-) -> tuple:
-    reading = engine.read(photo, neutral)
-    return (reading.overlay(photo, strength), *_describe(reading, truth), "")
-
-
-def read_files(photo: str | None, neutral: str | None, strength: float):
-    """Read an uploaded photograph (and the same person at rest, when given)."""
-    empty = (None, drawing.gauge(0, "waiting for a photograph"), "", "")
+def read_files(photo: str | None, neutral: str | None, strength: float, truth: FaceRequest | None = None) -> tuple:
+    """Read a photograph, with the same person at rest when given; `truth` is what the photograph was made from."""
     if photo is None:
-        return (*empty, drawing.sentence("Add a photograph with one face, then press Read."))
+        return _blank("Add a photograph with one face, then press Read.")
     try:
-        return _answer(_open(photo), _open(neutral) if neutral else None, strength)
+        picture = open_upload(photo)
+        reading = engine.read(picture, open_upload(neutral) if neutral else None)
     except ThreeDPainError as problem:
-        return (*empty, drawing.sentence(str(problem)))
+        return _blank(str(problem))
+    return _describe(reading, picture, strength, truth)
 
 
-def read_made(request: FaceRequest | None, strength: float):
-    """Read the face of the Make tab, its own neutral as the reference."""
+def read_made(request: FaceRequest | None, strength: float) -> tuple:
+    """Read the face of the Make tab, its own neutral as the reference: photograph, neutral, truth, then the answer."""
     if request is None:
-        return None, None, *read_files(None, None, strength)
+        return None, None, None, *_blank("Make a face first.")
     made = engine.make(request)
     try:
-        answer = _answer(made.image, made.neutral, strength, request)
+        answer = _describe(engine.read(made.image, made.neutral), made.image, strength, request)
     except ThreeDPainError as problem:
-        answer = (None, drawing.gauge(0, "no reading"), "", "", drawing.sentence(str(problem)))
-    return made.image, made.neutral, *answer
+        answer = _blank(str(problem))
+    return made.image, made.neutral, request, *answer
+
+
+def read_frames(clip: str | None, strength: float) -> tuple:
+    """Read a clip against its own first frame; the picture and the bars are those of the strongest moment."""
+    if clip is None:
+        return _blank("Record or upload a clip first.")
+    try:
+        _check_clip(clip)
+        readings = [
+            (frame, picture)
+            for frame, picture in islice(read_clip(engine.reader(), clip, every=EVERY), MOST)
+            if frame.reading is not None
+        ]
+        if not readings:
+            raise InvalidInput("no single face was found in the clip; it must look roughly at the camera")
+    except ThreeDPainError as problem:
+        return _blank(str(problem))
+    peak, picture = max(readings, key=lambda pair: pair[0].reading.pspi)
+    seconds = [frame.seconds for frame, _ in readings]
+    found = [frame.reading for frame, _ in readings]
+    curve = drawing.curve(seconds, [reading.pspi for reading in found], [reading.interval for reading in found])
+    return _describe(peak.reading, picture, strength, curve=curve)
+
+
+def _check_clip(path: str) -> None:
+    try:
+        with av.open(path) as container:
+            streams = container.streams.video
+            if not streams or not 0 < streams[0].width * streams[0].height <= CLIP_PIXELS:
+                raise InvalidInput("a clip must hold pictures, at most 1920 x 1080 pixels large")
+    except (av.FFmpegError, OSError):
+        raise InvalidInput("the file cannot be read as a clip") from None
+
+
+def as_uploaded(component):
+    """Let an upload arrive as its file's path, so that it is judged before anything decodes it."""
+    component.preprocess = lambda payload: payload.path if payload else None
+    return component
+
+
+def _photo(label: str, name: str, height: int) -> gr.Image:
+    sources = ["upload", "webcam", "clipboard"]
+    return as_uploaded(
+        gr.Image(label=label, sources=sources, height=height, elem_id=name, alt_text=label, buttons=[], format="png")
+    )
 
 
 def build() -> ReadTab:
-    gr.Markdown(
-        "A photograph of one face, from the front or up to about 35 degrees. A second photograph of the same person "
-        "at rest makes the reading better. Pictures are read in memory and not kept.",
-        elem_classes="notice",
-    )
-    with gr.Row():
+    """Lay out the tab."""
+    truth = gr.State(None)
+    with gr.Row(elem_classes="workbench-read"):
         with gr.Column(scale=2, min_width=300):
-            photo = Photo(
-                label="Photograph",
-                sources=["upload", "webcam", "clipboard"],
-                height=300,
-                elem_id="photo",
-                alt_text="Photograph to read",
+            with gr.Tabs():
+                with gr.Tab("Photograph"):
+                    gr.Markdown(
+                        "One face, from the front or up to some 35 degrees aside. With a second photograph of the same "
+                        "person at rest the reading is better.",
+                        elem_classes="notice",
+                    )
+                    photo = _photo("Photograph to read", "photo", 280)
+                    first = gr.Button("This is the face at rest: keep it and take another", size="sm", elem_id="keep")
+                    neutral = _photo("The same person at rest (optional)", "photo-neutral", 210)
+                    go = gr.Button("Read", variant="primary", elem_id="read")
+                with gr.Tab("Clip"):
+                    gr.Markdown(
+                        f"Begin with the face at rest: the first frame is the reference. Every {EVERY}th frame is "
+                        f"read, {MOST} at most.",
+                        elem_classes="notice",
+                    )
+                    clip = as_uploaded(
+                        gr.Video(
+                            label="Clip", sources=["upload", "webcam"], height=280, elem_id="clip", include_audio=False,
+                            buttons=[],
+                        )
+                    )  # fmt: skip
+                    watch = gr.Button("Read the clip", variant="primary", elem_id="read-clip")
+            gr.Markdown(
+                "Pictures and clips are read in memory; their files are deleted within minutes. Not a medical device.",
+                elem_classes="notice",
             )
-            neutral = Photo(
-                label="The same person at rest (optional)",
-                sources=["upload", "webcam", "clipboard"],
-                height=220,
-                elem_id="photo-neutral",
-                alt_text="The same person at rest",
-            )
-            with gr.Row():
-                first = gr.Button("Use the photograph as the face at rest", size="sm")
-                go = gr.Button("Read", variant="primary", elem_id="read")
-        with gr.Column(scale=3, min_width=320):
-            problem = gr.HTML(elem_id="read-problem")
-            with gr.Row():
+        with gr.Column(scale=3, min_width=300):
+            problem = gr.HTML(elem_id="read-problem", elem_classes="trouble")
+            with gr.Row(elem_classes="pair"):
                 picture = gr.Image(
-                    label="Where the model sees it",
-                    interactive=False,
-                    height=340,
-                    elem_id="reading",
-                    alt_text="Photograph with the model's pain heatmap",
-                    buttons=[],
-                )
-                dial = gr.HTML(drawing.gauge(0, "waiting for a photograph"), elem_id="reading-pspi", min_height=190)
-            strength = gr.Slider(0, 1, value=0.6, step=0.1, label="Heat strength", elem_id="read-heat")
+                    label="ViTPain sees", interactive=False, elem_id="reading", elem_classes="picture",
+                    alt_text="The photograph with the model's pain heat", buttons=[], format="jpeg", min_width=150,
+                )  # fmt: skip
+                true_picture = gr.Image(
+                    label="The truth", interactive=False, elem_id="true-heat", visible=False,
+                    elem_classes="picture", alt_text="The made face with its true pain heat", buttons=[], format="jpeg",
+                    min_width=150,
+                )  # fmt: skip
+            strength = gr.Slider(0, 1, value=0.6, step=0.1, label="Strength of the heat", elem_id="read-heat")
+            gr.HTML(drawing.heat_legend())
+            with gr.Row(elem_classes="pair"):
+                dial = gr.HTML(drawing.gauge(None, WAITING), elem_id="reading-pspi", min_height=215)
+                chances = gr.HTML(elem_id="reading-chances", min_height=120)
             bars = gr.HTML(elem_id="reading-units")
-            chances = gr.HTML(elem_id="reading-chances")
-    outputs = [picture, dial, bars, chances, problem]
+            curve = gr.HTML(elem_id="reading-curve")
+    outputs = [picture, true_picture, dial, bars, chances, curve, problem]
+    queued = dict(concurrency_id="read", concurrency_limit=1, api_visibility="private")
+    photo.input(lambda: None, None, truth, queue=False, api_visibility="private").then(
+        read_files, [photo, neutral, strength, truth], outputs, show_progress="minimal", **queued
+    )
     gr.on(
-        [go.click, photo.upload], read_files, [photo, neutral, strength], outputs, api_name="read_face",
-        api_description="Read a photograph: photograph file, neutral photograph file or null, heat strength.",
-        concurrency_id="read", concurrency_limit=1, show_progress="minimal",
+        [go.click, strength.release], read_files, [photo, neutral, strength, truth], outputs, show_progress="minimal",
+        **queued,
     )  # fmt: skip
-    first.click(lambda path: path, photo, neutral, queue=False, api_visibility="private")
-    return ReadTab(photo, neutral, [photo, neutral, *outputs, strength])
+    watch.click(read_frames, [clip, strength], outputs, show_progress="minimal", **queued)
+    first.click(lambda path: (path, None), photo, [neutral, photo], queue=False, api_visibility="private")
+    return ReadTab([photo, neutral, truth, *outputs], strength)

@@ -1,14 +1,12 @@
 """The Space in a real browser: what a visitor does, and what they must be told when it goes wrong."""
 
+import importlib.util
+import json
 import os
 import re
 import shutil
-import socket
-import subprocess
-import sys
-import time
-import urllib.request
 from io import BytesIO
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -20,6 +18,10 @@ QUIET = [
     "--disable-component-update", "--disable-sync",
 ]  # fmt: skip
 
+spec = importlib.util.spec_from_file_location("space_server", Path(__file__).with_name("space_server.py"))
+space_server = importlib.util.module_from_spec(spec)
+spec.loader.exec_module(space_server)
+
 pytestmark = [
     pytest.mark.browser,
     pytest.mark.skipif(CHROMIUM is None and not os.environ.get("CI"), reason="Debian's chromium is not installed"),
@@ -29,26 +31,8 @@ pytestmark = [
 @pytest.fixture(scope="module")
 def address(tmp_path_factory):
     """A served Space in its own process and an empty working folder."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = probe.getsockname()[1]
-    folder = tmp_path_factory.mktemp("space")
-    log = (folder / "log").open("wb")
-    command = [sys.executable, "-m", "threedpain.cli", "demo", "--port", str(port)]
-    server = subprocess.Popen(command, cwd=folder, stdout=log, stderr=subprocess.STDOUT)
-    url = f"http://127.0.0.1:{port}"
-    try:
-        for _ in range(240):
-            try:
-                urllib.request.urlopen(url, timeout=2).read()
-                break
-            except OSError:
-                assert server.poll() is None, (folder / "log").read_text()
-                time.sleep(0.5)
+    with space_server.served(tmp_path_factory.mktemp("space")) as (url, _):
         yield url
-    finally:
-        server.terminate()
-        server.wait(20)
 
 
 @pytest.fixture(scope="module")
@@ -64,7 +48,7 @@ def browser():
 @pytest.fixture
 def page(browser, address):
     tab = browser.new_page(viewport={"width": 1440, "height": 1100})
-    tab.set_default_timeout(60_000)
+    tab.set_default_timeout(120_000)
     tab.goto(address)
     tab.wait_for_selector("#face img")
     yield tab
@@ -119,11 +103,53 @@ def _smooth(values: np.ndarray) -> np.ndarray:
     ("preset", "pspi"), [("Mild pain", 2), ("Moderate pain", 8), ("Severe pain", 15), ("Eyes closed", 1), ("Smile", 3)]
 )
 def test_preset(page, preset, pspi):
-    at_rest = picture(page, "#face")
+    at_rest, place = picture(page, "#face"), page.locator("#terms").bounding_box()
     page.get_by_role("button", name=preset, exact=True).click()
     wait_for_pspi(page, pspi)
     assert np.abs(picture(page, "#face") - at_rest).max() > 15
     assert np.abs(picture(page, "#neutral") - at_rest).max() < 8, "the face at rest must not change with the expression"
+    assert page.locator("#terms").bounding_box() == place, "the layout jumped"
+
+
+def test_surprise_is_no_pain(page):
+    at_rest = picture(page, "#face")
+    page.get_by_role("button", name="Surprise", exact=True).click()
+    page.wait_for_function("() => document.querySelector('#code').innerText.includes('AU26')")
+    page.wait_for_timeout(400)
+    assert shown_pspi(page) == 0 and np.abs(picture(page, "#face") - at_rest).max() > 15
+
+
+def test_by_keyboard_alone(page):
+    """From the presets, Tab reaches the first slider, and an arrow key moves the face."""
+    page.get_by_role("button", name="Surprise", exact=True).focus()
+    for _ in range(3):
+        page.keyboard.press("Tab")
+        if page.evaluate("document.activeElement.type") == "range":
+            break
+    page.keyboard.press("ArrowRight")
+    wait_for_pspi(page, 0.5)
+
+
+def test_files_to_take_along(page):
+    page.get_by_role("button", name="Mild pain", exact=True).click()
+    wait_for_pspi(page, 2)
+    page.get_by_role("tab", name="Download").click()
+    files = {}
+    for kind in ("PNG", "GLB", "JSON"):
+        with page.expect_download() as download:
+            page.get_by_role("button", name=kind, exact=True).click()
+        files[download.value.suggested_filename] = Path(download.value.path()).read_bytes()
+    assert set(files) == {"face.png", "face.glb", "face.json"} and files["face.glb"][:4] == b"glTF"
+    assert Image.open(BytesIO(files["face.png"])).size == (384, 384)
+    assert json.loads(files["face.json"])["PSPI"] == 2
+
+
+def test_somebody_else(page):
+    before, seed = picture(page, "#neutral"), page.input_value("#seed input")
+    page.click("#random-person")
+    page.wait_for_function("seed => !document.querySelector('#code').innerText.includes('seed=7,')", arg=seed)
+    page.wait_for_timeout(400)
+    assert np.abs(picture(page, "#neutral") - before).mean() > 5
 
 
 def test_made_face_is_read(page):
@@ -133,6 +159,7 @@ def test_made_face_is_read(page):
     page.wait_for_function("() => document.querySelector('#reading-pspi')?.innerHTML.includes('the truth is 15')")
     assert 0 <= shown_pspi(page, "#reading-pspi") <= 16
     assert page.locator("#reading-units li").count() == 6
+    assert page.locator("#true-heat img").is_visible(), "the truth beside the reading"
 
 
 def noise(side: int) -> bytes:
@@ -164,7 +191,7 @@ def test_bad_upload_gets_a_sentence(page, name, data, said):
 def test_nothing_sticks_out(browser, address, width):
     tab = browser.new_page(viewport={"width": width, "height": 900})
     tab.goto(address)
-    tab.wait_for_selector("#face img", timeout=60_000)
+    tab.wait_for_selector("#face img", timeout=120_000)
     assert tab.evaluate("document.documentElement.scrollWidth") <= width
     unnamed = tab.evaluate(
         "[...document.querySelectorAll('input:not([type=hidden]), button')].filter(e => e.offsetParent && "
@@ -179,13 +206,15 @@ def test_nothing_sticks_out(browser, address, width):
 def test_browse_filters(page):
     page.get_by_role("tab", name="Browse").click()
     said = "document.querySelector('#browse-said .notice')?.innerText"
-    page.wait_for_function(f"() => {said}.includes(' fit')", timeout=180_000)
+    page.wait_for_function(f"() => {said}.includes(' fit')", timeout=600_000)
     count = int(page.inner_text("#browse-said .notice").split()[0])
     set_slider(page, "pspi-low", 8)
     page.wait_for_function(f"n => {said}.startsWith(n + ' ') === false", arg=str(count))
     assert 0 < int(page.inner_text("#browse-said .notice").split()[0]) < count
     page.locator("#gallery button").first.click()
     page.wait_for_selector("#drawn img")
+    assert "PSPI" in page.inner_text("#row-facts")
     assert '"identity_id"' in page.locator("#row-labels .cm-content").inner_text()
+    page.wait_for_selector("#row-heat img")
     found = [float(value) for value in re.findall(r"PSPI ([\d.]+)", page.inner_text("#gallery"))]
     assert found and min(found) >= 8

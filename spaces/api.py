@@ -1,0 +1,96 @@
+"""The named endpoints: the page's three functions for programs, with plain values in and out.
+
+They share the page's queue: a request that finds it full is told so, and one that cannot be done gets a sentence.
+"""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Callable
+from pathlib import Path
+
+import gradio as gr
+
+from threedpain.errors import InvalidInput, ThreeDPainError
+from threedpain.spaces import browse, drawing, engine, make, read
+
+USE = Path(__file__).with_name("API.md").read_text()
+
+
+def _with_sentences(function: Callable) -> Callable:
+    """A user's mistake reaches the client as its sentence."""
+
+    @functools.wraps(function)
+    def answer(*arguments):
+        try:
+            return function(*arguments)
+        except ThreeDPainError as problem:
+            raise gr.Error(str(problem), print_exception=False) from None
+
+    return answer
+
+
+@_with_sentences
+def make_face(action_units, age, gender, ethnicity, yaw, pitch, light, hair, seed):
+    asked = dict(age=age, gender=gender, ethnicity=ethnicity, yaw=yaw, pitch=pitch)
+    units = engine.pipeline().check_inputs(action_units or {}, **asked, light=light or None, size=engine.PICTURE_SIZE)
+    if sided := [name for name in units if name not in make.UNITS]:
+        raise InvalidInput(f"{sided[0]} has one side: this page moves both, as {sided[0][:-1]}")
+    request = make.request_of(units, **asked, light=light, hair=hair, seed=seed)
+    made = engine.make(request)
+    return made.image, made.neutral, drawing.heat_overlay(made.image, made.heat_mm, 0.8), request.labels(made)
+
+
+@_with_sentences
+def read_face(photo, neutral):
+    if photo is None:
+        raise InvalidInput("photo is missing: give a picture file")
+    picture = read.open_upload(photo)
+    reading = engine.read(picture, read.open_upload(neutral) if neutral else None)
+    small, heat = drawing.heat_of_reading(reading, picture)
+    return drawing.heat_overlay(small, heat, 0.6), reading.as_dict()
+
+
+@_with_sentences
+def browse_set(source, age_group, gender, ethnicity, view, expression, low, high):
+    source = source.strip()
+    rows = browse.matching(source, age_group, gender, ethnicity, view, expression, low, high)
+    data = browse.open_set(source)
+    labels = data.select_columns([name for name in data.column_names if name not in browse.PIXELS])
+    first = [browse.labels_of(labels[int(row)], data.features) for row in rows[: browse.PAGE]]
+    return {"count": len(rows), "rows": first}
+
+
+def build() -> None:
+    """Register the endpoints; nothing of this is seen on the page."""
+    first = make.request_of({})
+    with gr.Column(visible=False):
+        call = gr.Button()
+        call.click(
+            make_face,
+            [
+                gr.JSON({}, label="action_units"), gr.Number(first.age, label="age"),
+                gr.Textbox(first.gender, label="gender"), gr.Textbox(first.ethnicity, label="ethnicity"),
+                gr.Number(0, label="yaw"), gr.Number(0, label="pitch"), gr.Textbox("", label="light"),
+                gr.Textbox("", label="hair"), gr.Number(first.seed, precision=0, label="seed"),
+            ],
+            [gr.Image(format="png", label="face"), gr.Image(format="png", label="at rest"),
+             gr.Image(format="png", label="heat"), gr.JSON(label="labels")],
+            api_name="make_face", concurrency_id="render",
+            api_description="Render a face. light: indoor, clinical, outdoor; light and hair empty: drawn by the seed.",
+        )  # fmt: skip
+        call.click(
+            read_face, [gr.File(label="photo"), gr.File(label="neutral")],
+            [gr.Image(format="png", label="heat"), gr.JSON(label="reading")], api_name="read_face",
+            concurrency_id="read", api_description="Read a photograph, with one of the same person at rest or without.",
+        )  # fmt: skip
+        call.click(
+            browse_set,
+            [
+                gr.Textbox(browse.SAMPLE, label="source"), gr.Textbox("", label="age_group"),
+                gr.Textbox("", label="gender"), gr.Textbox("", label="ethnicity"), gr.Textbox("", label="view"),
+                gr.Textbox("", label="expression"), gr.Number(0, label="low"), gr.Number(16, label="high"),
+            ],
+            gr.JSON(label="rows"), api_name="browse", concurrency_id="browse",
+            api_description="Labels of the rows of a set that fit all filters; an empty filter lets all through.",
+        )  # fmt: skip

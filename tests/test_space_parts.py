@@ -1,0 +1,134 @@
+"""What stands behind the page, without a browser."""
+
+import sys
+from types import SimpleNamespace
+
+import av
+import numpy as np
+import pytest
+from PIL import Image
+
+from threedpain.errors import InvalidInput
+from threedpain.spaces import api, app, browse, drawing, engine, make, read
+
+
+def request(units, **more):
+    return make.request_of(units, **{"age": 60, "seed": 11, **more})
+
+
+@pytest.fixture(scope="module")
+def pain():
+    return engine.make(request({"AU4": 5, "AU7": 4, "AU9": 3, "AU43": 1}))
+
+
+def test_the_page_shows_what_the_pipeline_makes(pain):
+    asked = request({"AU4": 3, "AU10": 2}, yaw=15)
+    for known in (False, True):  # the first face of a setting, and one more of it
+        engine.make.cache_clear()
+        assert engine.is_known(asked) is known
+        made, out = engine.make(asked), engine.pipeline()(asked.active, **asked.keywords())
+        assert np.array_equal(made.image, out.image) and np.array_equal(made.neutral, out.neutral)
+        assert np.array_equal(made.heatmap, out.heatmap) and np.array_equal(made.landmarks, out.landmarks)
+
+
+def test_the_code_shown_makes_the_face_shown(pain, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    asked = request({"AU4": 5, "AU7": 4, "AU9": 3, "AU43": 1})
+    exec(asked.as_python(), {})  # it asserts PSPI itself
+    assert np.array_equal(Image.open("face.png"), pain.image)
+
+
+def test_somebody_new_is_sketched_and_then_drawn(pain):
+    values = [0.0] * len(make.UNITS) + [30, "male", "white", 0, 0, "", "", 5]
+    first, last = list(make.show(0.0, *values))
+    assert first[5] == last[5] == make.request_of({}, age=30, gender="male", ethnicity="white", seed=5)
+    difference = np.abs(np.asarray(first[1], float) - np.asarray(last[1], float))
+    assert 0 < difference.mean() < 6, "a softer skin of the same person"
+    assert len(list(make.show(0.0, *values))) == 1
+
+
+def test_no_more_people_are_kept_than_said(pain, monkeypatch):
+    monkeypatch.setattr(engine, "SITTINGS_KEPT", 2)
+    for yaw in (1, 2, 3):
+        engine.make(request({}, yaw=yaw))
+    assert len(engine._sittings) == 2 and engine.is_known(request({"AU4": 1}, yaw=3))
+    first = None
+    for _ in range(engine.FILES_KEPT + 1):
+        last = engine.new_file("x")
+        first = first or last
+    assert last.parent.is_dir() and not first.parent.exists()
+
+
+def test_zero_gpu_is_used_where_the_platform_offers_it(monkeypatch):
+    platform = SimpleNamespace(GPU=lambda duration: lambda function: ("on the GPU", duration, function))
+    assert engine.on_zero_gpu(len) is len
+    monkeypatch.setenv("SPACES_ZERO_GPU", "true")
+    monkeypatch.setitem(sys.modules, "spaces", platform)
+    assert engine.on_zero_gpu(len) == ("on the GPU", 15, len)
+
+
+def test_files_to_take_along(pain):
+    asked = request({"AU4": 5, "AU7": 4, "AU9": 3, "AU43": 1})
+    assert np.array_equal(Image.open(make.save_png(asked)), pain.image)
+    import trimesh
+
+    scene = trimesh.load(make.save_glb(asked))
+    assert sum(len(part.vertices) for part in scene.geometry.values()) > 5000
+    ramp = Image.open(make.ramp(asked))
+    assert ramp.n_frames == 2 * make.RAMP_STEPS - 2
+
+
+def test_truth_and_reading_stand_side_by_side(pain):
+    asked = request({"AU4": 5, "AU7": 4, "AU9": 3, "AU43": 1})
+    photo, rest, truth, _, true_picture, dial, units, chances, curve, problem = read.read_made(asked, 0.5)
+    assert truth == asked and np.array_equal(photo, pain.image) and not problem and not curve
+    assert "the truth is 13" in dial and "90 % interval" in dial and chances.count("<li>") == 3
+    assert units.count("<li>") == 6 and " / 5</span>" in units
+    assert true_picture.visible is True and true_picture.value
+
+
+def clip(path, frames):
+    with av.open(str(path), "w") as out:
+        stream = out.add_stream("libx264", rate=24)
+        stream.width = stream.height = frames[0].width
+        stream.pix_fmt = "yuv420p"
+        for frame in frames:
+            out.mux(stream.encode(av.VideoFrame.from_image(frame)))
+        out.mux(stream.encode())
+    return str(path)
+
+
+def test_a_clip_is_read_against_its_first_frame(pain, tmp_path):
+    path = clip(tmp_path / "wince.mp4", [pain.neutral] * 12 + [pain.image] * 13)
+    *_, dial, units, _, curve, problem = read.read_frames(path, 0.5)
+    assert not problem and "the peak" in curve and units.count("<li>") == 6
+    seconds = float(curve.split(" seconds, the peak")[0].rsplit(" ", 1)[1])
+    peak = float(curve.rsplit(" at ", 1)[1].split(" ")[0])
+    assert seconds == 1.0 and peak >= 0.5, "the strongest moment is after the face moved"
+    (tmp_path / "letter.mp4").write_text("no clip")
+    assert "cannot be read as a clip" in read.read_frames(str(tmp_path / "letter.mp4"), 0.5)[-1]
+    empty = clip(tmp_path / "wall.mp4", [Image.new("RGB", (128, 128), "gray")] * 7)
+    assert "no single face" in read.read_frames(empty, 0.5)[-1]
+
+
+@pytest.mark.parametrize("source", ["/etc", "..", "/", "nonsense", ""])
+def test_a_visitor_opens_no_other_folder(source):
+    with pytest.raises(InvalidInput):
+        browse.open_set(source)
+
+
+def test_endpoints_and_their_description():
+    named = app.build().get_api_info()["named_endpoints"]
+    assert set(named) == {"/make_face", "/read_face", "/browse"}
+    for name, endpoint in named.items():
+        assert f"`{name}`" in api.USE
+        for parameter in endpoint["parameters"]:
+            assert f"`{parameter['parameter_name']}`" in api.USE, parameter["parameter_name"]
+
+
+def test_gauge_and_bars_say_their_numbers():
+    dial = drawing.gauge(6.54, "read", (2.9, 10.2), truth=8)
+    assert 'aria-label="PSPI 6.5 of 16: read, 90 % interval 2.9 to 10.2, the truth is 8"' in dial
+    assert "–" in drawing.gauge(None, "waiting")
+    terms = drawing.pspi_terms({"AU4": 3, "AU6": 2, "AU7": 3, "AU10": 2})
+    assert [float(part.split("<")[0]) for part in terms.split('class="number">')[1:]] == [3, 3, 2, 0]
