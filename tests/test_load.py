@@ -41,6 +41,18 @@ assert {last}
 """
 
 
+FILM = """
+from datasets import load_dataset
+(video,) = next(iter(load_dataset("3dpain", "videos").values()))
+film = video["video"]
+assert len(film) == len(video["PSPI"]) == len(video["AU4"]) == 120
+assert film.metadata.average_fps == video["fps"] == 24
+rest, apex = film[0], film[max(range(120), key=video["PSPI"].__getitem__)]
+assert tuple(rest.shape) == (3, 64, 64) and (rest != apex).any()
+import sys; assert not any(name.startswith("threedpain") for name in sys.modules)
+"""
+
+
 @pytest.fixture(scope="module")
 def where(tmp_path_factory):
     """A folder that holds ./3dpain."""
@@ -58,6 +70,13 @@ def run(code, where, tmp_path):
 def test_without_this_package(where, tmp_path):
     alone = "not any(name.startswith('threedpain') for name in sys.modules)"
     done = run(READ.format(first="True", last=alone), where, tmp_path)
+    assert done.returncode == 0, done.stderr
+
+
+def test_videos_by_torchcodec(where, tmp_path):
+    if run("import torchcodec.decoders", where, tmp_path).returncode:
+        pytest.skip("torchcodec finds no FFmpeg libraries here")
+    done = run(FILM, where, tmp_path)
     assert done.returncode == 0, done.stderr
 
 
