@@ -10,7 +10,7 @@ import numpy as np
 import scipy.sparse as sp
 from scipy.sparse.csgraph import dijkstra
 
-from .lids import between
+from .lids import CLEAR, between
 from .mesh import Refined
 from .records import MASK_CLASSES, PARTS
 
@@ -24,7 +24,7 @@ def lid_tables(smooth: Refined, classes, parts, island, position, blink, eyes) -
 
     lid_upper, lid_lower [2, M]: the margins from the inner to the outer corner; lid_row [R], lid_side [R]: the points
     concerned and their eye; lid_weight [R]: share of the closing turn; lid_floor [R]: least distance over the radius;
-    lid_facing [2, M, M], lid_column, lid_share [R]: correspondence by azimuth, see `lids.Lids`.
+    lid_column, lid_share [R]: correspondence by azimuth, see `lids.Lids`.
     """
     quads, count = smooth.quads, len(position)
     island, classes, parts = (np.repeat(x, 4) for x in (island.astype(bool), classes, parts))
@@ -33,7 +33,7 @@ def lid_tables(smooth: Refined, classes, parts, island, position, blink, eyes) -
     graph = ((graph + graph.T) > 0).astype(float)
     socket = np.unique(quads[(classes == MASK_CLASSES.index("eyes")) & (parts == 0)])
     seam = np.intersect1d(np.unique(quads[island]), socket)
-    upper, lower, rows, sides, weights, floors, facings, columns, shares = ([] for _ in range(9))
+    upper, lower, rows, sides, weights, floors, columns, shares = ([] for _ in range(8))
     for side, sign in ((0, 1.0), (1, -1.0)):
         centre, radius = eyes[side, :3], eyes[side, 3]
         ring = dijkstra(graph, indices=seam[sign * position[seam, 0] > 0], unweighted=True, min_only=True)
@@ -71,13 +71,8 @@ def lid_tables(smooth: Refined, classes, parts, island, position, blink, eyes) -
         sides.append(np.full(len(chosen), side))
         weights.append(weight[chosen])
         profile = np.where(np.isinf(ring), 0, r / radius)[chosen]
-        floors.append(np.where(profile > 1.0, np.minimum(0.99 * profile, 1.07), 0))
-        index, share = between(az[bottom], az[top])
-        facing = np.zeros((len(top), len(bottom)))
-        facing[np.arange(len(top)), index] = 1 - share
-        facing[np.arange(len(top)), index + 1] += share
-        column, share = between(az[top], az[chosen])
-        facings.append(facing)
+        floors.append(np.where(profile > 1.0, np.minimum(0.99 * profile, CLEAR), 0))
+        column, share = between(np, az[top], az[chosen])
         columns.append(column)
         shares.append(share)
     return {
@@ -85,8 +80,7 @@ def lid_tables(smooth: Refined, classes, parts, island, position, blink, eyes) -
         "lid_row": np.concatenate(rows).astype(np.int32), "lid_side": np.concatenate(sides).astype(np.int8),
         "lid_weight": np.concatenate(weights).astype(np.float32),
         "lid_floor": np.concatenate(floors).astype(np.float32),
-        "lid_facing": np.stack(facings).astype(np.float32), "lid_column": np.concatenate(columns).astype(np.int32),
-        "lid_share": np.concatenate(shares).astype(np.float32),
+        "lid_column": np.concatenate(columns).astype(np.int32), "lid_share": np.concatenate(shares).astype(np.float32),
     }
 
 

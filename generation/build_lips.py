@@ -38,7 +38,7 @@ def lip_tables(smooth: Refined, classes, parts, island, position) -> dict[str, n
     before, after, share = (np.zeros((3, 2, COLUMNS), t) for t in (int, int, float))
     for k, pair in enumerate(lines):
         for lip, line in enumerate(pair):
-            index, share[k, lip] = between(position[line, 0], columns)
+            index, share[k, lip] = between(np, position[line, 0], columns)
             before[k, lip], after[k, lip] = line[index], line[index + 1]
     heights = position[before, 1] * (1 - share) + position[after, 1] * share
     middle = np.interp(position[:, 0], columns, heights[1].mean(axis=0))
@@ -46,7 +46,7 @@ def lip_tables(smooth: Refined, classes, parts, island, position) -> dict[str, n
     t = np.clip((REACH - ring[rows]) / (REACH - PLATE), 0, 1)
     fade = t * t * (3 - 2 * t)
     side = np.where(position[rows, 1] >= middle[rows], 0.5, -0.5)
-    column, fraction = between(columns, position[rows, 0])
+    column, fraction = between(np, columns, position[rows, 0])
     return {"lip_before": before.astype(np.int32), "lip_after": after.astype(np.int32),
             "lip_between": share.astype(np.float32), "lip_row": rows.astype(np.int32),
             "lip_lift": (side * fade).astype(np.float32), "lip_column": column.astype(np.int32),

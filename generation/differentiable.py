@@ -15,7 +15,7 @@ from . import lids, lips
 from .lids import Lids
 from .lips import Lips
 from .records import Bust
-from .rig import EYES_CLOSED, LEAN, UNITS, curve, field_weights, intensities, personal
+from .rig import EYES_CLOSED, UNITS, curve, field_weights
 
 if TYPE_CHECKING:
     import torch
@@ -53,11 +53,7 @@ class DifferentiableFace:
         self._ball = tensor(model.eyeballs(np.zeros((2, 3)), 1.0))
         self._lids = tuple(Lids(*(tensor(getattr(eye, f.name)) for f in fields(Lids))) for eye in bust.lids)
         self._lips = Lips(*(tensor(getattr(model.lips, f.name)) for f in fields(Lips)))
-        rest = intensities(bust.identity.resting)
-        shares = curve(np, rest)
-        shares[:, EYES_CLOSED] = rest[:, EYES_CLOSED]
-        gain, lean = personal(bust.identity)
-        self._rest, self._gain = tensor(shares), tensor(gain * (1 + LEAN * np.stack([lean, -lean])))
+        self._rest, self._range = tensor(bust.rest), tensor(bust.range)
         self._closing = tensor(np.eye(len(UNITS))[EYES_CLOSED])
 
     def shape(self) -> torch.Tensor:
@@ -66,8 +62,8 @@ class DifferentiableFace:
 
     def __call__(self, shape: torch.Tensor, units: torch.Tensor) -> torch.Tensor:
         torch = self._torch
-        moving = curve(torch, units).to(units.dtype) * self._gain
-        moving = moving * (1 - self._closing) + units * self._closing
+        moving = curve(torch, units).to(units.dtype) * (1 - self._closing) + units * self._closing
+        moving = moving * self._range
         closure = 1 - (1 - self._rest[:, EYES_CLOSED]) * (1 - moving[:, EYES_CLOSED])
         weights = field_weights(torch, self.bust.model.action_names, self._rest + moving)
         cage = self._cage + torch.mv(self._shapes, shape).reshape(-1, 3) + torch.tensordot(weights, self._basis, 1)

@@ -67,13 +67,13 @@ class FlameHeadModel(HeadModel):
         self.smoothing = sp.identity(len(head), dtype=np.float32, format="csr")
         self._weld(ours, mean, skin, flame["weights"][head])
         self.actions = self._fit(mean, directions[head, :, shapes:])
-        nothing = {"rows": 0, "weight": 0, "floor": 0, "upper": 0, "lower": 0, "facing": (0, 0), "column": 0,
-                   "share": 0}
+        nothing = {"rows": 0, "weight": 0, "floor": 0, "upper": 0, "lower": 0, "temple": (), "column": 0, "share": 0}
         whole = ("rows", "upper", "lower", "column")
         empty = {name: np.zeros(size, np.int64 if name in whole else np.float32) for name, size in nothing.items()}
         self.lids = (Lids(**empty), Lids(**empty))
-        self.lips = Lips(np.zeros((3, 2, 3), np.int64), np.zeros((3, 2, 3), np.int64), np.zeros((3, 2, 3), np.float32),
-                         empty["rows"], empty["share"], empty["column"], empty["share"])
+        lines, none = np.zeros((3, 2, 0), np.int64), empty["rows"]
+        self.lips = Lips(lines, lines, lines.astype(np.float32), none, empty["share"], none, empty["share"], none,
+                         np.zeros((0, 3), np.int64), np.zeros((0, 1), np.int64))
         self.field_unit = field_units(self.action_names)
 
     def __call__(self, identity: Identity) -> Bust:

@@ -55,7 +55,7 @@ class HeadModel:
         self.eyes, self.shape_eyes = tensors["eyes"], tensors["shape_eyes"]  # [2, 4] centre and radius, [S, 2, 4]
         self._smooth = refine(tensors["quads"], len(self.cage))
         self.smoothing = self._smooth.matrix  # sparse float32 [N, C]
-        self.lids, self.lips = Lids.both(tensors), Lips.of(tensors)
+        self.lids, self.lips = Lids.both(tensors), Lips.of(tensors, self._smooth.quads)
         self._eyeball, self._eyeball_faces, self._eyeball_uv = sphere()
 
     def __call__(self, identity: Identity) -> Bust:
@@ -74,10 +74,10 @@ class HeadModel:
 
     # -- the surface --------------------------------------------------------------------------------------------------
 
-    def surface(self, cage: np.ndarray) -> np.ndarray:
+    def surface(self, cage: np.ndarray, out: np.ndarray | None = None) -> np.ndarray:
         """Skin, teeth, tongue and lashes: points [C, 3] (or offsets) on the cage -> [N, 3] on the smooth surface."""
+        out = np.empty((self.skin_count, 3), np.float32) if out is None else out
         matrix = self.smoothing
-        out = np.empty((matrix.shape[0], 3), np.float32)
         _multiply(matrix.indptr, matrix.indices, matrix.data, np.ascontiguousarray(cage, np.float32), out)
         return out
 
@@ -148,12 +148,6 @@ class HeadModel:
         return np.concatenate([weight, np.ones(2 * len(self._eyeball))]).astype(np.float32)
 
     @cached_property
-    def neck_split(self) -> tuple[np.ndarray, np.ndarray]:
-        """Vertices that are rigid with the skull, and those that bend between skull and shoulders."""
-        weight = self.neck_weight
-        return np.flatnonzero(weight >= 1), np.flatnonzero((weight > 0) & (weight < 1))
-
-    @cached_property
     def skin_vertices(self) -> np.ndarray:
         """1 on vertices of the outer skin (face, lips, ears, neck), 0 on eyes, mouth and lashes: float32 [V]."""
         topology = self.topology
@@ -211,14 +205,17 @@ def _sparse(tensors: Mapping[str, np.ndarray], prefix: str, count: int) -> sp.cs
 @numba.njit(cache=True, fastmath=False)
 def _multiply(starts, columns, values, points, out):
     """out [N, 3] = CSR matrix @ points [C, 3], summed in the matrix' own order: the same bits everywhere."""
-    for row in range(len(starts) - 1):
+    first = starts[0]
+    for row in range(len(out)):
+        last = starts[row + 1]
         x = y = z = np.float32(0)
-        for k in range(starts[row], starts[row + 1]):
-            weight, column = values[k], columns[k]
+        for k in range(first, last):
+            weight, column = values[k], np.uint32(columns[k])  # unsigned: no wrapping round the end
             x += weight * points[column, 0]
             y += weight * points[column, 1]
             z += weight * points[column, 2]
         out[row, 0], out[row, 1], out[row, 2] = x, y, z
+        first = last
 
 
 def sphere() -> tuple[np.ndarray, np.ndarray, np.ndarray]:

@@ -1,7 +1,8 @@
 """Lids: they slide over eyeballs that stay where they are, meet exactly when closed and never cross.
 
-Whatever the other units do, the opening left between the two lid margins is measured, column by column, and the upper
-lid turns about the eye's centre through the wanted share of it. Written once for numpy and torch (`xp`).
+Whatever the other units do, the opening left between the two lid margins is measured, column by column where they now
+are, and the upper lid turns about the eye's centre through the wanted share of it. Written once for numpy and torch
+(`xp`).
 """
 
 from __future__ import annotations
@@ -13,6 +14,8 @@ from typing import Any
 import numpy as np
 
 SEAL = 0.005  # radians by which the closed upper lid overlaps the lower one: 0.08 mm
+AROUND = 1.4  # eyeball radii from its centre: skin so near is kept off the eyeball whatever squeezes it
+CLEAR = 1.07  # eyeball radii: skin that rests further out may come so near
 
 
 @dataclass(frozen=True)
@@ -24,7 +27,7 @@ class Lids:
     floor: Any  # [R]: their least distance from the eye's centre over its radius
     upper: Any  # int [M]: the upper margin from the inner to the outer corner
     lower: Any  # int [M]
-    facing: Any  # [M, M]: the lower margin's elevation below each upper margin point
+    temple: Any  # +1 if the temple lies towards +x (the left eye), -1 for the right eye
     column: Any  # int [R]: the upper margin point before each lid point
     share: Any  # [R]: of the next one
 
@@ -35,47 +38,54 @@ class Lids:
         for side in (0, 1):
             own = tensors["lid_side"] == side
             arrays = [tensors[f"lid_{name}"][own] for name in ("row", "weight", "floor")]
-            arrays += [tensors[f"lid_{name}"][side] for name in ("upper", "lower", "facing")]
+            arrays += [tensors["lid_upper"][side], tensors["lid_lower"][side], np.float32(1 - 2 * side)]
             arrays += [tensors[f"lid_{name}"][own] for name in ("column", "share")]
             eyes.append(Lids(*(convert(a.astype(np.int64) if a.dtype.kind == "i" else a) for a in arrays)))
         return tuple(eyes)
 
-    def fitted(self, surface: np.ndarray, centre: np.ndarray, sign: float) -> Lids:
-        """With the correspondence by azimuth of one person's resting surface [N, 3]; `sign` is +1 for the left eye."""
+    def fitted(self, surface: np.ndarray, centre: np.ndarray, radius: float) -> Lids:
+        """With the columns of one person's resting surface [N, 3], and with the skin around the lids."""
         if not len(self.upper):
             return self
-        azimuth = [np.arctan2(sign * (surface[rows, 0] - centre[0]), surface[rows, 2] - centre[2])
-                   for rows in (self.upper, self.lower, self.rows)]
-        upper, lower = (np.maximum.accumulate(a) for a in azimuth[:2])
-        index, share = between(lower, upper)
-        facing = np.zeros((len(upper), len(lower)), np.float32)
-        facing[np.arange(len(upper)), index] = 1 - share
-        facing[np.arange(len(upper)), index + 1] += share
-        column, share = between(upper, azimuth[2])
-        return replace(self, facing=facing, column=column, share=share.astype(np.float32))
+        arm = surface - centre
+        near = np.sqrt((arm * arm).sum(axis=1)) / radius
+        around = np.setdiff1d(np.flatnonzero((near > 1) & (near < AROUND) & (arm[:, 2] > 0)), self.rows)
+        upper, rows = (_angles(np, arm[rows], self.temple)[1] for rows in (self.upper, self.rows))
+        column, share = between(np, np.maximum.accumulate(upper), rows)
+        still = np.zeros(len(around), np.float32)
+        return replace(
+            self, rows=np.concatenate([self.rows, around]), weight=np.concatenate([self.weight, still]),
+            floor=np.concatenate([self.floor, np.minimum(0.99 * near[around], CLEAR).astype(np.float32)]),
+            column=np.concatenate([column, still.astype(np.int64)]),
+            share=np.concatenate([share.astype(np.float32), still]))
 
 
-def between(knots: np.ndarray, values: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+def between(xp, knots, values):
     """The knot before each value and the share of the next; values outside go to the ends."""
-    index = np.clip(np.searchsorted(knots, values) - 1, 0, len(knots) - 2)
-    return index, np.clip((values - knots[index]) / np.maximum(knots[index + 1] - knots[index], 1e-6), 0, 1)
+    index = (xp.searchsorted(knots, values) - 1).clip(0, len(knots) - 2)
+    before = knots[index]
+    return index, ((values - before) / (knots[index + 1] - before).clip(1e-6, None)).clip(0, 1)
 
 
 def close(xp, points, lids: Lids, centre, radius, closure):
     """New positions [R, 3] of one eye's lid points, from the surface `points` [N, 3] before any closing."""
-    top, bottom = points[lids.upper] - centre, points[lids.lower] - centre
-    gap = (xp.arcsin(top[:, 1] / _norm(xp, top)) - lids.facing @ xp.arcsin(bottom[:, 1] / _norm(xp, bottom))
-           + SEAL * closure)
-    zero = gap * 0
-    turn = closure * xp.maximum(gap, zero) + xp.minimum(gap, zero)  # lids that would cross are pushed apart
+    top, at = _angles(xp, points[lids.upper] - centre, lids.temple)
+    bottom, knots = _angles(xp, points[lids.lower] - centre, lids.temple)
+    index, share = between(xp, np.maximum.accumulate(knots) if xp is np else xp.cummax(knots, 0).values, at)
+    gap = top - (bottom[index] * (1 - share) + bottom[index + 1] * share) + SEAL * closure
+    turn = closure * gap.clip(0, None) + gap.clip(None, 0)  # lids that would cross are pushed apart
     theta = (turn[lids.column] * (1 - lids.share) + turn[lids.column + 1] * lids.share) * lids.weight
     arm = points[lids.rows] - centre
-    distance = _norm(xp, arm)
-    elevation = xp.arcsin(arm[:, 1] / distance) - theta
-    distance = xp.maximum(distance, lids.floor * radius)
-    across = distance * xp.cos(elevation) / xp.sqrt(arm[:, 0] ** 2 + arm[:, 2] ** 2 + 1e-12)
-    return centre + xp.stack([arm[:, 0] * across, distance * xp.sin(elevation), arm[:, 2] * across], 1)
+    x, y, z = arm[:, 0], arm[:, 1], arm[:, 2]
+    level = xp.sqrt(x * x + z * z + 1e-14)
+    distance = xp.sqrt(level * level + y * y)
+    farther = xp.maximum(distance, lids.floor * radius) / distance
+    cosine, sine = xp.cos(theta) * farther, xp.sin(theta) * farther
+    across = cosine + sine * y / level
+    return centre + xp.stack([x * across, y * cosine - level * sine, z * across], 1)
 
 
-def _norm(xp, vectors):
-    return xp.sqrt((vectors * vectors).sum(1) + 1e-14)
+def _angles(xp, arm, temple):
+    """Elevation and azimuth towards the temple of points [P, 3] about an eye's centre, radians."""
+    x, y, z = arm[:, 0], arm[:, 1], arm[:, 2]
+    return xp.arctan2(y, xp.sqrt(x * x + z * z + 1e-14)), xp.arctan2(temple * x, z)

@@ -12,6 +12,7 @@ from collections.abc import Mapping
 from functools import lru_cache
 
 import numpy as np
+from numba import njit
 
 from threedpain import facs
 from threedpain.regions import REGIONS, inside
@@ -40,10 +41,9 @@ def rig(bust: Bust, action_units: Mapping[str, float], head_angles: tuple[float,
     pain = acting * PAIN_COLUMNS
     vertices = expression(bust, acting, gaze)
     alone = vertices if gaze == (0.0, 0.0) and (pain == acting).all() else expression(bust, pain, (0.0, 0.0))
-    heat = np.linalg.norm(1000 * (alone - bust.vertices), axis=1).astype(np.float32)
-    heat *= bust.model.skin_vertices
+    heat = _moved(alone, bust.vertices, bust.model.skin_vertices)
     vertices, pose = bend(bust, vertices, head_angles)
-    return Face(bust, units, vertices, heat, wrinkle_depths(bust.identity, amounts(bust.identity, acting)), pose,
+    return Face(bust, units, vertices, heat, wrinkle_depths(bust.identity, shares(acting) * bust.range), pose,
                 tuple(map(float, head_angles)), tuple(map(float, gaze)))
 
 
@@ -61,7 +61,7 @@ EYES_CLOSED = UNITS.index("AU43")
 
 def curve(xp, intensity):
     """The share of the maximal movement, 0..1, strictly rising: monotone cubic Hermite through `CURVE`."""
-    knots, slopes = _hermite(xp)
+    knots, slopes = _hermite() if xp is np else map(xp.from_numpy, _hermite())
     index = xp.clip(xp.floor(intensity), 0, 4)
     t = intensity - index
     index = index.astype(np.int64) if xp is np else index.long()
@@ -69,13 +69,8 @@ def curve(xp, intensity):
     return (a + t * da + t**2 * (3 * (b - a) - 2 * da - db) + t**3 * (2 * (a - b) + da + db))
 
 
-def _hermite(xp):
-    knots, slopes = _hermite_tables()
-    return (knots, slopes) if xp is np else (xp.from_numpy(knots), xp.from_numpy(slopes))
-
-
 @lru_cache(maxsize=1)
-def _hermite_tables() -> tuple[np.ndarray, np.ndarray]:
+def _hermite() -> tuple[np.ndarray, np.ndarray]:
     """Slopes by Fritsch and Carlson: harmonic means inside, one-sided at the ends."""
     knots = np.array(CURVE)
     rise = np.diff(knots)
@@ -83,45 +78,67 @@ def _hermite_tables() -> tuple[np.ndarray, np.ndarray]:
     return knots, slopes
 
 
-def amounts(identity: Identity, acting: np.ndarray) -> np.ndarray:
-    """Movement shares [2, U] of a person's units, with personal range and asymmetry; AU43 is the lids' closure."""
-    gain, lean = personal(identity)
-    shares = curve(np, acting) * gain
-    shares *= 1 + LEAN * np.stack([lean, -lean])
-    shares[:, EYES_CLOSED] = acting[:, EYES_CLOSED]
-    return shares
+def shares(acting: np.ndarray) -> np.ndarray:
+    """Movement shares [2, U] of intensities [2, U] on the average person; AU43's is the lids' closure itself."""
+    out = curve(np, acting)
+    out[:, EYES_CLOSED] = acting[:, EYES_CLOSED]
+    return out
 
 
-def personal(identity: Identity) -> tuple[np.ndarray, np.ndarray]:
-    """(gain [U], asymmetry [U]) in the order of the units."""
-    return (np.array([identity.gain.get(unit, 1.0) for unit in UNITS]),
-            np.array([identity.asymmetry.get(unit, 0.0) for unit in UNITS]))
+def personal(identity: Identity) -> np.ndarray:
+    """Personal range with asymmetry, a factor on the shares [2, U]."""
+    gain = np.array([identity.gain.get(unit, 1.0) for unit in UNITS])
+    lean = np.array([identity.asymmetry.get(unit, 0.0) for unit in UNITS])
+    out = gain * (1 + LEAN * np.stack([lean, -lean]))
+    out[:, EYES_CLOSED] = 1
+    return out
 
 
 def expression(bust: Bust, acting: np.ndarray, gaze: tuple[float, float]) -> np.ndarray:
     """Vertices float32 [V, 3] with an expression, head upright; nothing acting gives the bust's own vertices."""
-    model, identity = bust.model, bust.identity
-    rest = curve(np, intensities(identity.resting))
-    rest[:, EYES_CLOSED] = intensities(identity.resting)[:, EYES_CLOSED]
-    moving = amounts(identity, acting)
-    closure = 1 - (1 - rest[:, EYES_CLOSED]) * (1 - moving[:, EYES_CLOSED])
-    weights = field_weights(np, model.action_names, rest + moving, gaze).astype(np.float32)
-    active = np.flatnonzero(weights)
-    cage = bust.cage
-    if len(active):
-        cage = cage + (weights[active] @ bust.basis[active].reshape(len(active), -1)).reshape(-1, 3)
-    surface = model.surface(cage)
+    model = bust.model
+    moving = shares(acting) * bust.range
+    closure = 1 - (1 - bust.rest[:, EYES_CLOSED]) * (1 - moving[:, EYES_CLOSED])
+    weights = field_weights(np, model.action_names, bust.rest + moving, gaze).astype(np.float32)
+    eyes = model.eyeballs(bust.eye_centres, bust.eye_radius, None if gaze == (0.0, 0.0) else gaze_rotation(gaze))
+    vertices = np.empty((model.skin_count + len(eyes), 3), np.float32)
+    vertices[model.skin_count :] = eyes
+    surface = model.surface(_blend(bust.cage, bust.basis, weights), out=vertices[: model.skin_count])
     radius = np.float32(bust.eye_radius)
     moved = [lids.close(np, surface, eye, centre, radius, np.float32(share))
              for eye, centre, share in zip(bust.lids, bust.eye_centres, closure, strict=True)]
     for eye, points in zip(bust.lids, moved, strict=True):
         surface[eye.rows] = points
     surface[model.lips.rows, 1] = lips.part(np, surface, model.lips)
-    eyes = model.eyeballs(bust.eye_centres, bust.eye_radius, gaze_rotation(gaze))
-    return np.concatenate([surface, eyes])
+    return vertices
 
 
-def field_weights(xp, names: tuple[str, ...], shares, gaze: tuple[float, float] = (0.0, 0.0)):
+@njit(cache=True)
+def _blend(cage, basis, weights):
+    """cage float32 [C, 3] + weights [A] . basis [A, C, 3], summed in the order of the fields: the same bits everywhere.
+    """
+    out = cage.copy()
+    flat, offsets = out.reshape(-1), basis.reshape(len(basis), -1)
+    for field in range(len(weights)):
+        if weights[field] != 0:
+            for k in range(len(flat)):
+                flat[k] += weights[field] * offsets[field, k]
+    return out
+
+
+@njit(cache=True)
+def _moved(vertices, rest, skin):
+    """How far vertices [V, 3] lie from those at rest, in millimetres, where `skin` [V] is 1: float32 [V]."""
+    out = np.zeros(len(skin), np.float32)
+    for row in range(len(skin)):
+        if skin[row] > 0:
+            x, y, z = (1000 * (vertices[row, 0] - rest[row, 0]), 1000 * (vertices[row, 1] - rest[row, 1]),
+                       1000 * (vertices[row, 2] - rest[row, 2]))
+            out[row] = np.sqrt(x * x + y * y + z * z)
+    return out
+
+
+def field_weights(xp, names: tuple[str, ...], moving, gaze: tuple[float, float] = (0.0, 0.0)):
     """Weight [A] of every field: a unit's share on its side, the sides' mean for units without, products for pairs."""
     first, second = _field_index(names)
     left, up = gaze
@@ -129,8 +146,8 @@ def field_weights(xp, names: tuple[str, ...], shares, gaze: tuple[float, float] 
     look = np.clip(np.array(looks) / list(GAZE_REACH.values()), 0, 1.5)
     look = np.concatenate([look, np.ones((2, 1))], axis=1)
     if xp is not np:
-        look = xp.as_tensor(look, dtype=shares.dtype)
-    table = xp.concatenate([shares, look], 1)
+        look = xp.as_tensor(look, dtype=moving.dtype)
+    table = xp.concatenate([moving, look], 1)
     table = xp.concatenate([table, table[:1] * 0.5 + table[1:] * 0.5], 0)
     return table[first[0], first[1]] * table[second[0], second[1]]
 
@@ -170,16 +187,27 @@ def bend(bust: Bust, vertices: np.ndarray, angles: tuple[float, float, float]) -
     pose = np.concatenate([rotation, (pivot - rotation @ pivot)[:, None]], axis=1).astype(np.float32)
     if not any(angles):
         return vertices, pose
-    skull, between = bust.model.neck_split
+    return _turned(vertices, bust.neck_weight, pose.astype(np.float64), pivot, *axis_angle(rotation)), pose
+
+
+@njit(cache=True)
+def _turned(vertices, share, pose, pivot, axis, angle):
+    """Vertices [V, 3] turned about an axis through the pivot, each by its own share [V] of the angle: by `pose` [3, 4]
+    where it is 1, otherwise by Rodrigues' formula."""
     out = vertices.copy()
-    out[skull] = vertices[skull] @ pose[:, :3].T + pose[:, 3]
-    axis, angle = axis_angle(rotation)
-    arm = vertices[between] - pivot
-    theta = (angle * bust.neck_weight[between])[:, None]
-    turned = (arm * np.cos(theta) + np.cross(axis, arm) * np.sin(theta)
-              + axis * (arm @ axis)[:, None] * (1 - np.cos(theta)))
-    out[between] = pivot + turned
-    return out, pose
+    for row in range(len(out)):
+        if share[row] >= 1:
+            x, y, z = vertices[row, 0], vertices[row, 1], vertices[row, 2]
+            for k in range(3):
+                out[row, k] = pose[k, 0] * x + pose[k, 1] * y + pose[k, 2] * z + pose[k, 3]
+        elif share[row] > 0:
+            cosine, sine = np.cos(angle * share[row]), np.sin(angle * share[row])
+            x, y, z = vertices[row, 0] - pivot[0], vertices[row, 1] - pivot[1], vertices[row, 2] - pivot[2]
+            along = (axis[0] * x + axis[1] * y + axis[2] * z) * (1 - cosine)
+            out[row, 0] = pivot[0] + x * cosine + (axis[1] * z - axis[2] * y) * sine + axis[0] * along
+            out[row, 1] = pivot[1] + y * cosine + (axis[2] * x - axis[0] * z) * sine + axis[1] * along
+            out[row, 2] = pivot[2] + z * cosine + (axis[0] * y - axis[1] * x) * sine + axis[2] * along
+    return out
 
 
 def axis_angle(rotation: np.ndarray) -> tuple[np.ndarray, float]:
@@ -197,11 +225,11 @@ def settle(model, identity: Identity, cage: np.ndarray, eye_centres: np.ndarray,
     points = landmarks(topology, surface)
     fade = np.ones((len(UNITS), len(cage)), np.float32)
     fade[:, model.front] = fades(surface[model.front, :2], points[:, :2], UNITS, model.front_spacing)
-    fitted = tuple(eye.fitted(surface, centre, sign)
-                   for eye, centre, sign in zip(model.lids, eye_centres, (1.0, -1.0), strict=True))
+    fitted = tuple(eye.fitted(surface, centre, eye_radius) for eye, centre in zip(model.lids, eye_centres, strict=True))
     basis = model.actions * fade[model.field_unit][:, :, None]
-    bust = Bust(identity, model, topology, np.zeros((0, 3), np.float32), cage.astype(np.float32), basis, fitted,
-                eye_centres, eye_radius, model.neck_pivot, model.neck_weight)
+    bust = Bust(identity, model, topology, np.zeros((0, 3), np.float32), cage.astype(np.float32), basis,
+                shares(intensities(identity.resting)), personal(identity), fitted, eye_centres, eye_radius,
+                model.neck_pivot, model.neck_weight)
     object.__setattr__(bust, "vertices", expression(bust, np.zeros((2, len(UNITS))), (0.0, 0.0)))
     return bust
 

@@ -141,11 +141,19 @@ def wrinkle_depths(identity: Identity, shares: np.ndarray) -> np.ndarray:
     Young skin folds to about half the depth of old skin, and old skin keeps a part of its lines at rest.
     """
     ageing = 0.3 * np.clip((identity.age - 18) / 72, 0, 1) + 0.7 * identity.skin.wrinkles
-    depths = []
-    for name in WRINKLES:
-        stem, _, side = name.partition("_")
-        rows = {"left": [0], "right": [1]}.get(side, [0, 1])
-        drive = sum(weight * float(np.mean(shares[rows, UNITS.index(unit)])) for unit, weight in DRIVERS[stem].items())
-        rest = 0.35 * ageing**1.5
-        depths.append(rest + (1 - rest) * (0.5 + 0.5 * ageing) * (1 - np.exp(-1.4 * drive)) / (1 - np.exp(-1.4)))
+    rest = 0.35 * ageing**1.5
+    drive = _drivers() @ shares.ravel()
+    depths = rest + (1 - rest) * (0.5 + 0.5 * ageing) * (1 - np.exp(-1.4 * drive)) / (1 - np.exp(-1.4))
     return np.clip(depths, 0, 1).astype(np.float32)
+
+
+@lru_cache(maxsize=1)
+def _drivers() -> np.ndarray:
+    """`DRIVERS` as a matrix [len(WRINKLES), 2 U] over left and right shares; maps without sides take their mean."""
+    matrix = np.zeros((len(WRINKLES), 2, len(UNITS)))
+    for row, name in enumerate(WRINKLES):
+        stem, _, side = name.partition("_")
+        sides = np.array({"left": (1, 0), "right": (0, 1)}.get(side, (0.5, 0.5)))
+        for unit, weight in DRIVERS[stem].items():
+            matrix[row, :, UNITS.index(unit)] = weight * sides
+    return matrix.reshape(len(WRINKLES), -1)
