@@ -60,6 +60,16 @@ class Arm:
     seed: int = 0
 
 
+def model_of(arm: Arm) -> dict[str, Any]:
+    """The changes of an arm to its role's model configuration."""
+    model: dict[str, Any] = {"image_size": SIZE}
+    if arm.role in ("student", "au-linear"):
+        model |= TRUNK | {"backbone_config": RECIPES["student"]["model"]["backbone_config"] | BACKBONE}
+    elif arm.role == "teacher":
+        model["backbone_config"] = RECIPES["teacher"]["model"]["backbone_config"] | {"patch_size": 1}
+    return model | arm.model
+
+
 @dataclass(frozen=True)
 class Row:
     """A line of a table: an arm, and the neutral reference it is asked with."""
@@ -111,14 +121,15 @@ class Bench:
 
     data: str
     more: tuple[str, ...]
+    aligned: str | None
     out: Path
     steps: int
-    texture: str
 
     @cached_property
     def learners(self) -> tuple[FaceSet, FaceSet]:
-        """Training people of all sets, validation people of the first."""
+        """Training people of all sets, some validation people of the first."""
         train_set, validation_set = training_sets([self.data], PACKED)
+        validation_set = validation_set.first_identities(min(30, validation_set.table["identity"].nunique()))
         others = [face_set(name, "train", PACKED) for name in self.more]
         return (join([train_set, *others]) if others else train_set), validation_set
 
@@ -128,9 +139,11 @@ class Bench:
 
     @cached_property
     def tested_aligned(self) -> FaceSet:
-        """The same pictures with the same person at rest in the same scene, photographed now."""
-        rows = load(self.data, split="test", config="images")
-        return FaceSet.pack(add_aligned(rows, workers=1, texture=self.texture), size=PACKED)
+        """People with aligned references: of a set that has them, or the test people, photographed again."""
+        if self.aligned is None:
+            return FaceSet.pack(add_aligned(load(self.data, split="test", config="images")), size=PACKED)
+        faces = face_set(self.aligned, "all", PACKED)
+        return faces.first_identities(min(40, faces.table["identity"].nunique()))
 
     def people(self, arm: Arm) -> FaceSet:
         faces = self.learners[0]
@@ -144,13 +157,8 @@ class Bench:
         if (folder / "config.json").exists():
             return folder
         faces, started = self.people(arm), time.process_time()
-        model: dict[str, Any] = {"image_size": SIZE}
-        if arm.role in ("student", "au-linear"):
-            model |= TRUNK | {"backbone_config": RECIPES["student"]["model"]["backbone_config"] | BACKBONE}
-        elif arm.role == "teacher":
-            model["backbone_config"] = RECIPES["teacher"]["model"]["backbone_config"] | {"patch_size": 1}
         config = TrainConfig.of(
-            arm.role, out=str(folder), model=model | arm.model, loss_weights=dict.fromkeys(arm.losses_off, 0.0),
+            arm.role, out=str(folder), model=model_of(arm), loss_weights=dict.fromkeys(arm.losses_off, 0.0),
             teacher=str(self.run("teacher")) if arm.taught else None, seed=arm.seed,
             **SETTINGS | {"epochs": self.steps * 48 / len(faces)},
         )  # fmt: skip
@@ -161,11 +169,11 @@ class Bench:
         (folder / "arm.json").write_text(json.dumps(about, indent=1) + "\n")
         return folder
 
-    def ask(self, row: Row) -> pd.DataFrame:
+    def ask(self, experiment: str, row: Row) -> pd.DataFrame:
         """Answers on the test mix (neutral and pain), one row a picture, the same pictures for every row."""
-        file = self.out / "answers" / f"{row.arm}-{row.reference}-{row.shots}.parquet"
+        file = self.out / "answers" / experiment / f"{row.arm}-{row.reference}-{row.shots}.parquet"
         if not file.exists():
-            folder, faces = self.run(row.arm), self.tested_aligned if row.reference == "aligned" else self.tested
+            folder, faces = self.run(row.arm), self.tested_aligned if experiment == "reference" else self.tested
             table = predict(load_model(folder), faces, processor=load_processor(folder), reference=row.reference,
                             shots=row.shots)  # fmt: skip
             file.parent.mkdir(parents=True, exist_ok=True)
@@ -191,7 +199,7 @@ def measure(bench: Bench, name: str, rounds: int) -> list[dict]:
     """The lines of one experiment's table."""
     rows, first, group = [], None, GROUPS.get(name)
     for row in EXPERIMENTS[name]:
-        told = bench.ask(row).set_index("id", drop=False)
+        told = bench.ask(name, row).set_index("id", drop=False)
         first = told if first is None else first
         parts = {"all": told} | ({str(level): part for level, part in told.groupby(group)} if group else {})
         about = json.loads((bench.run(row.arm) / "arm.json").read_text())
@@ -236,20 +244,22 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--data", required=True, help="a generated set with the splits train, validation and test")
     parser.add_argument("--more", action="append", default=[], help="further sets to learn from; repeatable")
+    parser.add_argument("--aligned", help="set with aligned_neutral, of people no arm learns from, for the references")
     parser.add_argument("--out", type=Path, default=Path("runs/experiments"))
     parser.add_argument("--only", choices=EXPERIMENTS, action="append", help="repeatable; default: all")
-    parser.add_argument("--arms", choices=ARMS, nargs="*", default=[], help="train these first, in this order")
+    parser.add_argument("--arms", choices=ARMS, nargs="+", help="train these alone, in this order; no tables")
     parser.add_argument("--steps", type=int, default=350, help="updates of 48 pictures per arm")
     parser.add_argument("--rounds", type=int, default=1000, help="of the bootstrap")
     parser.add_argument("--threads", type=int, default=1)
-    parser.add_argument("--texture", default="embedded", help="the texture the set was made with")
     given = parser.parse_args()
     logging.basicConfig(level=logging.INFO, format="%(message)s")
     torch.set_num_threads(given.threads)
     torch.backends.cuda.enable_flash_sdp(False)  # for a few dozen tokens its backward is a CPU's slowest step
-    bench = Bench(given.data, tuple(given.more), given.out, given.steps, given.texture)
-    for name in given.arms:
-        bench.run(name)
+    bench = Bench(given.data, tuple(given.more), given.aligned, given.out, given.steps)
+    if given.arms:
+        for name in given.arms:
+            bench.run(name)
+        return
     results, tables = {}, []
     for name in given.only or EXPERIMENTS:
         results[name] = measure(bench, name, given.rounds)

@@ -1,0 +1,70 @@
+"""The experiments' tables: arms that exist, differences that are paired, figures worked out by hand."""
+
+import importlib.util
+import sys
+from pathlib import Path
+
+import pandas as pd
+import pytest
+
+from threedpain.modeling.train import TrainConfig, build_model
+
+
+@pytest.fixture(scope="module")
+def experiments():
+    file = Path(__file__).parent.parent / "benchmarks" / "experiments.py"
+    spec = importlib.util.spec_from_file_location("experiments", file)
+    module = sys.modules["experiments"] = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    yield module
+    del sys.modules["experiments"]
+
+
+def answers(experiments, **columns):
+    count = len(columns["pspi_hat"])
+    return pd.DataFrame({"id": range(count), "identity": [f"{at // 2}" for at in range(count)], **columns})
+
+
+def test_every_row_names_an_arm_that_exists(experiments):
+    for rows in experiments.EXPERIMENTS.values():
+        assert len({row.label for row in rows}) == len(rows)
+        assert {row.arm for row in rows} <= set(experiments.ARMS)
+
+
+def test_every_arm_of_the_issue_differs_from_the_base(experiments):
+    base = experiments.ARMS["base"]
+    assert all(arm != base for name, arm in experiments.ARMS.items() if name != "base")
+
+
+@pytest.mark.parametrize("name", ["base", "no-reference", "no-au-head", "no-maps", "vanilla", "pairwise", "au-linear"])
+def test_arms_are_models_that_can_be_built(experiments, name, tmp_path):
+    arm = experiments.ARMS[name]
+    model = build_model(TrainConfig.of(arm.role, model=experiments.model_of(arm)))
+    assert model.config.image_size == experiments.SIZE
+    assert model.num_parameters() < 3_000_000
+
+
+def test_differences_are_paired_by_picture(experiments):
+    first = answers(experiments, PSPI=[0.0, 4, 8, 12], pspi_hat=[1.0, 4, 8, 10])
+    told = answers(experiments, PSPI=[0.0, 4, 8, 12], pspi_hat=[0.0, 6, 8, 9])
+    found = experiments.figures(told, first, rounds=200)
+    assert found["mae"][0] == pytest.approx((0 + 2 + 0 + 3) / 4)
+    assert found["further"][0] == pytest.approx((-1 + 2 + 0 + 1) / 4)
+    # people: errors grow by (-1 + 2) / 2 and (0 + 1) / 2: however people are drawn, by a half
+    assert found["further"][1:] == pytest.approx([0.5, 0.5])
+    same = experiments.figures(first, first, rounds=50)
+    assert same["further"] == [0, 0, 0] and same["auroc3"][0] == 1
+
+
+def test_tables_are_markdown_with_the_groups_beside_each_other(experiments):
+    figures = {name: [1.0, 0.5, 1.5] for name in ("mae", "pearson", "auroc3", "further")}
+
+    def line(label, part):
+        return {"row": {"label": label}, "trained_on": 50, "tested_on": part, "figures": figures}
+
+    plain = experiments.as_table([line("a", "all"), line("b", "all")]).splitlines()
+    assert plain[2].endswith("| – |") and plain[3].endswith("| +1.00 (+0.50 to +1.50) |") and len(plain) == 4
+    lines = [line(label, part) for label in "ab" for part in ("all", "old", "young")]
+    groups = experiments.as_table(lines).splitlines()
+    assert groups[0] == "| MAE | trained on | all | old | young |" and len(groups) == 4
+    assert all(text.count("|") == 6 for text in groups)
