@@ -5,6 +5,8 @@ import json
 import os
 import re
 import shutil
+import subprocess
+import sys
 from io import BytesIO
 from pathlib import Path
 
@@ -30,8 +32,12 @@ pytestmark = [
 
 @pytest.fixture(scope="module")
 def address(tmp_path_factory):
-    """A served Space in its own process and an empty working folder."""
-    with space_server.served(tmp_path_factory.mktemp("space")) as (url, _):
+    """A served Space in its own process; in its working folder lies a small set with plain skins."""
+    folder = tmp_path_factory.mktemp("space")
+    options = "--identities 4 --expressions 3 --others 1 --views 1 --size 128 --texture flat --videos 0 --workers 1"
+    generate = [sys.executable, "-m", "threedpain.cli", "generate", "--out", "3dpain", *options.split()]
+    subprocess.run(generate, cwd=folder, check=True, capture_output=True)
+    with space_server.served(folder) as (url, _):
         yield url
 
 
@@ -208,6 +214,7 @@ def test_browse_filters(page):
     said = "document.querySelector('#browse-said .notice')?.innerText"
     page.wait_for_function(f"() => {said}.includes(' fit')", timeout=600_000)
     count = int(page.inner_text("#browse-said .notice").split()[0])
+    assert page.input_value("#set textarea, #set input") == "3dpain" and count == 4 * (1 + 3 + 1)
     set_slider(page, "pspi-low", 8)
     page.wait_for_function(f"n => {said}.startsWith(n + ' ') === false", arg=str(count))
     assert 0 < int(page.inner_text("#browse-said .notice").split()[0]) < count
