@@ -3,8 +3,9 @@
 FLAME's licence forbids shipping it, and its file carries neither action units nor our UVs. So its template is laid over
 our average head: UVs, classes, scalp and landmarks are taken from the nearest points there, and every action unit is
 fitted to FLAME's expression space (ridge least squares on the movement our rig makes). Eyeballs are our spheres in the
-place of FLAME's. Identities draw FLAME's shape coefficients from their seed: FLAME knows no age, gender or ethnicity.
-Lids close as far as the expression space lets them; teeth and tongue are absent.
+place of FLAME's. An identity is our person seen through FLAME's shape space: the likeliest shape coefficients for the
+difference of that person's head from the average, so that age, gender, ethnicity, head size and asymmetry show as far
+as that space can say them. Lids close as far as the expression space lets them; teeth and tongue are absent.
 """
 
 from __future__ import annotations
@@ -26,9 +27,9 @@ from .lids import Lids
 from .lips import Lips
 from .records import MASK_CLASSES, PARTS, Bust, Identity, Topology
 from .rig import landmarks, rig, settle
-from .seeds import child
 
 SHAPES = 300  # FLAME 2020 and 2023: shape coefficients come first in `shapedirs`, expressions after them
+SPOT = 2e-3  # metres: how far a nearest point may be off, against coefficients of standard deviation 1
 RIDGE = 1e-3  # of the expression fit, relative to its largest squared singular value
 STILL = 0.05  # mm: fitted fields below are noise and set to zero
 
@@ -66,6 +67,10 @@ class FlameHeadModel(HeadModel):
         self._eyeball, self._eyeball_faces, self._eyeball_uv = sphere()
         self.smoothing = sp.identity(len(head), dtype=np.float32, format="csr")
         self._weld(ours, mean, skin, flame["weights"][head])
+        self._ours, self._mean = ours, mean.vertices[: ours.skin_count]
+        flat = self._directions.reshape(-1, shapes).astype(np.float64)
+        gram = flat.T @ flat + SPOT**2 * np.eye(shapes)
+        self._likeliest = np.linalg.solve(gram, flat.T).astype(np.float32)  # [shapes, 3 C]
         self.actions = self._fit(mean, directions[head, :, shapes:])
         nothing = {"rows": 0, "weight": 0, "floor": 0, "upper": 0, "lower": 0, "temple": (), "column": 0, "share": 0}
         whole = ("rows", "upper", "lower", "column")
@@ -77,10 +82,9 @@ class FlameHeadModel(HeadModel):
         self.field_unit = field_units(self.action_names)
 
     def __call__(self, identity: Identity) -> Bust:
-        """The identity's bust; its FLAME coefficients are drawn from its seed (truncated standard normal)."""
-        count = len(self.shape_names)
-        draw = child(identity.seed, "flame").standard_normal(count)
-        coefficients = np.clip(draw, -2, 2).astype(np.float32) * (np.arange(count) < 100)
+        """The identity's bust, its shape as near to our person's as FLAME's shape space allows."""
+        head = self._ours.surface(self._ours.shaped(identity.shape)) - self._mean
+        coefficients = (self._likeliest @ head[self._partner].ravel()).astype(np.float32)
         cage = self.cage + self._directions @ coefficients
         eyes = [template + moves @ coefficients for template, moves in self._balls]
         centres = np.array([points.mean(axis=0) for points in eyes], np.float32)

@@ -63,9 +63,13 @@ class HeadModel:
         from .rig import settle
 
         coefficients = np.asarray(identity.shape, np.float32)
-        cage = self.cage + (self.shapes @ coefficients).reshape(-1, 3)
+        cage = self.shaped(coefficients)
         eyes = self.eyes + np.tensordot(coefficients, self.shape_eyes, 1)
         return settle(self, identity, cage, eyes[:, :3].astype(np.float32), float(eyes[:, 3].mean()))
+
+    def shaped(self, coefficients: np.ndarray) -> np.ndarray:
+        """The cage [C, 3] of shape coefficients [S], without resting face or expression."""
+        return self.cage + (self.shapes @ coefficients).reshape(-1, 3)
 
     def reach(self, shape: str) -> float:
         """The largest movement of a shape at coefficient 1, in millimetres."""

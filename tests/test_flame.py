@@ -14,8 +14,8 @@ from threedpain.generation.rig import rig
 
 @pytest.fixture(scope="module")
 def flame_arrays():
-    """Our own coarse head in FLAME's clothes: another scale and place, eyeballs as separate pieces, random directions
-    and expressions that contain what the action units need."""
+    """Our own coarse head in FLAME's clothes: another scale and place, eyeballs as separate pieces, random directions,
+    two that sex and size move along, and expressions that contain what the action units need."""
     head = HeadModel.load()
     bust = head(sample_identity(3, asymmetry=0, resting={}))
     mesh = head.coarse
@@ -25,8 +25,11 @@ def flame_arrays():
     rng = np.random.default_rng(0)
     moves = [(rig(bust, {f"{unit}{side}": 5}).vertices - bust.vertices)[mesh["rows"]][used]
              for unit in ("AU4", "AU6", "AU7", "AU9", "AU10", "AU12") for side in "LR"]
-    smooth = [np.sin(vertices @ rng.normal(size=(3, 3)) * 30 + rng.uniform(0, 6, 3)) * 1e-3 for _ in range(36)]
-    directions = np.stack([*smooth, *(1.1 * m for m in moves)], axis=-1) / 1.1
+    smooth = [np.sin(vertices @ rng.normal(size=(3, 3)) * 30 + rng.uniform(0, 6, 3)) * 1e-3 for _ in range(34)]
+    woman, man = (head(sample_identity(3, age=40, gender=gender, ethnicity="white", resting={})).vertices
+                  for gender in ("female", "male"))
+    traits = [0.5 * (man - woman)[mesh["rows"]][used], 0.03 * vertices]
+    directions = np.stack([*traits, *smooth, *moves], axis=-1)
     weights = np.zeros((len(vertices), 5))
     weights[:, 1] = 1
     return {"v_template": vertices * 1.1 + [0, 0.03, -0.02], "shapedirs": directions, "weights": weights,
@@ -59,6 +62,19 @@ def test_people_differ_and_repeat(flame):
     assert first.vertices.tobytes() == again.vertices.tobytes()
     assert np.abs(first.vertices - other.vertices).max() > 1e-3
     assert first.topology.landmark_barycentric.shape == (68, 3)
+
+
+def test_age_gender_and_size_show_in_the_head(flame):
+    woman, man = (flame(sample_identity(8, age=40, gender=gender, ethnicity="white", resting={})).vertices
+                  for gender in ("female", "male"))
+    ours = [HeadModel.load()(sample_identity(8, age=40, gender=gender, ethnicity="white", resting={})).vertices
+            for gender in ("female", "male")]
+    count = len(flame.cage)
+    change, wanted = (man - woman)[:count], (ours[1] - ours[0])[flame._partner]
+    assert (change * wanted).sum() > 0.5 * np.linalg.norm(change) * np.linalg.norm(wanted)
+    people = [sample_identity(seed, age=40, gender="male", ethnicity="white") for seed in range(12)]
+    size = [np.ptp(HeadModel.load()(person).vertices[:, 0]) for person in people]
+    assert np.corrcoef(size, [np.ptp(flame(person).vertices[:, 0]) for person in people])[0, 1] > 0.5
 
 
 def test_a_pickle_gives_the_same_head(flame, flame_arrays, tmp_path):
