@@ -12,6 +12,7 @@ import hashlib
 import io
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -97,16 +98,21 @@ class Adapter(datasets.GeneratorBasedBuilder):
             raise MissingFile(f"{cls.name}: {path} does not exist")
         return local
 
+    @cached_property
+    def source(self) -> Path:
+        """The local folder or file; of an archive, what it holds."""
+        path = Path(self.config.path)
+        if not is_archive(path):
+            return path
+        path = unpack(path, self.problems)
+        inner = [child for child in path.iterdir() if not child.name.startswith(".")]
+        return inner[0] if len(inner) == 1 and inner[0].is_dir() else path
+
     def _info(self) -> datasets.DatasetInfo:
         return datasets.DatasetInfo(features=adapter_features(self.config.name))
 
     def _split_generators(self, dl_manager: Any) -> list[datasets.SplitGenerator]:
-        path = Path(self.config.path)
-        if is_archive(path):
-            path = unpack(path, self.problems)
-            inner = [child for child in path.iterdir() if not child.name.startswith(".")]
-            path = inner[0] if len(inner) == 1 and inner[0].is_dir() else path
-        splits = self.index(path, self.problems, **dict(self.config.options))
+        splits = self.index(self.source, self.problems, **dict(self.config.options))
         entries = {entry.id: entry for rows in splits.values() for entry in rows}
         return [datasets.SplitGenerator(name=split, gen_kwargs={"rows": rows, "entries": entries})
                 for split, rows in splits.items() if rows]

@@ -110,7 +110,7 @@ class Official(Adapter):
             yield from super()._generate_examples(rows, entries)
             return
         meshes: dict[str, list[Path]] = defaultdict(list)
-        for _, file in _files(Path(self.config.path), "meshes", self.problems):
+        for _, file in _files(self.source, "meshes", self.problems):
             match = _KEY.match(file.stem)
             if match or file.suffix.lower() in (*_MESHES, *_PICTURES):
                 meshes[match["identity"] if match else re.sub(r"_(textured|mesh).*$", "", file.stem)].append(file)

@@ -162,3 +162,14 @@ def test_a_whole_set_in_one_archive(tmp_path, inside):
         for label in root.rglob("*.txt"):
             out.write(label, inside + label.relative_to(root).as_posix())
     assert len(load(f"unbc:{tmp_path}/unbc.zip", split="all")) == 8
+
+
+def test_a_whole_release_in_one_archive_meshes_included(tmp_path):
+    root = tmp_path / "3D-Pain"
+    archive, images, _ = official(root)
+    tar(archive, images)
+    tar(root / "textured_meshes" / "meshes_00000.tar", {"flame_sample_0001_neutral_textured.obj": b"v 0 0 0\n"})
+    with tarfile.open(tmp_path / "release.tar", "w") as out:
+        out.add(root, "3D-Pain")
+    people = load(f"official:{tmp_path}/release.tar", split="all", config="identities")
+    assert {row["identity_id"]: len(row["mesh"]) for row in people}["flame_sample_0001"] == 1
