@@ -126,8 +126,8 @@ def _judges(judges: dict) -> str:
 
 _JUDGES = (
     "Analysers that know nothing of the generator look at the front views of up to 250 people: a detector, 68 "
-    "landmarks and an identity embedding (dlib). Brows, lids and lip are measured in their landmarks, against the "
-    "same person at rest."
+    "landmarks and an identity embedding (dlib). Brows, lids and lip are measured in their landmarks: for each action "
+    "unit against the same person at rest, for the order of expressions as they are. Mann-Whitney tests."
 )
 
 
@@ -149,7 +149,7 @@ def _scores(axes, scores: dict[str, list[float]]) -> None:
     for box, colour in zip(boxes["boxes"], (SOFT, ACCENT, WARM), strict=False):
         box.set(facecolor=colour, edgecolor=INK, alpha=0.8)
     axes.set_xticks(range(1, len(there) + 1), list(there))
-    axes.set_ylabel("brows, lids and lip fallen", color=INK)
+    axes.set_ylabel("how closed: brows, lids and lip", color=INK)
 
 
 def _table(rows: list[dict]) -> str:

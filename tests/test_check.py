@@ -6,10 +6,13 @@ import shutil
 import sys
 from pathlib import Path
 
+import numpy as np
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 import pytest
 
+from threedpain import demographics
+from threedpain.dataset_script import check_judges
 from threedpain.dataset_script.check import check
 from threedpain.dataset_script.report import write_report
 from threedpain.errors import MissingFile
@@ -168,6 +171,55 @@ def test_truth_that_is_not_as_it_should_be(folder):
     edit(folder, change)
     report = found(folder)
     assert "row 3 " in report["decodable", TRAIN].where and "row 5 " in report["aligned neutral", TRAIN].where
+
+
+def judged(rng, kind, ethnicity, blind=()):
+    """A person's row as the judges see it: landmarks that follow the action units, but for `blind` ethnicities."""
+    units = {"AU4": rng.uniform(0, 5), "AU10": rng.uniform(0, 5), "AU43": float(rng.random() < 0.5)}
+    share = {"neutral": 0.0, "other": 0.3, "pain": 1.0}[kind]
+    units = {name: share * value for name, value in units.items()}
+    seen = {name: 0.0 for name in units} if ethnicity in blind else units
+    measures = {
+        "inner brow distance": 0.3 - 0.02 * seen["AU4"],
+        "brow height": 0.35 - 0.02 * seen["AU4"],
+        "eye aspect ratio": 0.3 - 0.2 * seen["AU43"],
+        "upper lip to nose": 0.2 - 0.02 * seen["AU10"],
+    }
+    noisy = {name: value + rng.normal(0, 0.003) for name, value in measures.items()}
+    return {"expression": kind, "ethnicity": ethnicity, "measures": noisy} | units
+
+
+def test_evidence_of_expression_and_its_absence():
+    rng = np.random.default_rng(0)
+    people = [(f"id_{i:05d}", demographics.ETHNICITIES[i % 5]) for i in range(50)]
+
+    def rows(blind=()):
+        kinds = ("neutral", "other", "pain", "pain")
+        return [judged(rng, kind, who[1], blind) | {"identity_id": who[0]} for who in people for kind in kinds]
+
+    def asked(rows):
+        return check_judges._evidence([r for r in check_judges._relative(rows) if r["expression"] != "neutral"])
+
+    table, findings = asked(rows())
+    assert not findings and all(line["overall"] > 0.8 for line in table)
+    _, findings = asked(rows(blind=("black",)))
+    assert {finding.where for finding in findings} >= {"AU4 black", "AU43 black", "AU10 black"}
+
+    def scores(rows):
+        kinds = ("neutral", "other", "pain")
+        return {k: [check_judges._score(r["measures"]) for r in rows if r["expression"] == k] for k in kinds}
+
+    in_order = scores(rows())
+    table, findings = check_judges._order(in_order)
+    assert not findings and float(table[0]["p"]) < 1e-5
+    _, findings = check_judges._order(in_order | {"neutral": in_order["pain"], "pain": in_order["neutral"]})
+    assert {finding.law for finding in findings} == {"judges"} and len(findings) == 3
+
+
+def test_judges_who_see_no_face_say_so(sound):
+    judged, findings = check_judges.judge(sound)
+    assert judged["summary"]["faces detected"].endswith(" of 40")
+    assert [finding.what for finding in findings] == ["fewer than ten faces were detected"]
 
 
 def test_a_folder_that_is_none(tmp_path):
