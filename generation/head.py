@@ -152,6 +152,13 @@ class HeadModel:
         return np.concatenate([weight, np.ones(2 * len(self._eyeball))]).astype(np.float32)
 
     @cached_property
+    def front_lip(self) -> np.ndarray:
+        """1 where `front` belongs to the upper lip, -1 on the lower lip, 0 elsewhere."""
+        side = np.zeros(self.skin_count)
+        side[self.lips.rows] = np.sign(self.lips.lift)
+        return side[self.front]  # the cage's vertices are the surface's first
+
+    @cached_property
     def skin_vertices(self) -> np.ndarray:
         """1 on vertices of the outer skin (face, lips, ears, neck), 0 on eyes, mouth and lashes: float32 [V]."""
         topology = self.topology

@@ -14,17 +14,27 @@ import numpy as np
 from threedpain.regions import REGIONS, polygon, regions_of
 
 CLEAR = 1.4  # mm from the border that stay still, plus half the mesh's spacing there,
+CORNER = 0.2  # of the mouth's width: towards its corners the lips hold each other
 RAMP = 5.5  # and over which a field then rises to its full size
 
 
-def fades(points: np.ndarray, landmarks: np.ndarray, units: tuple[str, ...], spacing: np.ndarray) -> np.ndarray:
+def fades(points: np.ndarray, landmarks: np.ndarray, units: tuple[str, ...], spacing: np.ndarray, lip: np.ndarray
+          ) -> np.ndarray:
     """[U, N]: 1 well inside each unit's regions, 0 near and beyond their border with any other region.
 
     `points` [N, 2] and `landmarks` [68, 2] are frontal coordinates, `spacing` [N] the mesh's edge lengths; metres.
+    `lip` [N] is 1 on the upper lip, -1 on the lower: they touch but do not hold each other, so no fade crosses the
+    slit.
     """
     outlines = [polygon(name, landmarks) for name in REGIONS]
     starts = np.cumsum([0] + [len(corners) for corners in outlines])
     distance = _distances(np.ascontiguousarray(points, np.float64), np.concatenate(outlines), starts)
+    left, right = landmarks[64, 0], landmarks[60, 0]  # the inner corners of the mouth, where the lips part
+    inwards = np.minimum(left - points[:, 0], points[:, 0] - right) / (left - right)
+    apart = 1e-3 * (CLEAR + RAMP) * np.clip(inwards / CORNER, 0, 1) + 0.5 * spacing * (inwards > 0)
+    for row, name in enumerate(REGIONS):
+        other = lip == {"upper_lip": -1, "lower_lip": 1}.get(name.rpartition("_")[0], np.nan)
+        distance[row, other] += apart[other]
     foreign = _foreign(units)
     clear = CLEAR + 500 * spacing
     out = np.empty((len(units), len(points)), np.float32)

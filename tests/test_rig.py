@@ -67,6 +67,16 @@ def test_the_nose_wrinkler_lifts_both_wings(head):
         assert (sneer[[31, 35], 1] > rest[[31, 35], 1]).all()
 
 
+def test_the_upper_lip_raiser_lifts_the_whole_lip(head):
+    """Border and edge together, so that the mouth opens; the nose's base and the lower lip stay."""
+    for seed in range(6):
+        bust = head(sample_identity(seed))
+        rest, raised = (1000 * landmarks(bust.topology, v) for v in (bust.vertices, rig(bust, {"AU10": 5}).vertices))
+        lift = (raised - rest)[:, 1]
+        assert (lift[61:64] > 3).all() and (lift[61:64] > 0.7 * lift[50:53]).all()
+        assert lift[33] < 0.4 * lift[51] and np.abs(lift[65:68]).max() < 1
+
+
 def test_sides_mirror_each_other(head):
     twin = head(sample_identity(7, asymmetry=0))
     mirror = twin.topology.mirror

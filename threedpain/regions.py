@@ -61,6 +61,7 @@ _CORNER_LOW = _above(_between(48, 4, 0.2), -0.25)
 _CHIN_SIDE = _between(57, 5, 0.55)
 _LIP_CORNER = _between(48, 60, -0.35)
 _UNDER_LIP = _above(57, -0.12)
+_SLIT = (_above(60, -0.01), _above(61, -0.01), _above(62, -0.01))  # the upper lip's edge may hang half a millimetre
 
 _RIGHT: dict[str, tuple[int | Corner, ...]] = {
     "hairline": (*_HAIRLINE, *reversed(_MID_FOREHEAD)),
@@ -71,8 +72,8 @@ _RIGHT: dict[str, tuple[int | Corner, ...]] = {
     "nose": (27, _NOSE_SIDE, _ALA, 33),
     "nasolabial": (_NOSE_SIDE, _ORBIT[2], *_FURROW, _LIP_CORNER, _ALA),
     "cheek": (_CROW, 1, 2, 3, _FURROW[1], _FURROW[0], _ORBIT[2], _ORBIT[1], _ORBIT[0]),
-    "upper_lip": (33, _ALA, _LIP_CORNER, 60, 61, 62),
-    "lower_lip": (62, 61, 60, _LIP_CORNER, _CORNER_LOW, _UNDER_LIP),
+    "upper_lip": (33, _ALA, _LIP_CORNER, *_SLIT),
+    "lower_lip": (*reversed(_SLIT), _LIP_CORNER, _CORNER_LOW, _UNDER_LIP),
     "corner": (_LIP_CORNER, _FURROW[1], _between(48, 4, 0.45), _CORNER_LOW),
     "chin": (_UNDER_LIP, _CORNER_LOW, 6, 7, 8),
     "jaw": (_FURROW[1], 3, 4, 5, 6, _CORNER_LOW, _between(48, 4, 0.45)),
