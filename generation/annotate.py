@@ -67,7 +67,7 @@ def truth(
                 continue
             i0, i1, i2 = faces[f, 0], faces[f, 1], faces[f, 2]
             px, py = centre(xi, size * n), centre(yi, size * n)
-            b0, b1, b2 = barycentric(px, py, vertices[i0], vertices[i1], vertices[i2])
+            b0, b1, b2 = barycentric(px, py, vertices, i0, i1, i2)
             if b0 * table[i0, PAINT] + b1 * table[i1, PAINT] + b2 * table[i2, PAINT] > 0.5:
                 mask[y, x] = HAIR_CLASS
                 continue
@@ -131,8 +131,9 @@ def _region(chosen, vertices, faces, rest, mask, cells, low, step, result):
         for x in range(size):
             if mask[y, x] != SKIN_CLASS and mask[y, x] != BROW_CLASS and mask[y, x] != LIPS_CLASS:
                 continue
-            i, j, k = faces[chosen[y, x]]
-            a, b, c = barycentric(centre(x, size), centre(y, size), vertices[i], vertices[j], vertices[k])
+            f = chosen[y, x]
+            i, j, k = faces[f, 0], faces[f, 1], faces[f, 2]
+            a, b, c = barycentric(centre(x, size), centre(y, size), vertices, i, j, k)
             if a * rest[i, 2] + b * rest[j, 2] + c * rest[k, 2] < FRONT:
                 continue
             column = int((a * rest[i, 0] + b * rest[j, 0] + c * rest[k, 0] - low[0]) / step)

@@ -32,7 +32,7 @@ def hair_colour(hair: Hair, rng: np.random.Generator, count: int, grey: float | 
     """Linear RGB [count, 3] of locks: pigment with its variation, and as many white ones as the person is grey."""
     grey = _visible(hair.grey if grey is None else grey)
     lock = pigment(hair) * np.exp(rng.normal(0, 0.08, (count, 1)) + rng.normal(0, 0.02, (count, 3)))
-    white = np.clip(grey + 0.28 * np.sqrt(grey * (1 - grey) + 1e-9) * rng.normal(size=count), 0, 1)[:, None]
+    white = np.clip(grey + 0.2 * np.sqrt(grey * (1 - grey) + 1e-9) * rng.normal(size=count), 0, 1)[:, None]
     return lock * (1 - white) + _WHITE * np.exp(rng.normal(0, 0.06, (count, 1))) * white
 
 

@@ -5,7 +5,7 @@ Skull coordinates q: x -1..1 right to left ear, y 0 at the brows .. 1 at the cro
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -39,6 +39,9 @@ CUTS = {
     "long": Cut(0.36, 0.31, 0.011, 540, 0.0175, "parted", 0.4, 0.85, 16),
     "tied_back": Cut(0.15, 0.13, 0.006, 520, 0.0100, "slick", 0.0, 1.0, 10),
 }
+
+
+FRINGES = 30  # of 100 with medium or long hair that is not curly
 
 
 class Scalp:
@@ -165,9 +168,34 @@ def _combed(scalp: Scalp, cut: Cut, rng: np.random.Generator) -> list[HairMesh]:
         curves = flat.reshape(curves.shape)
         curves[:, 0] = roots.points
     meshes = [_lay(scalp, curves, cut, roots.weight, depth, rng)]
+    if cut.comb == "parted" and hair.curl < 0.6 and hair.seed % 100 < FRINGES:
+        meshes += _fringe(scalp, cut, rng)
     if cut.comb == "slick":
         meshes.append(_knot(scalp, rng))
     return meshes
+
+
+def _fringe(scalp: Scalp, cut: Cut, rng: np.random.Generator) -> list[HairMesh]:
+    """Hair over the forehead that ends above the brows."""
+    surface, v = scalp.surface, scalp.surface.vertices
+    ahead = smoothstep(0.72 - np.abs(scalp.q(v)[:, 0]), 0.0, 0.15) * (v[:, 2] > scalp.centre[2])
+    front = ahead * smoothstep(scalp.hairline + 0.035 - v[:, 1], 0.0, 0.008)
+    roots = sample_roots(surface, smoothstep(scalp.mask, 0.25, 0.9) * front, 150, rng)
+    if not len(roots.points):
+        return []
+    depth = rng.random(len(roots.points))
+    side = 0.35 * rng.normal()
+
+    def comb(points: np.ndarray, normals: np.ndarray) -> np.ndarray:
+        sweep = side + 0.15 * waves(points, np.random.default_rng(9), 0.02)
+        return _along(np.stack([sweep, np.full(len(points), -1.0), np.full(len(points), 0.4)], axis=1), normals, 0.0)
+
+    end = scalp.brow + rng.uniform(0.006, 0.014, len(depth))
+    length = np.maximum(1.08 * (roots.points[:, 1] - end), 0.01)
+    clearance = 0.003 + 0.004 * depth
+    curves = grow(surface, roots, length, comb, clearance, lift=0.5, segments=6, hug=lambda p: np.full(len(p), 0.5))
+    narrow = replace(cut, width=0.6 * cut.width)
+    return [_lay(scalp, curves, narrow, roots.weight, depth, rng)]
 
 
 def _lay(scalp: Scalp, curves: np.ndarray, cut: Cut, weight: np.ndarray, depth: np.ndarray, rng) -> HairMesh:
@@ -184,6 +212,7 @@ def _lay(scalp: Scalp, curves: np.ndarray, cut: Cut, weight: np.ndarray, depth: 
     temples = np.clip(hair.grey + 0.25 * hair.grey * (np.abs(q[:, 0]) > 0.7), 0, 1)
     colours = hair_colour(hair, rng, len(curves), temples)
     width = cut.width * rng.uniform(0.7, 1.25, len(curves)) * (0.75 + 0.25 * smoothstep(weight, 0.4, 0.9))
+    width = width * (1 - 0.35 * hair.curl * (cut.comb == "parted"))
     front = smoothstep(weight, 0.3, 0.75)
     mesh = ribbons(
         surface,
@@ -358,18 +387,20 @@ def _coily(scalp: Scalp, rng: np.random.Generator) -> list[HairMesh]:
     curves = _faced(scalp, curves.reshape(-1, 3)).reshape(curves.shape)
     facing = np.repeat(outward[:, None] + 0.35 * rng.normal(0, 1, (len(near), 1, 3)), 5, axis=1)
     facing /= np.linalg.norm(facing, axis=2, keepdims=True)
+    colours = hair_colour(hair, rng, len(near))
     curls = ribbons(
         surface,
         curves,
         facing,
         rng.uniform(0.003, 0.006, len(near)),
-        hair_colour(hair, rng, len(near)),
+        0.35 * colours + 0.65 * colours.mean(axis=0),  # single hairs mix within a curl
         HAIR,
         rng,
         opacity=(0.85, 0.6),
         occlusion=(0.6, 0.9),
         depth=rng.random(len(near)),
         tip=0.9,
+        tip_shade=1.0,
     )
     return [body, curls]
 

@@ -10,7 +10,7 @@ import scipy.sparse as sp
 from scipy.spatial import cKDTree
 
 from .hair_mesh import HairMesh
-from .mesh import vertex_normals
+from .occlusion import vertex_normals
 from .records import MASK_CLASSES, Bust
 
 OUTER = tuple(MASK_CLASSES.index(name) for name in ("skin", "ears", "neck"))

@@ -10,7 +10,7 @@ from scipy.spatial import ConvexHull
 from .hair_mesh import HairMesh
 from .hair_styles import Scalp, dress
 from .hair_surface import Shell, Surface, smoothstep, waves
-from .mesh import vertex_normals
+from .occlusion import vertex_normals
 from .records import MASK_CLASSES, Hair
 
 CLOTH = MASK_CLASSES.index("clothes")

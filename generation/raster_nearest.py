@@ -34,14 +34,22 @@ def centre(index, size):
 
 
 @njit(cache=True, inline="always")
-def barycentric(px, py, a, b, c):
-    """Weights of the corners a, b, c (NDC x, y, nearness) at a point of the picture, in space if nearness is 1 /
+def barycentric(px, py, vertices, i, j, k):
+    """Weights of the corners i, j, k (NDC x, y, nearness) at a point of the picture, in space if nearness is 1 /
     depth."""
-    w0 = ((px - b[0]) * (c[1] - b[1]) - (py - b[1]) * (c[0] - b[0])) * a[2]
-    w1 = ((px - c[0]) * (a[1] - c[1]) - (py - c[1]) * (a[0] - c[0])) * b[2]
-    w2 = ((px - a[0]) * (b[1] - a[1]) - (py - a[1]) * (b[0] - a[0])) * c[2]
-    total = w0 + w1 + w2
-    return w0 / total, w1 / total, w2 / total
+    x0, y0, x1, y1, x2, y2 = (
+        vertices[i, 0] - px,
+        vertices[i, 1] - py,
+        vertices[j, 0] - px,
+        vertices[j, 1] - py,
+        vertices[k, 0] - px,
+        vertices[k, 1] - py,
+    )
+    w0 = (x1 * y2 - y1 * x2) * vertices[i, 2]
+    w1 = (x2 * y0 - y2 * x0) * vertices[j, 2]
+    w2 = (x0 * y1 - y0 * x1) * vertices[k, 2]
+    scale = ONE / (w0 + w1 + w2)
+    return w0 * scale, w1 * scale, w2 * scale
 
 
 @njit(cache=True, nogil=True, fastmath=True, error_model="numpy")

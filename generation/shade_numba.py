@@ -106,8 +106,7 @@ def shade(
 
                 # barycentric coordinates there, and everything the vertices know
                 i0, i1, i2 = faces[f, 0], faces[f, 1], faces[f, 2]
-                p0, p1, p2 = vertices[i0], vertices[i1], vertices[i2]
-                b0, b1, b2 = barycentric(px, py, p0, p1, p2)
+                b0, b1, b2 = barycentric(px, py, vertices, i0, i1, i2)
                 for k in range(16):
                     a[k] = b0 * table[i0, k] + b1 * table[i1, k] + b2 * table[i2, k]
                 u = b0 * uvs[f, 0, 0] + b1 * uvs[f, 1, 0] + b2 * uvs[f, 2, 0]
@@ -126,13 +125,7 @@ def shade(
                 else:
                     sx, sy, sz, gloss = nx, ny, nz, ONE  # the normal of the specular part, its strength
                     if kind == SKIN or kind == MOUTH:
-                        density = abs(
-                            (uvs[f, 1, 0] - uvs[f, 0, 0]) * (uvs[f, 2, 1] - uvs[f, 0, 1])
-                            - (uvs[f, 2, 0] - uvs[f, 0, 0]) * (uvs[f, 1, 1] - uvs[f, 0, 1])
-                        ) * F(levels[0, 1] * levels[0, 2])
-                        area = abs((p1[0] - p0[0]) * (p2[1] - p0[1]) - (p2[0] - p0[0]) * (p1[1] - p0[1]))
-                        density /= max(area * F(0.25 * size * size), F(1e-12))
-                        level = HALF * F(math.log2(max(density, F(1e-6)))) - F(0.4)
+                        level = _level(uvs, f, vertices, i0, i1, i2, F(size), levels)
                         _texture(u, v, level, texels, levels, texel)
                         body, paint = a[12], a[11]
                         brow = texel[3] * (ONE - body)
@@ -143,7 +136,7 @@ def shade(
                         gloss = max(a[13] * (ONE - brow) * (ONE - HALF * paint), ZERO)
                         du, dv, dark = _bump(u, v, level, slopes, bumps)
                         if du != ZERO or dv != ZERO:
-                            gx, gy, gz = _gradient(du, dv, table, i0, i1, i2, uvs[f])
+                            gx, gy, gz = _gradient(du, dv, table, i0, i1, i2, uvs, f)
                             nx, ny, nz = _unit(nx - gx, ny - gy, nz - gz)
                             sx, sy, sz = nx, ny, nz
                         a[6] *= dark
@@ -170,7 +163,7 @@ def shade(
                         albedo[0], albedo[1], albedo[2] = person[18], person[19], person[20]
                     elif kind == LASHES:
                         albedo[0], albedo[1], albedo[2] = person[9], person[10], person[11]
-                    _surface(nx, ny, nz, sx, sy, sz, vx, vy, vz, a, albedo, gloss, optics[kind], environment, keys, lit)
+                    _surface(nx, ny, nz, sx, sy, sz, vx, vy, vz, a, albedo, gloss, optics, kind, environment, keys, lit)
                 share = F(weight) * per_sample
                 red += share * lit[0]
                 green += share * lit[1]
@@ -200,17 +193,17 @@ def _irradiance(x, y, z, c):
 
 
 @njit(cache=True, fastmath=True, error_model="numpy")
-def _surface(nx, ny, nz, sx, sy, sz, vx, vy, vz, a, albedo, gloss, optics, environment, keys, lit):
+def _surface(nx, ny, nz, sx, sy, sz, vx, vy, vz, a, albedo, gloss, optics, kind, environment, keys, lit):
     """Skin, eyes, teeth, cloth: wrapped diffuse, two specular lobes, the environment and its mirror image."""
     ao = a[6]
     nv = max(sx * vx + sy * vy + sz * vz, F(0.02))
     rx, ry, rz = F(2) * nv * sx - vx, F(2) * nv * sy - vy, F(2) * nv * sz - vz
-    f0 = optics[3]
+    f0 = optics[kind, 3]
     g = ONE - nv
-    mirror = (f0 + (ONE - f0) * g * g * g * g * g * (ONE - optics[4])) * optics[7] * gloss * ao * ao
+    mirror = (f0 + (ONE - f0) * g * g * g * g * g * (ONE - optics[kind, 4])) * optics[kind, 7] * gloss * ao * ao
     lit[0], lit[1], lit[2] = _irradiance(nx, ny, nz, environment)
     for k in range(3):
-        lit[k] *= albedo[k] * (ao + optics[8 + k] * ao * (ONE - ao))
+        lit[k] *= albedo[k] * (ao + optics[kind, 8 + k] * ao * (ONE - ao))
     if mirror > ZERO:
         rx, ry, rz = _irradiance(rx, ry, rz, environment)
         lit[0], lit[1], lit[2] = lit[0] + mirror * rx, lit[1] + mirror * ry, lit[2] + mirror * rz
@@ -225,14 +218,14 @@ def _surface(nx, ny, nz, sx, sy, sz, vx, vy, vz, a, albedo, gloss, optics, envir
             nh, lh = sx * hx + sy * hy + sz * hz, max(lx * hx + ly * hy + lz * hz, F(0.1))
             g = ONE - lh
             fresnel = f0 + (ONE - f0) * g * g * g * g * g
-            one, two = min(optics[4] + F(0.25) * wide, ONE), min(optics[5] + F(0.25) * wide * optics[5] * F(4), ONE)
+            one, two = min(optics[kind, 4] + F(0.25) * wide, ONE), min(optics[kind, 5] * (ONE + wide), ONE)
             one, two = one * one, two * two
             d1, d2 = nh * nh * (one - ONE) + ONE, nh * nh * (two - ONE) + ONE
-            lobes = (ONE - optics[6]) * one / (d1 * d1) + optics[6] * two / (d2 * d2)
+            lobes = (ONE - optics[kind, 6]) * one / (d1 * d1) + optics[kind, 6] * two / (d2 * d2)
             bright = gloss * visible * nl * fresnel * lobes * F(0.25) / (lh * lh)
         for k in range(3):
-            wrap = optics[k] + F(0.25) * wide
-            shadow = visible + optics[8 + k] * visible * (ONE - visible)
+            wrap = optics[kind, k] + F(0.25) * wide
+            shadow = visible + optics[kind, 8 + k] * visible * (ONE - visible)
             lit[k] += keys[i, 3 + k] * (albedo[k] * shadow * max(cosine + wrap, ZERO) / (ONE + wrap) + bright)
 
 
@@ -316,6 +309,17 @@ def _noise(person, x):
     return one + t * (two - one)
 
 
+@njit(cache=True, fastmath=True, error_model="numpy")
+def _level(uvs, f, vertices, i0, i1, i2, size, levels):
+    """The mip level whose texels are about as large as pixels on this triangle."""
+    u0, v0, x0, y0 = uvs[f, 0, 0], uvs[f, 0, 1], vertices[i0, 0], vertices[i0, 1]
+    texels = abs((uvs[f, 1, 0] - u0) * (uvs[f, 2, 1] - v0) - (uvs[f, 2, 0] - u0) * (uvs[f, 1, 1] - v0))
+    texels *= F(levels[0, 1] * levels[0, 2])
+    pixels = abs((vertices[i1, 0] - x0) * (vertices[i2, 1] - y0) - (vertices[i2, 0] - x0) * (vertices[i1, 1] - y0))
+    density = texels / max(pixels * F(0.25) * size * size, F(1e-12))
+    return HALF * F(math.log2(max(density, F(1e-6)))) - F(0.4)
+
+
 @njit(cache=True, fastmath=True)
 def _texture(u, v, level, texels, levels, texel):
     """Trilinear fetch, 0..1: u right, v up, clamped at the borders."""
@@ -379,14 +383,14 @@ def _bump(u, v, level, slopes, bumps):
 
 
 @njit(cache=True, fastmath=True)
-def _gradient(du, dv, table, i0, i1, i2, uv):
+def _gradient(du, dv, table, i0, i1, i2, uvs, f):
     """The gradient in space of a height whose slopes in uv are du, dv, on the triangle i0, i1, i2."""
     ax, ay, az = table[i1, 0] - table[i0, 0], table[i1, 1] - table[i0, 1], table[i1, 2] - table[i0, 2]
     bx, by, bz = table[i2, 0] - table[i0, 0], table[i2, 1] - table[i0, 1], table[i2, 2] - table[i0, 2]
     nx, ny, nz = ay * bz - az * by, az * bx - ax * bz, ax * by - ay * bx
     scale = ONE / max(nx * nx + ny * ny + nz * nz, F(1e-24))
-    one = (du * (uv[1, 0] - uv[0, 0]) + dv * (uv[1, 1] - uv[0, 1])) * scale
-    two = (du * (uv[2, 0] - uv[0, 0]) + dv * (uv[2, 1] - uv[0, 1])) * scale
+    one = (du * (uvs[f, 1, 0] - uvs[f, 0, 0]) + dv * (uvs[f, 1, 1] - uvs[f, 0, 1])) * scale
+    two = (du * (uvs[f, 2, 0] - uvs[f, 0, 0]) + dv * (uvs[f, 2, 1] - uvs[f, 0, 1])) * scale
     return (
         one * (by * nz - bz * ny) + two * (ny * az - nz * ay),
         one * (bz * nx - bx * nz) + two * (nz * ax - nx * az),

@@ -284,11 +284,10 @@ def person_table(head: HeadSurfaces, hair: HairMesh) -> np.ndarray:
     sclera 21, its vessels 24, eye axes 30 and 33 (filled in by `pose`), 64 random numbers from 36."""
     bust, who = head.bust, head.bust.identity
     table = np.zeros(100, np.float32)
-    brows = hair.scalp_colour
     table[0:3] = neck_tone(bust, head.texels, head.levels)
     table[3:6] = hair.scalp_colour
-    table[6:9] = 0.7 * brows
-    table[9:12] = 0.3 * brows
+    table[6:9] = brow_colour(hair.scalp_colour, table[0:3])
+    table[9:12] = 0.3 * hair.scalp_colour
     table[12:15] = who.eyes.iris
     table[15] = np.arcsin(min(IRIS_RADIUS * who.eyes.iris_scale / bust.eye_radius, 1))
     table[16], table[17] = who.eyes.pupil, bust.eye_radius / CORNEA_RADIUS
@@ -297,6 +296,13 @@ def person_table(head: HeadSurfaces, hair: HairMesh) -> np.ndarray:
     table[24:27] = BLOOD
     table[36:] = child(who.eyes.seed, "iris").random(64)
     return table
+
+
+def brow_colour(hair: np.ndarray, skin: np.ndarray) -> np.ndarray:
+    """Darker than the head's hair, and dark enough to be seen on the skin unless they are clearly lighter than it."""
+    brows = 0.7 * hair
+    ratio = brows.mean() / skin.mean()
+    return brows * min(1.0, 0.5 / ratio) if ratio < 1.5 else brows
 
 
 def neck_tone(bust: Bust, texels: np.ndarray, levels: np.ndarray) -> np.ndarray:
