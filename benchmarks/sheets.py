@@ -2,7 +2,8 @@
 
 action_units.jpg: every unit at intensities 1, 3, 5; ages.jpg: ages x ethnicities x genders; expressions.jpg: PSPI
 targets and the non-pain expressions; people.jpg: different identities of one cell. Plain light, frontal, the flat or
-embedded skin.
+embedded skin. cells.jpg: one person of each of the 50 cells in the three standard views, in their own scenes; hair.jpg
+and beards.jpg: every style on four people; light.jpg: two people in eight rooms of each kind.
 """
 
 from __future__ import annotations
@@ -16,27 +17,29 @@ from PIL import Image, ImageDraw
 from threedpain import demographics, facs
 from threedpain.generation.head import HeadModel
 from threedpain.generation.identity import sample_identity
-from threedpain.generation.records import Identity
+from threedpain.generation.records import BEARDS, STYLES, Identity, Scene
 from threedpain.generation.render import Renderer
 from threedpain.generation.rig import rig
-from threedpain.generation.scene import sample_scene
+from threedpain.generation.scene import LIGHTS, VIEWS, sample_scene
 from threedpain.generation.seeds import child
 from threedpain.generation.texture import load_texture
 
 
 class Studio:
-    """Draws captioned frontal portraits of identities."""
+    """Draws captioned portraits of identities, frontal in plain light unless a scene is given."""
 
     def __init__(self, size: int, texture: str) -> None:
         self.head, self.renderer, self.texture = HeadModel.load(), Renderer(), load_texture(texture)
-        self.scene = sample_scene(0, view=(0.0, 0.0), size=size, plain=True)
+        self.size, self.scene = size, sample_scene(0, view=(0.0, 0.0), size=size, plain=True)
         self.people: dict[int, tuple] = {}
 
-    def portrait(self, identity: Identity, units: dict[str, float], caption: str, **pose) -> Image.Image:
+    def portrait(
+        self, identity: Identity, units: dict[str, float], caption: str, scene: Scene | None = None, **pose
+    ) -> Image.Image:
         if id(identity) not in self.people:
             self.people[id(identity)] = (identity, self.head(identity), self.texture([identity])[0])
         _, bust, maps = self.people[id(identity)]
-        picture = Image.fromarray(self.renderer.render(rig(bust, units, **pose), maps, self.scene).image)
+        picture = Image.fromarray(self.renderer.render(rig(bust, units, **pose), maps, scene or self.scene).image)
         ImageDraw.Draw(picture).text((5, 4), caption, fill=(255, 255, 255), stroke_width=2, stroke_fill=(0, 0, 0))
         return picture
 
@@ -103,7 +106,51 @@ def people(studio: Studio) -> Image.Image:
     return sheet(pictures, 10)
 
 
-SHEETS = {"action_units": action_units, "ages": ages, "expressions": expressions, "people": people}
+def cells(studio: Studio) -> Image.Image:
+    pictures = []
+    for index, (group, gender, ethnicity) in enumerate(demographics.CELLS):
+        low, high = demographics.AGE_GROUPS[group]
+        identity = sample_identity(300 + index, age=(low + high) / 2, gender=gender, ethnicity=ethnicity)
+        units = facs.sample_for_pspi(8, child(index, "sheet")) if index % 2 else {}
+        for view in VIEWS:
+            pictures.append(studio.portrait(identity, units, f"{ethnicity} {gender} {group}",
+                                            sample_scene(index, view, studio.size)))
+    return sheet(pictures, 12)
+
+
+def hair(studio: Studio) -> Image.Image:
+    pictures = []
+    for number, style in enumerate(STYLES):
+        for twin, ethnicity in enumerate(demographics.ETHNICITIES[:4]):
+            gender, age = demographics.GENDERS[(number + twin) % 2], 25 + 16 * twin
+            seed = 400 + 10 * number + twin
+            identity = sample_identity(seed, age=age, gender=gender, ethnicity=ethnicity, hair=style)
+            for view in ((0.0, 0.0), (-40.0, 0.0)):
+                scene = sample_scene(0, view, studio.size, plain=True)
+                pictures.append(studio.portrait(identity, {}, style, scene))
+    return sheet(pictures, 8)
+
+
+def beards(studio: Studio) -> Image.Image:
+    pictures = []
+    for number, beard in enumerate(BEARDS):
+        for twin, ethnicity in enumerate(demographics.ETHNICITIES[:4]):
+            identity = sample_identity(500 + 10 * number + twin, age=28 + 16 * twin, gender="male", ethnicity=ethnicity,
+                                       beard=beard)
+            pictures.append(studio.portrait(identity, {"AU12": 2.0 * (twin % 2)}, beard))
+            pictures.append(studio.portrait(identity, {}, beard, sample_scene(0, (35.0, 0.0), studio.size, plain=True)))
+    return sheet(pictures, 8)
+
+
+def light(studio: Studio) -> Image.Image:
+    people = [sample_identity(600, age=35, gender="female", ethnicity="white"),
+              sample_identity(601, age=60, gender="male", ethnicity="black")]
+    return sheet((studio.portrait(person, {}, kind, sample_scene(seed, "front", studio.size, light=kind))
+                  for kind in LIGHTS for person in people for seed in range(8)), 8)
+
+
+SHEETS = {"action_units": action_units, "ages": ages, "expressions": expressions, "people": people, "cells": cells,
+          "hair": hair, "beards": beards, "light": light}
 
 
 def main() -> None:
