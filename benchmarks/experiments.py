@@ -2,11 +2,12 @@
 
     python benchmarks/experiments.py --data 3dpain --out runs/experiments                              # all of them
     python benchmarks/experiments.py --data 3dpain --out runs/experiments --only distillation --only age
+    python benchmarks/experiments.py --data 3dpain --out runs/experiments --page docs/experiments.md --finished
 
 An arm is a change of the base's settings or of the people it may learn from. It is trained once, whatever number of
 tables it stands in, for as many steps as every other arm, and asked about the same test people. The first row of a
 table is the one the others are compared with, picture by picture. Finished arms and answers are kept: the same command
-continues. Writes experiments.md and experiments.json.
+continues. Writes a page with all tables, and the figures beside it as JSON.
 """
 
 from __future__ import annotations
@@ -111,6 +112,16 @@ EXPERIMENTS: dict[str, tuple[Row, ...]] = {
     "age": (Row("all ages"), Row("18 to 44 only", "young"), Row("60 to 90 only", "old")),
     "ethnicity": (Row("every ethnicity", "people-50"), *(Row(f"{name} only", name) for name in ETHNICITIES)),
 }  # fmt: skip
+QUESTIONS = {
+    "distillation": "Does a teacher that reads the heatmaps help the student? The same arm with another seed shows what"
+                    " chance does; the teacher itself is asked with the heatmaps, which no photograph has.",
+    "reference": "What is the neutral face worth, from another moment or from the very same scene, one or three?",
+    "au-head": "Does reading action units help PSPI, or stand in its way?",
+    "heatmap-head": "Do the dense maps help: the pain heatmap, and the parts of the face learned beside it?",
+    "identities": "Does more synthetic data help? The same number of steps on more or fewer people.",
+    "age": "SynPAIN's transfer test: who has learned from one age only, and how does that read the other?",
+    "ethnicity": "Trained on 50 people of one ethnicity, or of all, and tested on everybody.",
+}
 GROUPS = {"age": "age_group", "ethnicity": "ethnicity"}  # told apart in these tables
 COLUMNS = ("mae", "pearson", "auroc3")
 
@@ -169,9 +180,17 @@ class Bench:
         (folder / "arm.json").write_text(json.dumps(about, indent=1) + "\n")
         return folder
 
+    def _answers(self, experiment: str, row: Row) -> Path:
+        return self.out / "answers" / experiment / f"{row.arm}-{row.reference}-{row.shots}.parquet"
+
+    def is_there(self, experiment: str, row: Row) -> bool:
+        """Whether the row can be told without training anything or photographing anybody."""
+        trained = (self.out / "arms" / row.arm / "arm.json").exists()
+        return trained and (experiment != "reference" or self._answers(experiment, row).exists())
+
     def ask(self, experiment: str, row: Row) -> pd.DataFrame:
         """Answers on the test mix (neutral and pain), one row a picture, the same pictures for every row."""
-        file = self.out / "answers" / experiment / f"{row.arm}-{row.reference}-{row.shots}.parquet"
+        file = self._answers(experiment, row)
         if not file.exists():
             folder, faces = self.run(row.arm), self.tested_aligned if experiment == "reference" else self.tested
             table = predict(load_model(folder), faces, processor=load_processor(folder), reference=row.reference,
@@ -195,10 +214,14 @@ def figures(told: pd.DataFrame, first: pd.DataFrame, rounds: int) -> dict[str, l
     return {name: [figure(everyone), *metrics.bootstrap(figure, people, rounds)] for name, figure in statistics.items()}
 
 
-def measure(bench: Bench, name: str, rounds: int) -> list[dict]:
-    """The lines of one experiment's table."""
+def measure(bench: Bench, name: str, rounds: int, finished: bool) -> list[dict]:
+    """The lines of one experiment's table; `finished`: of arms and answers that are there, training and asking none."""
     rows, first, group = [], None, GROUPS.get(name)
     for row in EXPERIMENTS[name]:
+        if finished and not bench.is_there(name, row):
+            if first is None:
+                return []
+            continue
         told = bench.ask(name, row).set_index("id", drop=False)
         first = told if first is None else first
         parts = {"all": told} | ({str(level): part for level, part in told.groupby(group)} if group else {})
@@ -240,6 +263,45 @@ def _change(row: dict, rows: Sequence[dict]) -> str:
     return "–" if row is rows[0] else "{:+.2f} ({:+.2f} to {:+.2f})".format(*row["figures"]["further"])
 
 
+def reading(row: dict, first: dict) -> str:
+    """One sentence: whether a row errs more than the first, and whether these people can tell."""
+    value, low, high = row["figures"]["further"]
+    label, other = row["row"]["label"], first["row"]["label"]
+    if low <= 0 <= high:
+        return f"*{label}*: no difference from *{other}* that these people show."
+    return f"*{label}*: {abs(value):.2f} points {'more' if value > 0 else 'less'} error than *{other}*."
+
+
+def page(bench: Bench, results: dict[str, list[dict]]) -> str:
+    """The tables with their questions and readings."""
+    plan = json.loads((Path(bench.data) / "plan.json").read_text())["config"]
+    arms = {file.parent.name: json.loads(file.read_text()) for file in sorted(bench.out.glob("arms/*/arm.json"))}
+    seconds = sum(arm["cpu_seconds"] for arm in arms.values())
+    parts = ["# What each part is worth", (
+        f"Small runs that differ in one thing each: {SIZE} pixels, {bench.steps} steps of 48 pictures, "
+        f"{ARMS['base'].identities} people where nothing else is said, seed {ARMS['base'].seed}, no augmentation (so "
+        "short a run stays at guessing the mean with it). They are far from the shipped ViTPain and tell differences, "
+        f"not what can be reached. Made by `python benchmarks/experiments.py --data SET`, {len(arms)} arms in "
+        f"{seconds / 60:.0f} CPU minutes on one thread, no GPU; the set has {plan['identities']} people of "
+        f"{plan['size']} pixels, seed {plan['seed']}."), (
+        "MAE in PSPI points on neutral and painful pictures of people never trained on, the neutral reference being "
+        "another photograph unless said otherwise. Intervals: 95 %, people drawn with replacement; they say nothing "
+        "about what another seed of the training would give. Differences are taken picture by picture. Guessing the "
+        "mean gives about 4.3.")]  # fmt: skip
+    for name in EXPERIMENTS:
+        rows = results.get(name, [])
+        parts += [f"## {name.replace('-', ' ').capitalize()}", QUESTIONS[name]]
+        if len({row["row"]["label"] for row in rows}) < 2:
+            parts.append("Not measured yet.")
+            continue
+        whole = [row for row in rows if row["tested_on"] == "all"]
+        parts += [f"{whole[0]['pictures']:,} pictures of {whole[0]['people']} people.", as_table(rows),
+                  "\n".join(f"- {reading(row, whole[0])}" for row in whole[1:])]
+        if missing := [row.label for row in EXPERIMENTS[name] if row.label not in _by_label(rows)]:
+            parts.append(f"Not measured yet: {', '.join(missing)}.")
+    return "\n\n".join(parts) + "\n"
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--data", required=True, help="a generated set with the splits train, validation and test")
@@ -248,6 +310,8 @@ def main() -> None:
     parser.add_argument("--out", type=Path, default=Path("runs/experiments"))
     parser.add_argument("--only", choices=EXPERIMENTS, action="append", help="repeatable; default: all")
     parser.add_argument("--arms", choices=ARMS, nargs="+", help="train these alone, in this order; no tables")
+    parser.add_argument("--finished", action="store_true", help="train nothing: tables of the arms that are there")
+    parser.add_argument("--page", type=Path, help="where the page goes; default: experiments.md in --out")
     parser.add_argument("--steps", type=int, default=350, help="updates of 48 pictures per arm")
     parser.add_argument("--rounds", type=int, default=1000, help="of the bootstrap")
     parser.add_argument("--threads", type=int, default=1)
@@ -260,13 +324,13 @@ def main() -> None:
         for name in given.arms:
             bench.run(name)
         return
-    results, tables = {}, []
+    target = given.page or given.out / "experiments.md"
+    results = {}
     for name in given.only or EXPERIMENTS:
-        results[name] = measure(bench, name, given.rounds)
-        tables.append(f"## {name}\n\n{as_table(results[name])}\n")
-        logger.info(tables[-1])
-        (given.out / "experiments.json").write_text(json.dumps(results, indent=1) + "\n")
-        (given.out / "experiments.md").write_text("\n".join(tables))
+        results[name] = measure(bench, name, given.rounds, given.finished)
+        logger.info("%s\n%s", name, as_table(results[name]))
+        target.with_suffix(".json").write_text(json.dumps(results, indent=1) + "\n")
+        target.write_text(page(bench, results))
 
 
 if __name__ == "__main__":
