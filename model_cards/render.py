@@ -1,20 +1,36 @@
-"""Render the cards from their templates and the measured results that lie beside the weights.
+"""Render the cards from their templates and measured results: the models', the dataset's and the Space's.
 
-    python model_cards/render.py
+    python model_cards/render.py [--check 3dpain/report.json] [--latency latency.json]
 
-Each card is written twice: here, to be read, and as README.md into its weights' folder, to be published with them.
+Results of a model lie beside its weights, those of the dataset and of the Space in results/; `--check` takes the former
+from a report of `3dpain check --judges`, `--latency` the latter from `benchmarks/space.py --out`. A model's card is
+written twice: here, to be read, and as README.md into its weights' folder, to be published with them.
 """
 
 from __future__ import annotations
 
+import argparse
 import json
 from collections.abc import Mapping
 from pathlib import Path
 
-from huggingface_hub import EvalResult, ModelCard, ModelCardData
+from huggingface_hub import (
+    DatasetCard,
+    DatasetCardData,
+    EvalResult,
+    ModelCard,
+    ModelCardData,
+    RepoCard,
+    SpaceCard,
+    SpaceCardData,
+)
+
+from threedpain.schema import GENERATOR_VERSION
 
 HERE = Path(__file__).resolve().parent
-WEIGHTS = HERE.parent / "threedpain" / "weights"
+ROOT = HERE.parent
+WEIGHTS = ROOT / "threedpain" / "weights"
+RESULTS = HERE / "results"
 PSPI_TASK = {"task_type": "image-regression", "dataset_type": "3dpain", "dataset_name": "3DPain, generated test split"}
 
 VITPAIN = {
@@ -60,7 +76,7 @@ def render_vitpain(name: str, results: Mapping) -> ModelCard:
                 if figure in found["overall"]
             ],
         ),
-        template_path=str(HERE / "templates" / "vitpain.md"),
+        template_path=_template("vitpain"),
         name=name,
         conditions=list(conditions),
         figures=[
@@ -89,22 +105,180 @@ def _with_interval(figure) -> str:
     return f"{value:.3f} ({low:.3f} to {high:.3f})"
 
 
-def cards() -> dict[str, str]:
-    """Text of every card whose weights have measured results: name -> markdown."""
-    texts = {}
-    for name in VITPAIN:
-        results = WEIGHTS / name / "results.json"
-        if results.is_file():
-            card = render_vitpain(name, json.loads(results.read_text()))
-            texts[name] = str(card)
-    return texts
+def render_texture(results: Mapping) -> ModelCard:
+    """The card of the skin model from the results of `benchmarks/texture.py`; parts not measured are named."""
+    rows, metrics = _texture_rows(results)
+    names = {"cells": "tone, detail and copying", "variety": "variety", "mean": "the conditional mean", "age": "the "
+             "age probe", "guidance": "guidance 1", "speed": "speed"}  # fmt: skip
+    return ModelCard.from_template(
+        ModelCardData(
+            license="cc0-1.0",
+            library_name="diffusers",
+            tags=["face", "skin", "texture", "uv", "synthetic-data"],
+            model_name="3DPain skin",
+            eval_results=[
+                EvalResult(task_type="unconditional-image-generation", dataset_type="makehuman-skins",
+                           dataset_name="MakeHuman skins", metric_type=name, metric_value=round(value, 4))
+                for name, value in metrics.items()
+            ],
+        ),
+        template_path=_template("texture"),
+        machine=results["machine"],
+        rows=rows,
+        missing=[text for part, text in names.items() if part not in results],
+    )  # fmt: skip
+
+
+def _texture_rows(results: Mapping) -> tuple[list[dict], dict[str, float]]:
+    rows, metrics = [], {}
+
+    def row(what: str, measured: str, target: str, passed: bool) -> None:
+        rows.append({"what": what, "measured": measured, "target": target, "verdict": "" if passed else "**missed**"})
+
+    for part, name in (("cells", ""), ("guidance", ", without guidance")):
+        if part in results:
+            tone = results[part].get("tone", results[part])
+            least, worst = min(tone["within_4_degrees"].values()), max(tone["percentile_90_of_error"].values())
+            row(f"tone within 4 degrees{name}, {tone['samples']} samples over all cells, the worst ethnicity",
+                f"{100 * least:.0f} %; 90th percentile of the error {worst:.1f}", "90 %", tone["passed"])  # fmt: skip
+            metrics["tone_within_4_degrees" + "_without_guidance" * (part == "guidance")] = least
+    if "cells" in results:
+        detail, copying = results["cells"]["detail"], results["cells"]["copying"]
+        row(f"band power over held-out skins at {', '.join(detail['ratio'])} texels",
+            _list(detail["ratio"].values()), "0.5 to 2", detail["passed"])  # fmt: skip
+        metrics |= {f"band_power_ratio_{band}": ratio for band, ratio in detail["ratio"].items()}
+        fifth, two = copying["nearest_5th_percentile"], copying["two_augmentations_of_one_source_median"]
+        row(f"distance to the nearest of {copying['training']:,} training images, 5th percentile", f"{fifth:.2f}",
+            f"{two:.2f}, as two augmentations of one skin lie apart", copying["passed"])  # fmt: skip
+        metrics["nearest_training_image_5th_percentile"] = fifth
+    if "variety" in results:
+        found = results["variety"]
+        row(f"variety within a condition ({found['conditions']} conditions, {found['each']} samples each) over that of "
+            f"training images: {', '.join(found['ratio'])}", _list(found["ratio"].values()), "0.70",
+            found["passed"])  # fmt: skip
+        metrics |= {f"variety_{kind}": ratio for kind, ratio in found["ratio"].items()}
+    if "age" in results:
+        right = results["age"]["pairs_ranked_right"]
+        row(f"pairs of young and old ranked right by a probe, {results['age']['images']} images",
+            f"{right['generated']:.2f} (training skins {right['training_skins']:.2f})", "0.90",
+            results["age"]["passed"])  # fmt: skip
+        metrics["age_pairs_ranked_right"] = right["generated"]
+    if "speed" in results:
+        found = results["speed"]
+        row(f"seconds an identity, batch of {found['batch']}, {found['threads']} threads",
+            f"{found['seconds_an_identity']:.2f} ({found['processor_seconds_an_identity']:.2f} of processor time)", "1",
+            found["passed"])  # fmt: skip
+        metrics["seconds_an_identity"] = found["seconds_an_identity"]
+    if "mean" in results:
+        found = results["mean"]
+        failed = not found["detail"]["passed"] and not found["variety"]["passed"]
+        row("band power, and variety, with the denoiser replaced by the conditional mean",
+            f"{_list(found['detail']['ratio'].values())}; {_list(found['variety']['ratio'].values())}", "must fail",
+            failed)  # fmt: skip
+    return rows, metrics
+
+
+def _list(values) -> str:
+    return ", ".join(f"{value:.2f}" for value in values)
+
+
+def render_dataset(results: Mapping) -> DatasetCard:
+    """The card of the dataset from what `3dpain check --judges` found in a set; {}: nothing measured yet."""
+    found = {}
+    if results:
+        names = ("identities", "expressions", "others", "views", "size", "seed", "videos")
+        options = " ".join(f"--{name} {results['config'][name]}" for name in names)
+        found = {
+            "command": f"3dpain generate --out 3dpain {options}",
+            "cells": sorted(set(results["cells"].values())),
+            **results["judges"],
+        }
+    return DatasetCard.from_template(
+        DatasetCardData(
+            pretty_name="3DPain",
+            license="cc0-1.0",
+            task_categories=["image-classification", "image-segmentation", "keypoint-detection", "depth-estimation"],
+            tags=["pain", "pspi", "facs", "action-units", "face", "synthetic", "healthcare", "3d", "fairness"],
+            size_categories=["10K<n<100K"],
+            annotations_creators=["machine-generated"],
+        ),
+        template_path=_template("3dpain"),
+        results=results,
+        version=GENERATOR_VERSION,
+        **found,
+    )
+
+
+def render_space(results: Mapping) -> SpaceCard:
+    """README.md of the Space, its front matter what the platform reads, with the latencies of `benchmarks/space.py`."""
+    pins = dict(line.split("==") for line in (ROOT / "constraints.txt").read_text().splitlines() if "==" in line)
+    return SpaceCard.from_template(
+        SpaceCardData(
+            title="3DPain",
+            emoji="🙂",
+            colorFrom="yellow",
+            colorTo="red",
+            sdk="gradio",
+            sdk_version=pins["gradio"],
+            python_version="3.11",
+            app_file="app.py",
+            license="apache-2.0",
+            short_description="Make a synthetic face in pain, and let ViTPain read it",
+            tags=["pain", "facial-action-units", "synthetic-data"],
+        ),
+        template_path=_template("space"),
+        api=(ROOT / "spaces" / "API.md").read_text(),
+        **results,
+    )
+
+
+def _template(name: str) -> str:
+    return str(HERE / "templates" / f"{name}.md")
+
+
+def _results(path: Path) -> Mapping:
+    return json.loads(path.read_text()) if path.is_file() else {}
+
+
+def cards() -> dict[Path, RepoCard]:
+    """Every card by the file it belongs into; a model without results has none."""
+    found: dict[Path, RepoCard] = {}
+    for name in (*VITPAIN, "texture"):
+        results = _results(WEIGHTS / name / "results.json")
+        if results:
+            card = render_texture(results) if name == "texture" else render_vitpain(name, results)
+            found |= {HERE / f"{name}.md": card, WEIGHTS / name / "README.md": card}
+    for name, target, render in (("3dpain", HERE / "3dpain.md", render_dataset),
+                                 ("space", ROOT / "spaces" / "README.md", render_space)):  # fmt: skip
+        found[target] = render(_results(RESULTS / f"{name}.json"))
+    return found
+
+
+def take_report(report: Mapping) -> dict:
+    """What the dataset's card needs of a check's report: no paths, no single findings."""
+    kept = {name: report[name] for name in ("ok", "rows", "cells", "pspi", "judges", "config")}
+    replays = {"rows": len(report["replays"]), "same": sum(replay["same_bytes"] for replay in report["replays"])}
+    short = [f"{finding['where']}: {finding['what']}" for finding in report["findings"] if finding["law"] == "judges"]
+    return kept | {"replays": replays, "findings": len(report["findings"]), "judges_found": short}
 
 
 def main() -> None:
-    for name, text in cards().items():
-        for path in (HERE / f"{name}.md", WEIGHTS / name / "README.md"):
-            path.write_text(text)
-            print(path.relative_to(HERE.parent))
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--check", type=Path, help="report.json of `3dpain check --judges`: new results of the dataset")
+    parser.add_argument("--latency", type=Path, help="figures of `benchmarks/space.py --out`: new results of the Space")
+    options = parser.parse_args()
+    RESULTS.mkdir(exist_ok=True)
+    if options.check:
+        _write(RESULTS / "3dpain.json", take_report(json.loads(options.check.read_text())))
+    if options.latency:
+        _write(RESULTS / "space.json", json.loads(options.latency.read_text()))
+    for path, card in cards().items():
+        path.write_text(str(card))
+        print(path.relative_to(ROOT))
+
+
+def _write(path: Path, results: Mapping) -> None:
+    path.write_text(json.dumps(results, indent=1) + "\n")
 
 
 if __name__ == "__main__":

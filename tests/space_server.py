@@ -36,6 +36,8 @@ def served(folder: Path, command=DEMO, patience=600, **environment):
             except OSError:
                 assert process.poll() is None, (folder / "server.log").read_text()
                 time.sleep(0.5)
+        else:
+            raise AssertionError(f"no page after {patience} seconds: {(folder / 'server.log').read_text()}")
         yield url, process
     finally:
         process.terminate()
