@@ -244,10 +244,9 @@ def _replay(out: Path, plan: Plan, report: Report, count: int) -> None:
         report.replays.append({"row": where, "expected": expected, "same_bytes": same_bytes, "psnr": psnr})
         if expected == "bytes" and not same_bytes:
             report.findings.append(Finding("replay", where, f"rendered again it has other bytes (PSNR {psnr:.1f} dB)"))
-        if psnr < SAME_PSNR:
-            report.findings.append(
-                Finding("replay", where, f"rendered again it is another picture (PSNR {psnr:.1f} dB)")
-            )
+        elif psnr < SAME_PSNR:
+            what = f"rendered again it is another picture (PSNR {psnr:.1f} dB)"
+            report.findings.append(Finding("replay", where, what))
         for name, value in row.items():
             if name not in ("neutral_image", *features("pairs", plan.config.truth)) or isinstance(value, (dict, str)):
                 continue

@@ -97,8 +97,11 @@ def test_an_unfinished_folder_is_told(where, tmp_path):
 def test_a_set_is_made_where_there_is_none(tmp_path):
     code = (
         "import threedpain; from datasets import load_dataset\n"
-        "ds = load_dataset('3dpain', identities=3, expressions=1, views=1, size=64, texture='flat')\n"
-        "assert sum(map(len, ds.values())) == 6, ds"
+        "asked = dict(identities=3, expressions=1, views=1, size=64, texture='flat')\n"
+        "ds = load_dataset('3dpain', num_proc=2, **asked)\n"
+        "assert sum(map(len, ds.values())) == 6, ds\n"
+        "pairs = load_dataset('3dpain', 'pairs', split='train', streaming=True, **asked)\n"
+        "assert {row['expression'] for row in pairs} == {1}"
     )
     done = run(code, tmp_path, tmp_path)
     assert done.returncode == 0, done.stderr
