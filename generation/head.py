@@ -10,6 +10,7 @@ import hashlib
 import json
 from collections.abc import Mapping
 from functools import cached_property, lru_cache
+from itertools import pairwise
 from pathlib import Path
 
 import numba
@@ -73,8 +74,13 @@ class HeadModel:
 
     def reach(self, shape: str) -> float:
         """The largest movement of a shape at coefficient 1, in millimetres."""
-        column = self.shapes[:, [self.shape_names.index(shape)]].toarray().reshape(-1, 3)
-        return float(1000 * np.linalg.norm(column, axis=1).max())
+        return self._reaches[self.shape_names.index(shape)]
+
+    @cached_property
+    def _reaches(self) -> list[float]:
+        columns = self.shapes.tocsc()
+        moves = [columns.data[a:b].reshape(-1, 3) for a, b in pairwise(columns.indptr)]
+        return [float(1000 * np.linalg.norm(move, axis=1).max(initial=0)) for move in moves]
 
     # -- the surface --------------------------------------------------------------------------------------------------
 
