@@ -36,7 +36,7 @@ CSS = """
 .prose-page table { font-variant-numeric: tabular-nums; display: block; overflow-x: auto; border: 0 !important; }
 .prose-page thead, .prose-page tbody, .prose-page tr { border: 0 !important; }
 .prose-page th, .prose-page td { border: 0 !important; border-bottom: 1px solid rgba(128, 128, 128, .35) !important;
-  padding: .3rem .7rem !important; text-align: left; }
+  padding: .3rem .6rem !important; text-align: left; word-break: normal !important; overflow-wrap: normal !important; }
 .prose-page pre { overflow-x: auto; }
 .picture .image-container, .picture .image-frame, .picture img { width: 100%; height: 100%; object-fit: contain; }
 .picture { aspect-ratio: 1; min-height: 0 !important; }
@@ -103,6 +103,7 @@ h3 { margin: .3rem 0 .2rem !important; font-size: 1rem !important; font-weight: 
   .bars li { grid-template-columns: 1fr 3.8rem; }
   .bars .name { grid-column: 1 / -1; font-size: .85rem; }
   #masthead h1 { font-size: 1.5rem; }
+  .prose-page th, .prose-page td { padding: .25rem .35rem !important; font-size: .8rem; }
 }
 @media (prefers-reduced-motion: reduce) { * { animation: none !important; transition: none !important; } }
 """
