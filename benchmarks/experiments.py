@@ -217,11 +217,10 @@ def figures(told: pd.DataFrame, first: pd.DataFrame, rounds: int) -> dict[str, l
 def measure(bench: Bench, name: str, rounds: int, finished: bool) -> list[dict]:
     """The lines of one experiment's table; `finished`: of arms and answers that are there, training and asking none."""
     rows, first, group = [], None, GROUPS.get(name)
-    for row in EXPERIMENTS[name]:
-        if finished and not bench.is_there(name, row):
-            if first is None:
-                return []
-            continue
+    wanted = [row for row in EXPERIMENTS[name] if not finished or bench.is_there(name, row)]
+    if len(wanted) < 2 or wanted[0] != EXPERIMENTS[name][0]:
+        return []
+    for row in wanted:
         told = bench.ask(name, row).set_index("id", drop=False)
         first = told if first is None else first
         parts = {"all": told} | ({str(level): part for level, part in told.groupby(group)} if group else {})
@@ -290,7 +289,7 @@ def page(bench: Bench, results: dict[str, list[dict]]) -> str:
         "mean gives about 4.3.")]  # fmt: skip
     for name in EXPERIMENTS:
         rows = results.get(name, [])
-        parts += [f"## {name.replace('-', ' ').capitalize()}", QUESTIONS[name]]
+        parts += [f"## {name.replace('-', ' ').capitalize().replace('Au ', 'AU ')}", QUESTIONS[name]]
         if len({row["row"]["label"] for row in rows}) < 2:
             parts.append("Not measured yet.")
             continue
