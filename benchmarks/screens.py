@@ -72,7 +72,7 @@ class served:
 
     def __exit__(self, *problem) -> None:
         self.process.terminate()
-        self.process.wait(30)
+        self.process.wait(300)
         self.folder.cleanup()
 
 

@@ -118,9 +118,14 @@ class _Sitting:
 _sittings: OrderedDict[FaceRequest, _Sitting] = OrderedDict()
 
 
+def has_zero_gpu() -> bool:
+    """Whether the platform lends GPUs by the call."""
+    return bool(os.environ.get("SPACES_ZERO_GPU"))
+
+
 def on_zero_gpu(function: Callable) -> Callable:
     """Hugging Face's ZeroGPU decorator where a Space offers one, the function itself everywhere else."""
-    if not os.environ.get("SPACES_ZERO_GPU"):
+    if not has_zero_gpu():
         return function
     import spaces  # the platform's package, not this folder
 
@@ -147,6 +152,11 @@ def reader() -> PainReader:
 def is_known(request: FaceRequest) -> bool:
     """Whether only the expression is new: then `make` takes a fraction of a second."""
     return request.at_rest in _sittings
+
+
+def wants_sketch(request: FaceRequest) -> bool:
+    """Whether `make` would take long enough for a sketch to come first: on a CPU, for somebody new."""
+    return not is_known(request) and not has_zero_gpu()
 
 
 @on_zero_gpu

@@ -59,7 +59,7 @@ def show(strength: float, *values) -> Iterator[tuple]:
     """Everything of the Make tab for one setting of its controls; for somebody new, a softer face comes first."""
     request = _as_request(*values)
     try:
-        if not engine.is_known(request):
+        if engine.wants_sketch(request):
             yield _answer(engine.sketch(request), request, strength)
         yield _answer(engine.make(request), request, strength)
     except ThreeDPainError as problem:

@@ -41,4 +41,4 @@ def served(folder: Path, command=DEMO, patience=600, **environment):
         yield url, process
     finally:
         process.terminate()
-        process.wait(60)
+        process.wait(300)

@@ -65,6 +65,7 @@ def test_zero_gpu_is_used_where_the_platform_offers_it(monkeypatch):
     monkeypatch.setenv("SPACES_ZERO_GPU", "true")
     monkeypatch.setitem(sys.modules, "spaces", platform)
     assert engine.on_zero_gpu(len) == ("on the GPU", 15, len)
+    assert not engine.wants_sketch(request({}, seed=99)), "a lent GPU is not called twice"
 
 
 def test_files_to_take_along(pain):

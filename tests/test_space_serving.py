@@ -146,7 +146,9 @@ def test_the_published_space_runs_from_its_wheel_alone(wheel, tmp_path):
     found = subprocess.run(where, cwd=tmp_path, capture_output=True, text=True, check=True).stdout.strip()
     assert Path(found).is_relative_to(site) and found != threedpain.__file__
 
+    began = time.monotonic()
     with space_server.served(copy, [str(python), "app.py"]) as (url, _):
+        print(f"\nfirst start, kernels compiled, {time.monotonic() - began:.0f} s")
         assert "3DPain" in urllib.request.urlopen(url, timeout=60).read().decode()
         face, _, _, labels = client(url).predict({"AU4": 4, "AU43": 1}, seed=3, api_name="/make_face")
         assert Image.open(face).size == (384, 384) and labels["PSPI"] == 5
