@@ -126,6 +126,7 @@ def render_texture(results: Mapping) -> ModelCard:
         machine=results["machine"],
         rows=rows,
         missing=[text for part, text in names.items() if part not in results],
+        cells=results.get("cells"),
     )  # fmt: skip
 
 
@@ -151,6 +152,11 @@ def _texture_rows(results: Mapping) -> tuple[list[dict], dict[str, float]]:
         row(f"distance to the nearest of {copying['training']:,} training images, 5th percentile", f"{fifth:.2f}",
             f"{two:.2f}, as two augmentations of one skin lie apart", copying["passed"])  # fmt: skip
         metrics["nearest_training_image_5th_percentile"] = fifth
+        if "residue" in copying:
+            residue = copying["residue"]
+            row("the same in what the condition leaves open at 16 to 64 texels, contrast set aside",
+                f"{residue['nearest_5th_percentile']:.2f}",
+                f"{residue['two_augmentations_of_one_source_median']:.2f}", residue["passed"])  # fmt: skip
     if "variety" in results:
         found = results["variety"]
         row(f"variety within a condition ({found['conditions']} conditions, {found['each']} samples each) over that of "
