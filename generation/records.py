@@ -131,7 +131,7 @@ class Bust:
     cage: np.ndarray  # float32 [C, 3], the coarse mesh of skin and mouth, without expression
     basis: np.ndarray  # float32 [A, C, 3], offsets of the cage by facial action, HeadModel.action_names order
     rest: np.ndarray  # float64 [2, U]: movement shares of the resting face, left and right, facs.ACTION_UNITS order
-    range: np.ndarray  # float64 [2, U]: how far the person moves each unit, around 1; side by side with asymmetry
+    range: np.ndarray  # float64 [2, U]: how far the person moves each unit on either side, around 1
     lids: tuple[Lids, Lids]  # left, right; fitted to this person's eyes
     eye_centres: np.ndarray  # float32 [2, 3], left, right
     eye_radius: float

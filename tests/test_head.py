@@ -69,7 +69,6 @@ def test_the_frame_lies_between_the_ears(head):
 
 
 def test_the_same_identity_gives_the_same_bytes(head):
-    """The digest of one bust pins the geometry: a change of bytes is a new generator version."""
     first, again = head(sample_identity(11)), head(sample_identity(11))
     assert hashlib.sha256(first.vertices).digest() == hashlib.sha256(again.vertices).digest()
 
