@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import ctypes
 import time
 from collections import Counter
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from threedpain import facs
@@ -70,6 +71,7 @@ def cast_one(pipe: Photographer, plan: Plan, who: Planned, attempt: int):
 
 def _cast(pipe: Photographer, plan: Plan, who: Planned, rejects: Counter, stages: Stages):
     """A planned identity made flesh; another draw as long as the face cannot be read."""
+    _give_back()
     for attempt in range(REDRAWS):
         with stages("people"):
             person = pipe.people([cast_one(pipe, plan, who, attempt)])[0]
@@ -79,6 +81,12 @@ def _cast(pipe: Photographer, plan: Plan, who: Planned, rejects: Counter, stages
             break
         rejects[reason] += 1
     return person
+
+
+def _give_back() -> None:
+    """Hand freed memory to the system: glibc keeps it, scattered, and a worker grows from shard to shard."""
+    with suppress(OSError, AttributeError):  # another C library
+        ctypes.CDLL("libc.so.6").malloc_trim(0)
 
 
 def _unreadable(pipe: Photographer, plan: Plan, person) -> str | None:
