@@ -41,7 +41,7 @@ def judge(folder: Path) -> tuple[dict, list[Finding]]:
     found = [row for row in rows if row["found"]]
     summary: dict = {"faces detected": f"{len(found)} of {len(rows)}"}
     if len(found) < 10:
-        return {"summary": summary}, [Finding("judges", "images", "fewer than ten faces were detected")]
+        return {"summary": summary, "tables": {}}, [Finding("judges", "images", "fewer than ten faces were detected")]
     error = float(np.median([row["error"] for row in found]))
     findings = []
     if error > LANDMARK_ERROR:
@@ -52,9 +52,8 @@ def judge(folder: Path) -> tuple[dict, list[Finding]]:
     order, wrong = _order(scores)
     judged = {
         "summary": summary | {"median landmark error, share of eye distance": f"{error:.3f}"} | _identities(found),
-        "cells": _cells(rows),
-        "evidence": evidence,
-        "order": order,
+        "tables": {"Action units": evidence, "Expressions": order},
+        "by_cell": _cells(rows),
         "scores": scores,
     }
     return judged, findings + short + wrong

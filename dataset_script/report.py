@@ -109,13 +109,13 @@ def _judges(judges: dict) -> str:
     )
     parts = [f"<p>{_JUDGES}</p><div class='numbers'>{cards}</div>"]
     if "scores" in judges:
-        cells = {row["cell"]: row for row in judges["cells"]}
+        cells = {row["cell"]: row for row in judges["by_cell"]}
         shares = {name: row["detected"] for name, row in cells.items()}
         errors = {name: row["landmark error"] for name, row in cells.items()}
         parts += [
             "<h3>Do action units and expressions show?</h3>",
-            _figures((_evidence, judges["evidence"]), (_scores, judges["scores"])),
-            _table(judges["order"]),
+            _figures((_evidence, judges["tables"]["Action units"]), (_scores, judges["scores"])),
+            _table(judges["tables"]["Expressions"]),
             "<h3>Faces detected, by cell</h3>",
             _figure(lambda axes: _cells(axes, shares, "Greens", "{:.0%}"), (9, 4.2)),
             "<h3>Landmark error, share of eye distance, by cell</h3>",

@@ -12,7 +12,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from threedpain import demographics
-from threedpain.dataset_script import check_judges
+from threedpain.dataset_script import check_judges, report
 from threedpain.dataset_script.check import check
 from threedpain.dataset_script.report import write_report
 from threedpain.errors import MissingFile
@@ -60,16 +60,16 @@ def seal(folder, path, schema, groups):
 
 
 def found(folder):
-    report = check(folder, replays=0)
-    assert not report.ok
-    return {(finding.law, finding.where.split(" row ")[0]): finding for finding in report.findings}
+    checked = check(folder, replays=0)
+    assert not checked.ok
+    return {(finding.law, finding.where.split(" row ")[0]): finding for finding in checked.findings}
 
 
 def test_a_sound_set_is_in_order(sound, tmp_path):
-    report = check(sound, replays=0)
-    assert report.ok, report.findings[:5]
-    assert report.rows == {"images": 80, "expressions": 20, "identities": 10, "videos": 1}
-    page = write_report(report, tmp_path)
+    checked = check(sound, replays=0)
+    assert checked.ok, checked.findings[:5]
+    assert checked.rows == {"images": 80, "expressions": 20, "identities": 10, "videos": 1}
+    page = write_report(checked, tmp_path)
     assert "In order" in page.read_text() and "data:image/svg+xml;base64" in page.read_text()
     assert json.loads((tmp_path / "report.json").read_text())["ok"] is True
 
@@ -169,11 +169,11 @@ def test_truth_that_is_not_as_it_should_be(folder):
         rows[5]["aligned_neutral"] = None
 
     edit(folder, change)
-    report = found(folder)
-    assert "row 3 " in report["decodable", TRAIN].where and "row 5 " in report["aligned neutral", TRAIN].where
+    wrong = found(folder)
+    assert "row 3 " in wrong["decodable", TRAIN].where and "row 5 " in wrong["aligned neutral", TRAIN].where
 
 
-def judged(rng, kind, ethnicity, blind=()):
+def seen_by_judges(rng, kind, ethnicity, blind=()):
     """A person's row as the judges see it: landmarks that follow the action units, but for `blind` ethnicities."""
     units = {"AU4": rng.uniform(0, 5), "AU10": rng.uniform(0, 5), "AU43": float(rng.random() < 0.5)}
     share = {"neutral": 0.0, "other": 0.3, "pain": 1.0}[kind]
@@ -195,7 +195,7 @@ def test_evidence_of_expression_and_its_absence():
 
     def rows(blind=()):
         kinds = ("neutral", "other", "pain", "pain")
-        return [judged(rng, kind, who[1], blind) | {"identity_id": who[0]} for who in people for kind in kinds]
+        return [seen_by_judges(rng, kind, who[1], blind) | {"identity_id": who[0]} for who in people for kind in kinds]
 
     def asked(rows):
         return check_judges._evidence([r for r in check_judges._relative(rows) if r["expression"] != "neutral"])
@@ -210,8 +210,12 @@ def test_evidence_of_expression_and_its_absence():
         return {k: [check_judges._score(r["measures"]) for r in rows if r["expression"] == k] for k in kinds}
 
     in_order = scores(rows())
-    table, findings = check_judges._order(in_order)
-    assert not findings and float(table[0]["p"]) < 1e-5
+    order, findings = check_judges._order(in_order)
+    assert not findings and float(order[0]["p"]) < 1e-5
+    cells = [{"cell": " ".join(cell), "detected": 1.0, "landmark error": 0.05} for cell in demographics.CELLS[1:]]
+    tables = {"Action units": table, "Expressions": order}
+    judged = {"summary": {"seen": "all"}, "tables": tables, "by_cell": cells, "scores": in_order}
+    assert report._judges(judged).count("data:image/svg+xml;base64") == 4
     _, findings = check_judges._order(in_order | {"neutral": in_order["pain"], "pain": in_order["neutral"]})
     assert {finding.law for finding in findings} == {"judges"} and len(findings) == 3
 
