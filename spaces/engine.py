@@ -139,7 +139,7 @@ def pipeline() -> PainFacePipeline:
 
 @functools.cache
 def _sketcher() -> PainFacePipeline:
-    """The same generator with a quarter of the denoising: a softer skin of the same person."""
+    """The same generator with half the steps of denoising: a softer skin of the same person."""
     full = pipeline()
     return PainFacePipeline(full.head, load_texture("embedded", steps=2, guidance=1), full.renderer)
 
