@@ -34,8 +34,8 @@ MAX_VIDEOS = 40  # as many as SynPAIN has
 VIDEO_SECONDS, VIDEO_FPS = 5, 24
 
 # For the estimate printed before a run: per core of a 2-core machine without a GPU (benchmarks/generate.py).
-PICTURE_SECONDS, MEGAPIXEL_SECONDS, PERSON_SECONDS = 0.02, 0.23, 1.5
-PICTURE_BYTES, MEGAPIXEL_BYTES, PERSON_BYTES = 8_000, 300_000, 900_000
+PICTURE_SECONDS, MEGAPIXEL_SECONDS, PERSON_SECONDS = 0.031, 0.195, 1.5
+PICTURE_BYTES, MEGAPIXEL_BYTES, PERSON_BYTES = 8_000, 240_000, 950_000
 
 _CHOICES = {
     "picture": ("jpeg", "webp"),
@@ -288,7 +288,7 @@ def in_order(action_units: Mapping[str, float]) -> dict[str, float]:
 def _duration(seconds: float) -> str:
     if seconds < 90:
         return f"{max(1, round(seconds))} seconds"
-    return f"{seconds / 60:.0f} minutes" if seconds < 5400 else f"{seconds / 3600:.1f} hours"
+    return f"{seconds / 60:.0f} minutes" if seconds < 7200 else f"{seconds / 3600:.1f} hours"
 
 
 def identity_id(index: int) -> str:
