@@ -23,8 +23,8 @@ def pictures():
     """Two people, neutral and in pain, from the front."""
     head, texture, renderer = HeadModel.load(), load_texture("flat"), Renderer()
     made = {}
-    for name, gender, ethnicity in (("a", "female", "east_asian"), ("b", "male", "white")):
-        identity = sample_identity(5, age=35, gender=gender, ethnicity=ethnicity, hair="short")
+    for name, seed, gender, ethnicity in (("a", 5, "female", "east_asian"), ("b", 6, "male", "white")):
+        identity = sample_identity(seed, age=35, gender=gender, ethnicity=ethnicity, hair="short")
         bust, maps = head(identity), texture([identity])[0]
         for expression, units in (("neutral", {}), ("pain", PAIN)):
             made[name, expression] = renderer.render(rig(bust, units), maps, sample_scene(8, "front", 320))
