@@ -170,8 +170,6 @@ def _changed(pipe: PainFacePipeline, plan: Plan, number: int) -> Iterator[dict]:
             if factor == "light":  # the light alone: the place and the clothes stay
                 lit = sample_scene(who["seed"], view="front", size=plan.size, light=level)
                 scene = replace(place, light=lit.light)
-            elif factor == "hair":  # the head and the skin stay
-                person = replace(own, identity=sample_identity(**who, hair=level))
             elif level != who.get(factor):
                 person = pipe.person(sample_identity(**{**who, factor: level}))
             neutral = _neutral(pipe, plan, person, who["seed"])
