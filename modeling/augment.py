@@ -41,6 +41,17 @@ class Geometry:
             shift=rng.uniform(-0.06, 0.06, (count, 2)),
         )
 
+    def nudged(self, which: np.ndarray, rng: np.random.Generator) -> Geometry:
+        """Half of those marked in `which` moved by a degree or a hundredth of the side: nobody holds quite still."""
+        count = len(self.flip)
+        much = which * (rng.random(count) < 0.5)
+        return Geometry(
+            flip=self.flip,
+            angle=self.angle + much * np.radians(rng.uniform(-1.5, 1.5, count)),
+            scale=self.scale * np.exp(much * rng.uniform(-0.02, 0.02, count)),
+            shift=self.shift + much[:, None] * rng.uniform(-0.01, 0.01, (count, 2)),
+        )
+
     def take(self, index: np.ndarray) -> Geometry:
         return Geometry(**{field.name: getattr(self, field.name)[index] for field in fields(self)})
 

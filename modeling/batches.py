@@ -66,7 +66,7 @@ class Batches:
         pool_geometry, pool_look = Geometry.draw(len(pool), rng), Look.draw(len(pool), rng)
         owner = np.zeros(len(pool), int)
         owner[index[index >= 0]] = np.flatnonzero(index >= 0)
-        pool_geometry = pool_geometry.following(geometry, aligned, owner)
+        pool_geometry = pool_geometry.following(geometry, aligned, owner).nudged(aligned, rng)
         pool_look = pool_look.following(look, aligned, owner)
         if not self.augment:
             geometry, pool_geometry = Geometry.still(len(positions)), Geometry.still(len(pool))

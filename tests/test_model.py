@@ -44,7 +44,7 @@ def pixels(*shape, seed=1):
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory):
     path = tmp_path_factory.mktemp("tiny") / "vitpain"
-    build(stem_widths=[8, 16], stem_depths=[1, 0], backbone_config=VIT | {"patch_size": 2}).save_pretrained(path)
+    build_comparing(True).save_pretrained(path)
     ViTPainImageProcessor(size=32).save_pretrained(path)
     return path
 
@@ -123,8 +123,34 @@ def test_focus_looks_at_the_centre_and_answers_over_the_whole():
     torch.testing.assert_close(losses[0], ((out.heatmap - heat)[:, 4:12, 4:12] ** 2).mean())
 
 
-def test_references_missing_repeated_and_averaged():
-    model, x, n = build(), pixels(3, 3, 32, 32), pixels(3, 3, 32, 32, seed=2)
+STEM = {"stem_widths": [8, 16], "stem_depths": [1, 0], "backbone_config": VIT | {"patch_size": 2}}
+
+
+def build_comparing(within_stem: bool) -> ViTPainModel:
+    """Compares tokens alone, or within the stem too, with weights as if it had learned."""
+    if not within_stem:
+        return build()
+    model = build(**STEM, stem_differences=True)
+    for step in model.differences:
+        torch.nn.init.normal_(step.strength)
+    return model
+
+
+def test_differences_in_the_stem_begin_as_nothing_and_then_count():
+    plain, x, n = build(**STEM), pixels(3, 3, 32, 32), pixels(3, 3, 32, 32, seed=2)
+    model = build(seed=1, **STEM, stem_differences=True)
+    model.load_state_dict(plain.state_dict(), strict=False)
+    torch.testing.assert_close(model(x, n).au, plain(x, n).au)
+    learned = build_comparing(True)
+    learned.load_state_dict(plain.state_dict(), strict=False)
+    assert (learned(x, n).au - plain(x, n).au).abs().max() > 1e-4
+    torch.testing.assert_close(learned(x).au, plain(x).au)
+    torch.testing.assert_close(learned(x, x).au, plain(x, x).au)  # no difference, nothing added
+
+
+@pytest.mark.parametrize("within_stem", [False, True])
+def test_references_missing_repeated_and_averaged(within_stem):
+    model, x, n = build_comparing(within_stem), pixels(3, 3, 32, 32), pixels(3, 3, 32, 32, seed=2)
     one, none = model(x, n), model(x)
     assert not torch.allclose(one.pspi, none.pspi)
     same = model(x, torch.stack((n, n, n), dim=1))
@@ -138,8 +164,9 @@ def test_references_missing_repeated_and_averaged():
     torch.testing.assert_close(padded.pspi, torch.stack((one.pspi[0], none.pspi[1], both.pspi[2])))
 
 
-def test_a_pool_of_references_equals_one_each():
-    model, x, pool = build(), pixels(4, 3, 32, 32), pixels(2, 3, 32, 32, seed=2)
+@pytest.mark.parametrize("within_stem", [False, True])
+def test_a_pool_of_references_equals_one_each(within_stem):
+    model, x, pool = build_comparing(within_stem), pixels(4, 3, 32, 32), pixels(2, 3, 32, 32, seed=2)
     index = torch.tensor([1, 0, 1, -1])
     pooled = model(x, pool, neutral_index=index)
     each = model(x, pool[index.clamp(min=0)], neutral_mask=index >= 0)
@@ -266,6 +293,7 @@ def test_wrong_tensors_are_refused_in_one_sentence(inputs, sentence):
 @pytest.mark.parametrize(
     "values, sentence",
     [
+        ({"stem_differences": True}, "stem_differences needs stem_widths and a reference"),
         ({"reference": "sometimes"}, "reference must be one of compare, attention, none, got 'sometimes'"),
         ({"loss_weights": {"pspy": 1}}, "unknown loss weights"),
         ({"stem_widths": [8], "stem_depths": []}, "equally long"),

@@ -176,6 +176,15 @@ def test_aligned_references_move_and_colour_with_their_picture(faces):
     assert near.median() > 0.8
 
 
+def test_some_aligned_references_are_nudged_and_no_others():
+    still, marked = Geometry.still(400), np.arange(400) < 200
+    moved = still.nudged(marked, np.random.default_rng(0))
+    shift = np.hypot(*moved.shift.T)
+    assert (shift[~marked] == 0).all() and (moved.angle[~marked] == 0).all() and (moved.scale[~marked] == 1).all()
+    assert 0.4 < (shift[marked] > 0).mean() < 0.6
+    assert shift.max() <= 0.0142 and np.abs(np.log(moved.scale)).max() <= 0.02
+
+
 def test_pain_is_drawn_as_often_as_asked(faces):
     drawn = batches(faces, pain_weight=2.0)
     shown = np.bincount(drawn._order(0).ravel(), minlength=len(faces))

@@ -36,6 +36,8 @@ class ViTPainConfig(PretrainedConfig):
         num_channels: 3 for pictures, 1 for the teacher, which reads heatmaps.
         stem_widths: channels of a convolutional stem in front of the backbone, each step halving the side; empty: none.
         stem_depths: residual blocks after each step of the stem.
+        stem_differences: a picture meets its reference inside the stem already, where small movements are still seen:
+            each step adds what differs at the same place, as far as the two are aligned.
         backbone_rope: False switches the rotary positions of a DINOv3 backbone off (the published checkpoint never
             applies them).
         reference: how a neutral face of the same person is used: "compare" (pre-norm cross-attention, the attended
@@ -71,6 +73,7 @@ class ViTPainConfig(PretrainedConfig):
         num_channels=3,
         stem_widths=(),
         stem_depths=(),
+        stem_differences=False,
         backbone_rope=True,
         reference="compare",
         reference_layers=1,
@@ -111,6 +114,10 @@ class ViTPainConfig(PretrainedConfig):
             len(stem_widths) == len(stem_depths),
             f"stem_widths and stem_depths must be equally long, got {len(stem_widths)} and {len(stem_depths)}.",
         )
+        _check(
+            not stem_differences or stem_widths and reference != "none",
+            "stem_differences needs stem_widths and a reference.",
+        )
         _check(0 < focus <= 1, f"focus must be above 0 and at most 1, got {focus}.")
         stride = 2 ** len(stem_widths)
         patch = stride * backbone_config.patch_size  # pixels of the input
@@ -134,6 +141,7 @@ class ViTPainConfig(PretrainedConfig):
         self.num_channels = num_channels
         self.stem_widths = stem_widths
         self.stem_depths = stem_depths
+        self.stem_differences = stem_differences
         self.backbone_rope = backbone_rope
         self.reference = reference
         self.reference_layers = reference_layers

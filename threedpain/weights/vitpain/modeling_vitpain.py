@@ -6,8 +6,9 @@ Shapes: B pictures, N references each, P patches (grid G x G), D hidden width, T
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
-from itertools import pairwise
+from itertools import islice, pairwise
 
 import torch
 from torch import nn
@@ -92,6 +93,32 @@ class ConvStem(nn.Sequential):
             ]
             channels = width
         super().__init__(*layers)
+        self.lengths = [3 + depth for depth in depths]
+
+    def forward(self, x: torch.Tensor, between: Callable[[int, torch.Tensor], torch.Tensor] | None = None):
+        """`between(step, maps)` may look at, or change, what leaves each step."""
+        layers = iter(self)
+        for step, length in enumerate(self.lengths):
+            for layer in islice(layers, length):
+                x = layer(x)
+            x = between(step, x) if between else x
+        return x
+
+
+class Difference(nn.Module):
+    """Adds to a picture's feature maps how they differ from its reference's at the same place, as far as the two look
+    aligned. Begins as nothing."""
+
+    def __init__(self, width: int):
+        super().__init__()
+        self.mix = nn.Conv2d(width, width, 3, padding=1, bias=False)
+        self.aligned = nn.Linear(width, 1)
+        self.strength = nn.Parameter(torch.empty(width, 1, 1))
+
+    def forward(self, maps: torch.Tensor, neutral: torch.Tensor, known: torch.Tensor) -> torch.Tensor:
+        difference = maps - neutral
+        trust = self.aligned(difference.abs().mean(dim=(2, 3))).sigmoid() * known[:, None]
+        return maps + trust[..., None, None] * self.strength * self.mix(difference)
 
 
 class NoRotation(nn.Module):
@@ -123,9 +150,10 @@ class Encoder(nn.Module):
         if not config.backbone_rope:
             self.backbone.rope_embeddings = NoRotation(config.backbone_config)
 
-    def forward(self, pixels: torch.Tensor) -> torch.Tensor:
+    def forward(self, pixels: torch.Tensor, between=None) -> torch.Tensor:
+        """`between`: see ConvStem."""
         if self.stem is not None:
-            pixels = self.stem(pixels.to(self.stem[0].weight.dtype))
+            pixels = self.stem(pixels.to(self.stem[0].weight.dtype), between)
         return self.backbone(pixels).last_hidden_state
 
 
@@ -295,13 +323,15 @@ class ViTPainModel(PreTrainedModel):
         super().__init__(config)
         self.encoder = Encoder(config)
         self.neutral_encoder = None
-        self.comparison = None
+        self.comparison, self.differences = None, None
         if config.reference != "none":
             if config.separate_neutral_backbone:
                 self.neutral_encoder = Encoder(config)
             self.missing = nn.Parameter(torch.empty(config.hidden_size))
             block = CompareBlock if config.reference == "compare" else AttentionBlock
             self.comparison = nn.ModuleList(block(config) for _ in range(config.reference_layers))
+            if config.stem_differences:
+                self.differences = nn.ModuleList(Difference(width) for width in config.stem_widths)
         self.heads = PainHeads(config)
         self.post_init()
 
@@ -315,6 +345,8 @@ class ViTPainModel(PreTrainedModel):
         elif isinstance(module, (nn.LayerNorm, nn.GroupNorm)):
             init.ones_(module.weight)
             init.zeros_(module.bias)
+        elif isinstance(module, Difference):
+            init.zeros_(module.strength)
         elif isinstance(module, PainHeads):
             if module.queries is not None:
                 init.normal_(module.queries, std=1.0 if module.decoder else self.config.initializer_range)
@@ -348,16 +380,22 @@ class ViTPainModel(PreTrainedModel):
         heatmap_labels: mm [B, S, S]. mask_labels: int [B, S, S]. NaN (mask: -100) where unknown: losses ignore them.
         """
         self._check(pixel_values, neutral_pixel_values, neutral_mask, neutral_index)
-        tokens = self.encoder(self._focused(pixel_values))  # [B, T, D]
+        pixels, attentions, share = self._focused(pixel_values), (), None
+        seen = pixel_values.new_zeros(len(pixels), dtype=torch.bool)
+        if self.comparison is None:
+            tokens = self.encoder(pixels)  # [B, T, D]
+        else:
+            rows, known = self._references(len(pixels), neutral_pixel_values, neutral_mask, neutral_index)
+            tokens, neutral = self._read(pixels, neutral_pixel_values, rows, known.flatten())  # [B * N, T, D]
+            seen = known.any(1)
+            # a picture with some references averages over those; one with none answers once, with the learned token
+            share = torch.where(seen[:, None], known, torch.ones_like(known)).to(tokens.dtype)
+            share = share / share.sum(1, keepdim=True)
         where = positions(self.config.grid_size, tokens.shape[-1], tokens)
         where = F.pad(where, (0, 0, tokens.shape[1] - len(where), 0))  # [T, D], zero for prefix tokens
-        attentions, share, seen = (), None, pixel_values.new_zeros(len(pixel_values), dtype=torch.bool)
         if self.comparison is not None:
-            neutral, known, share = self._references(tokens, neutral_pixel_values, neutral_mask, neutral_index)
-            seen = known.view(share.shape).any(1)
-            tokens = tokens.repeat_interleave(share.shape[1], dim=0)  # [B * N, T, D]
             for block in self.comparison:
-                tokens, attention = block(tokens, neutral, known, where, output_attentions)
+                tokens, attention = block(tokens, neutral, known.flatten(), where, output_attentions)
             attentions += (attention,)
         answers = self.heads(tokens, where, output_attentions)
         attentions += (answers.pop("attention"),)
@@ -388,28 +426,39 @@ class ViTPainModel(PreTrainedModel):
         border = (self.config.image_size - self.config.inner_size) // 2
         return pixels[..., border : pixels.shape[-2] - border, border : pixels.shape[-1] - border]
 
-    def _references(self, tokens, neutral, mask, index) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
-        """Neutral tokens [B * N, T, D], whether each is known [B * N], and its share [B, N] in the answer."""
-        batch = len(tokens)
-        missing = self.missing.to(tokens.dtype)
+    def _references(self, batch: int, neutral, mask, index) -> tuple[torch.Tensor, torch.Tensor]:
+        """Each picture's rows [B, N] in the pool of references, and which of them are known [B, N]."""
         if neutral is None:
-            known = torch.zeros(batch, dtype=torch.bool, device=tokens.device)
-            return missing.expand_as(tokens), known, tokens.new_ones(batch, 1)
-        encoder = self.neutral_encoder or self.encoder
+            rows = torch.zeros(batch, 1, dtype=torch.long, device=self.device)
+            return rows, torch.zeros_like(rows, dtype=torch.bool)
         if index is not None:
             index = index.view(batch, -1)
-            mask = index >= 0
-            found = encoder(self._focused(neutral))[index.clamp(min=0).flatten()]
-        else:
-            count = 1 if neutral.dim() == 4 else neutral.shape[1]
-            found = encoder(self._focused(neutral if neutral.dim() == 4 else neutral.flatten(0, 1)))
-            if mask is None:
-                mask = torch.ones(batch, count, dtype=torch.bool, device=tokens.device)
-            mask = mask.view(batch, count).bool()
-        found = torch.where(mask.flatten()[:, None, None], found, missing)
-        # a picture with some references averages over those; one with none answers once, with the learned token
-        share = torch.where(mask.any(1, keepdim=True), mask, torch.ones_like(mask)).to(tokens.dtype)
-        return found, mask.flatten(), share / share.sum(1, keepdim=True)
+            return index.clamp(min=0), index >= 0
+        count = 1 if neutral.dim() == 4 else neutral.shape[1]
+        rows = torch.arange(batch * count, device=neutral.device).view(batch, count)
+        return rows, torch.ones_like(rows, dtype=torch.bool) if mask is None else mask.view(batch, count).bool()
+
+    def _read(self, pixels, neutral, rows, known) -> tuple[torch.Tensor, torch.Tensor]:
+        """Tokens [B * N, T, D] of the pictures and of their references; the pool's pictures are read once each."""
+        count, rows = rows.shape[1], rows.flatten()
+        if neutral is None:
+            tokens = self.encoder(pixels)
+            return tokens, self.missing.to(tokens.dtype).expand_as(tokens)
+        maps: list[torch.Tensor] = []
+
+        def keep(step: int, seen: torch.Tensor) -> torch.Tensor:
+            maps.append(seen)
+            return seen
+
+        def compare(step: int, seen: torch.Tensor) -> torch.Tensor:
+            return self.differences[step](seen, maps[step][rows], known)
+
+        pool = self._focused(neutral if neutral.dim() == 4 else neutral.flatten(0, 1))
+        found = (self.neutral_encoder or self.encoder)(pool, keep if self.differences else None)[rows]
+        found = torch.where(known[:, None, None], found, self.missing.to(found.dtype))
+        if self.differences:
+            return self.encoder(pixels.repeat_interleave(count, dim=0), compare), found
+        return self.encoder(pixels).repeat_interleave(count, dim=0), found
 
     def _interval(self, pspi: torch.Tensor, seen: torch.Tensor) -> torch.Tensor | None:
         """[B, 2] around pspi [B]; `seen`: whether a picture had a reference [B]."""
