@@ -319,7 +319,7 @@ def _fit(begin: str, train_set: FaceSet, watch: FaceSet, settings: Settings, out
         role=begin if scratch else "student", init=None if scratch else begin, out=str(out), epochs=epochs,
         batch_size=settings.batch_size, learning_rate=settings.learning_rate, pain_weight=settings.pain_weight,
         model={"image_size": settings.image_size} if scratch else {}, loss_weights={"au": settings.au_weight},
-        validations=4, validation_pictures=_MONITORED, seed=settings.seed,
+        validations=min(4, epochs), validation_pictures=_MONITORED, seed=settings.seed,
     )
     return Path(train(config, train_set, watch))
 

@@ -21,14 +21,14 @@ from . import metrics
 from .data import CONDITIONS, FaceSet
 from .evaluate import predict
 from .loading import load_model, load_processor
-from .protocols import COLUMNS, _write, calibrate, statistic
+from .protocols import COLUMNS, LEVELS, _write, calibrate, statistic
 from .sets import face_set
 from .train import packed_size
 
 logger = logging.getLogger(__name__)
 
 ROUNDS = 300
-_CALIBRATED = 3000  # validation pictures the thresholds are found on, at most
+_CALIBRATED = 1000  # validation pictures the thresholds are found on, at most
 
 
 @dataclass(frozen=True)
@@ -53,37 +53,43 @@ class Entrant:
 
 
 def compare(entrants: Sequence[Entrant], data: str, out: str | Path, split: str = "test", shots: int = 1,
-            seed: int = 0) -> dict[str, Any]:
-    """The report, also in out/report.json, out/table.md and out/predictions.parquet."""
+            seed: int = 0, thresholds: str | None = None) -> dict[str, Any]:
+    """The report, also in out/report.json, out/table.md and out/predictions.parquet.
+
+    thresholds: the set on whose validation people the thresholds of F1 are found; by default those of `data`, unless
+        they are themselves judged.
+    """
     if len({entrant.label for entrant in entrants}) < len(entrants) or not entrants:
         raise InvalidInput("give at least one model, and every model a label of its own")
-    sets: dict[tuple[str, int], FaceSet] = {}
+    sets: dict[tuple[str, str, int], FaceSet] = {}
 
-    def faces(which: str, size: int) -> FaceSet:
-        if (which, size) not in sets:
-            sets[which, size] = face_set(data, which, size)
-        return sets[which, size]
+    def faces(where: str, which: str, size: int) -> FaceSet:
+        if (where, which, size) not in sets:
+            sets[where, which, size] = face_set(where, which, size)
+        return sets[where, which, size]
 
-    splits = list(load(data, config="images"))
+    if thresholds is None and split in ("test", "train") and "validation" in load(data, config="images"):
+        thresholds = data
     answers, rows, differences = {}, {}, {}
     for entrant in entrants:
         logger.info("asking %s", entrant.label)
         model, processor = load_model(entrant.model), load_processor(entrant.model)
         size = packed_size(model.config.image_size)
         asked = dict(processor=processor, reference=entrant.reference, shots=shots, seed=seed)
-        thresholds = {1: float("nan"), 2: float("nan"), 3: float("nan")}
-        if "validation" in splits and split != "validation":
-            known = faces("validation", size)
+        found = dict.fromkeys(LEVELS, float("nan"))
+        if thresholds is not None:
+            known = faces(thresholds, "validation", size)
             some = known.subset(np.linspace(0, len(known) - 1, min(len(known), _CALIBRATED)).astype(int))
-            thresholds = calibrate(predict(model, some, **asked))
-        told = predict(model, faces(split, size), **asked)
+            found = calibrate(predict(model, some, **asked))
+        told = predict(model, faces(data, split, size), **asked)
         answers[entrant.label] = told
-        rows[entrant.label] = _row(told, thresholds)
+        rows[entrant.label] = _row(told, found)
         first = answers[entrants[0].label]
         if entrant is not entrants[0]:
             differences[entrant.label] = _difference(first, told)
-    report = {"data": data, "split": split, "pictures": len(told), "people": int(told["identity"].nunique()),
-              "rows": rows, "differences": differences, "table": _table(rows, differences, entrants[0].label)}
+    report = {"data": data, "split": split, "thresholds": thresholds, "pictures": len(told),
+              "people": int(told["identity"].nunique()), "rows": rows, "differences": differences,
+              "table": _table(rows, differences, entrants[0].label)}
     out = Path(out)
     _write(out / "report.json", report)
     (out / "table.md").write_text(report["table"] + "\n")

@@ -11,6 +11,9 @@ def command(
     out: Annotated[Path, typer.Option(help="Folder for table.md, report.json and predictions.parquet.")],
     data: Annotated[str, typer.Option(help="Path, Hub id, official:PATH, unbc:PATH or folder:PATH.")] = "3dpain",
     split: Annotated[str, typer.Option(help="train, validation, test or all.")] = "test",
+    thresholds: Annotated[
+        str | None, typer.Option(help="Set whose validation people the thresholds come from. Default: of --data.")
+    ] = None,
     shots: Annotated[int, typer.Option(min=1, max=50, help="Neutral references averaged, 1 to 50.")] = 1,
     seed: Annotated[int, typer.Option(help="Of the choice of references.")] = 0,
 ) -> None:
@@ -19,6 +22,6 @@ def command(
     from threedpain.modeling.protocols_compare import Entrant, compare
 
     writable(out, folder=True)
-    report = compare([Entrant.parse(text) for text in model], data, out, split, shots, seed)
+    report = compare([Entrant.parse(text) for text in model], data, out, split, shots, seed, thresholds)
     typer.echo(f"{report['pictures']:,} pictures of {report['people']} people; 95 % intervals over people\n")
     typer.echo(report["table"])
