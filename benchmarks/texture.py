@@ -36,7 +36,7 @@ from threedpain.generation.texture import layout, load_texture
 from threedpain.generation.texture.augment import ETHNICITIES, Look, Programme, sample_look
 from threedpain.generation.texture.embedded import condition
 from threedpain.generation.texture.fit import load_example
-from threedpain.generation.texture.pipeline import features, srgb
+from threedpain.generation.texture.sampling import features, srgb
 from threedpain.generation.texture.skin_codec import analyse, synthesise
 from threedpain.generation.texture.sources import SkinSource, blur, island, load_brows, load_skins
 from threedpain.generation.texture.tone import lab, lab_of_linear, linear_of_lab, measured_tone
@@ -50,19 +50,14 @@ class Model:
 
     def __init__(self, folder: Path):
         self.texture = load_texture("embedded", folder=folder)
-        self.pipe = self.texture.pipe
+        self.codec = self.texture.codec
 
     @torch.no_grad()
     def albedo(self, look, seed: int, guidance: float | None = None, mean: bool = False) -> np.ndarray:
         condition = features(look)[None]
         if mean:
-            return srgb(self.pipe.codec.decode(torch.zeros(1, self.pipe.codec.size), condition)[:, :3])[0]
-        return self.pipe(
-            condition,
-            [torch.Generator().manual_seed(seed)],
-            num_inference_steps=self.texture.steps,
-            guidance_scale=self.texture.guidance if guidance is None else guidance,
-        ).albedo[0]
+            return srgb(self.codec.decode(torch.zeros(1, self.codec.size), condition)[:, :3])[0]
+        return self.texture.skin(condition, seed, guidance).albedo
 
 
 def to_albedo(colour: np.ndarray) -> np.ndarray:
@@ -89,7 +84,7 @@ def measured(model: Model, number: int, known: Known | None, guidance: float | N
         colour = lab(albedo)
         row["bands"] = band_power(colour).tolist()
         row["nearest"] = nearest(known.colour, descriptor(colour))
-        row["nearest_residue"] = nearest(known.residue, residue_of(model.pipe.codec, colour, look))
+        row["nearest_residue"] = nearest(known.residue, residue_of(model.codec, colour, look))
     return row
 
 
@@ -151,7 +146,7 @@ class Known:
 
     def __init__(self, model: Model, examples: list[Path], log: Path):
         if not log.exists():
-            colour, left = zip(*(self._one(model.pipe.codec, path) for path in examples), strict=True)
+            colour, left = zip(*(self._one(model.codec, path) for path in examples), strict=True)
             np.savez(log, colour=np.stack(colour), residue=np.stack(left))
         arrays = np.load(log)
         self.colour, self.residue = arrays["colour"], arrays["residue"]
@@ -200,7 +195,7 @@ def copying(model: Model, rows: list[dict], programme: Programme, known: Known, 
         look = look_of(1000 + i)
         pair = [lab(to_albedo(one(31, 2 * i + k, look)[1])) for k in (0, 1)]
         twins["colour"].append(apart([descriptor(c) for c in pair]))
-        twins["residue"].append(apart([residue_of(model.pipe.codec, c, look) for c in pair]))
+        twins["residue"].append(apart([residue_of(model.codec, c, look) for c in pair]))
     result = {"generated": len(rows), "training": len(known.colour), "pairs_of_twins": count}
     for name, key, items in (("colour", "nearest", known.colour), ("residue", "nearest_residue", known.residue)):
         among = [nearest(np.delete(items, i, 0), items[i]) for i in range(0, len(items), 5)]

@@ -18,11 +18,11 @@ from threedpain.generation.head import HeadModel
 from threedpain.generation.identity import sample_identity
 from threedpain.generation.texture import layout, load_texture, sources
 from threedpain.generation.texture.augment import Look, Programme, mirror, sample_look
-from threedpain.generation.texture.pipeline import ETHNICITIES, FEATURES, features, srgb
-from threedpain.generation.texture.pipeline import face_colour as shipped_face_colour
-from threedpain.generation.texture.skin_codec import SkinCodec, analyse, synthesise
-from threedpain.generation.texture.skin_scheduler import SkinScheduler
-from threedpain.generation.texture.skin_unet import SkinUNet
+from threedpain.generation.texture.sampling import ETHNICITIES, FEATURES, features, srgb
+from threedpain.generation.texture.sampling import face_colour as shipped_face_colour
+from threedpain.generation.texture.skin_codec import Codec, analyse, synthesise
+from threedpain.generation.texture.skin_scheduler import Scheduler
+from threedpain.generation.texture.skin_unet import UNet
 from threedpain.generation.texture.tone import (
     face_colour,
     lab,
@@ -257,7 +257,7 @@ def test_wavelets_invert_and_smooth_things_have_no_detail():
 
 
 def test_codec_inverts_lightness_and_the_middle_of_brows():
-    codec = SkinCodec(features=FEATURES)
+    codec = Codec(features=FEATURES)
     skin = torch.randn(1, 4, *SHAPE) * 5
     condition = torch.zeros(1, FEATURES)
     back = codec.decode(codec.encode(skin, condition), condition)
@@ -267,7 +267,7 @@ def test_codec_inverts_lightness_and_the_middle_of_brows():
 
 
 def test_an_untrained_network_says_nothing():
-    unet = SkinUNet(256, 256, features=FEATURES, widths=(8, 8, 8, 8), depths=(1, 1, 1, 1))
+    unet = UNet(256, 256, features=FEATURES, widths=(8, 8, 8, 8), depths=(1, 1, 1, 1))
     size = sum(int(np.prod(shape)) for shape in unet.shapes)
     with torch.no_grad():
         out = unet(torch.randn(2, size), torch.tensor([1, 900]), torch.randn(2, FEATURES), torch.ones(2))
@@ -277,7 +277,7 @@ def test_an_untrained_network_says_nothing():
 @pytest.mark.parametrize("spread", [0.2, 1.0, 3.0])
 def test_the_sampler_keeps_the_spread_of_what_cannot_be_foreseen(spread):
     """For independent Gaussians the best velocity is known, and so is the sample that the noise must become."""
-    scheduler = SkinScheduler()
+    scheduler = Scheduler()
 
     def sample(steps: int) -> torch.Tensor:
         scheduler.set_timesteps(steps)
@@ -292,8 +292,15 @@ def test_the_sampler_keeps_the_spread_of_what_cannot_be_foreseen(spread):
     assert coarse < (1e-9 if spread == 1 else 0.6) and fine < 0.01
 
 
+def test_the_schedule_is_the_cosine_one_of_diffusers():
+    from diffusers import DDPMScheduler
+
+    theirs = DDPMScheduler(1000, beta_schedule="squaredcos_cap_v2").alphas_cumprod
+    torch.testing.assert_close(Scheduler().alphas_cumprod, theirs, rtol=0, atol=0)
+
+
 def test_calmer_brows_keep_the_skin_and_stay_within_the_variation():
-    codec = SkinCodec(256, 256, features=FEATURES, brow_window=(64, 192, 64, 192))
+    codec = Codec(256, 256, features=FEATURES, brow_window=(64, 192, 64, 192))
     latent, condition = torch.randn(1, codec.size), torch.zeros(1, FEATURES)
     whole, calm, none = (codec.decode(codec.scale_brows(latent, s), condition) for s in (1.0, 0.5, 0.0))
     torch.testing.assert_close(calm[:, :3], whole[:, :3])
@@ -303,7 +310,7 @@ def test_calmer_brows_keep_the_skin_and_stay_within_the_variation():
 
 def test_a_withheld_condition_is_not_seen():
     torch.manual_seed(0)
-    unet = SkinUNet(256, 256, features=FEATURES, widths=(8, 8, 8, 8), depths=(1, 1, 1, 1))
+    unet = UNet(256, 256, features=FEATURES, widths=(8, 8, 8, 8), depths=(1, 1, 1, 1))
     for parameter in unet.parameters():
         torch.nn.init.normal_(parameter, 0, 0.1)
     size = sum(int(np.prod(shape)) for shape in unet.shapes)
@@ -330,6 +337,19 @@ def test_a_batch_and_a_repetition_change_no_byte(made, people):
     alone = load_texture("embedded")([people[1]])[0]
     np.testing.assert_array_equal(alone.albedo, made[1].albedo)
     np.testing.assert_array_equal(alone.brows, made[1].brows)
+
+
+def test_making_a_skin_imports_no_large_library():
+    """diffusers and transformers take seconds and a third of a gigabyte; reading six files needs neither."""
+    script = """
+import sys
+from threedpain.generation.pipeline import PainFacePipeline
+from threedpain.generation.identity import sample_identity
+PainFacePipeline.from_pretrained(device="cpu").texture([sample_identity(1)])
+print(*{name.split(".")[0] for name in sys.modules} & {"diffusers", "transformers", "datasets", "accelerate", "pandas"})
+"""
+    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True)
+    assert done.stdout.split() == []
 
 
 def test_another_seed_is_another_skin(made, people):
@@ -380,9 +400,9 @@ def test_the_shipped_folder_is_small_and_holds_its_own_code():
     folder = assets.weights("texture")
     assert sum(f.stat().st_size for f in folder.rglob("*") if f.is_file()) < 30_000_000
     assert not list(folder.rglob("*.bin")) and not list(folder.rglob("*.pt"))
-    from threedpain.generation.texture import pipeline, skin_codec, skin_scheduler, skin_unet
+    from threedpain.generation.texture import pipeline, sampling, skin_codec, skin_scheduler, skin_unet
 
-    places = {pipeline: ".", skin_codec: "codec", skin_unet: "unet", skin_scheduler: "scheduler"}
+    places = {pipeline: ".", sampling: ".", skin_codec: "codec", skin_unet: "unet", skin_scheduler: "scheduler"}
     for module, place in places.items():
         name = module.__name__.rsplit(".", 1)[1] + ".py"
         with open(module.__file__) as own:
@@ -391,7 +411,7 @@ def test_the_shipped_folder_is_small_and_holds_its_own_code():
 
 @pytest.mark.slow
 def test_the_folder_works_without_this_package(tmp_path):
-    """A fresh process that cannot import threedpain loads the folder and gets the same skin."""
+    """A fresh process that cannot import threedpain loads the folder with diffusers and gets the same bytes."""
     who = sample_identity(1, age=24, gender="female", ethnicity="white")
     from threedpain.generation.texture.embedded import condition
 
@@ -407,7 +427,9 @@ folder = {str(assets.weights("texture"))!r}
 options = dict(custom_pipeline=folder, trust_remote_code=True, torch_dtype=torch.float32)
 pipe = DiffusionPipeline.from_pretrained(folder, **options)
 out = pipe(torch.load({str(tmp_path / "features.pt")!r}), [torch.Generator().manual_seed({who.skin.seed})])
-import numpy; numpy.save({str(tmp_path / "albedo.npy")!r}, out.albedo[0])
+import numpy
+for name in ("albedo", "brows"):
+    numpy.save({str(tmp_path)!r} + f"/{{name}}.npy", getattr(out, name)[0])
 """
     subprocess.run(
         [sys.executable, "-W", "ignore", "-c", script],
@@ -415,8 +437,9 @@ import numpy; numpy.save({str(tmp_path / "albedo.npy")!r}, out.albedo[0])
         cwd=tmp_path,
         env={"HF_HOME": str(tmp_path), "PATH": "", "OMP_NUM_THREADS": str(torch.get_num_threads())},
     )
-    ours = load_texture("embedded")([who])[0].albedo
-    assert np.abs(np.load(tmp_path / "albedo.npy").astype(int) - ours).max() <= 1
+    ours = load_texture("embedded")([who])[0]
+    np.testing.assert_array_equal(np.load(tmp_path / "albedo.npy"), ours.albedo)
+    np.testing.assert_array_equal(np.load(tmp_path / "brows.npy"), ours.brows)
 
 
 @pytest.mark.slow

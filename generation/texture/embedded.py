@@ -1,23 +1,30 @@
-"""The embedded backend: identities in, maps out, by the diffusion model that ships with the package."""
+"""The embedded backend: identities in, maps out, by the diffusion model that ships with the package.
+
+It reads the model's folder by itself, since importing diffusers takes longer than making a face; SkinPipeline makes the
+same bytes of the same folder.
+"""
 
 from __future__ import annotations
 
+import json
 from collections.abc import Sequence
 from pathlib import Path
 from types import SimpleNamespace
+from typing import Any
 
 import torch
+from safetensors.torch import load_file
 
 from threedpain.errors import InvalidInput, MissingFile
 from threedpain.generation.records import Identity, SkinMaps
-from threedpain.generation.texture.pipeline import AMOUNTS, SkinPipeline, features
-from threedpain.generation.texture.skin_codec import SkinCodec
-from threedpain.generation.texture.skin_scheduler import SkinScheduler
-from threedpain.generation.texture.skin_unet import SkinUNet
+from threedpain.generation.texture.sampling import AMOUNTS, features, opacity, sample, srgb
+from threedpain.generation.texture.skin_codec import Codec
+from threedpain.generation.texture.skin_scheduler import Scheduler
+from threedpain.generation.texture.skin_unet import UNet
 
 
 class EmbeddedTexture:
-    """Loads the pipeline folder once; every identity is sampled by itself, so a batch never changes its bytes.
+    """Loads the model once; every identity is sampled by itself, so a batch never changes its bytes.
 
     `folder` holds a SkinPipeline (default: the one that ships), `steps` are denoising steps, `guidance` is the scale of
     classifier-free guidance in the first of them (1 = none).
@@ -38,26 +45,35 @@ class EmbeddedTexture:
             raise InvalidInput(f"steps is {steps}: allowed are 2 to 100.")
         if not 0 <= guidance <= 10:
             raise InvalidInput(f"guidance is {guidance}: allowed are 0 to 10.")
-        self.steps, self.guidance = steps, guidance
-        self.pipe = SkinPipeline(
-            SkinUNet.from_pretrained(folder, subfolder="unet", torch_dtype=torch.float32).eval(),
-            SkinCodec.from_pretrained(folder, subfolder="codec", torch_dtype=torch.float32).eval(),
-            SkinScheduler.from_pretrained(folder, subfolder="scheduler"),
-        ).to(device)
-        self.pipe.set_progress_bar_config(disable=True)
+        self.device, self.steps, self.guidance = device, steps, guidance
+        self.unet = _network(UNet, folder / "unet", device)
+        self.codec = _network(Codec, folder / "codec", device)
+        self.scheduler = Scheduler(**_config(folder / "scheduler" / "scheduler_config.json"))
 
     def __call__(self, identities: Sequence[Identity]) -> list[SkinMaps]:
-        return [self._one(identity) for identity in identities]
+        return [self.skin(features(condition(who))[None], int(who.skin.seed)) for who in identities]
 
-    def _one(self, identity: Identity) -> SkinMaps:
-        generator = torch.Generator().manual_seed(int(identity.skin.seed))
-        out = self.pipe(
-            features(condition(identity))[None],
-            [generator],
-            num_inference_steps=self.steps,
-            guidance_scale=self.guidance,
-        )
-        return SkinMaps(albedo=out.albedo[0], brows=out.brows[0])
+    @torch.no_grad()
+    def skin(self, features: torch.Tensor, seed: int, guidance: float | None = None) -> SkinMaps:
+        """The skin of a seed under condition features [1, F], at another guidance than the backend's if given."""
+        generator, features = torch.Generator().manual_seed(seed), features.to(self.device)
+        guidance = self.guidance if guidance is None else guidance
+        latent = sample(self.unet, self.codec, self.scheduler, features, [generator], self.steps, guidance)
+        lab = self.codec.decode(latent, features)
+        return SkinMaps(albedo=srgb(lab[:, :3])[0], brows=opacity(lab[:, 3])[0])
+
+
+def _network(kind: type[torch.nn.Module], folder: Path, device: str) -> torch.nn.Module:
+    """A network of a diffusers folder: shipped in half precision, run in single."""
+    with torch.device(device):
+        network = kind(**_config(folder / "config.json"))
+    network.load_state_dict(load_file(folder / "diffusion_pytorch_model.safetensors", device=device))
+    return network.eval()
+
+
+def _config(file: Path) -> dict[str, Any]:
+    """The arguments of a class among what diffusers saved of it."""
+    return {name: value for name, value in json.loads(file.read_text()).items() if not name.startswith("_")}
 
 
 def condition(identity: Identity) -> SimpleNamespace:

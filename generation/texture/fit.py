@@ -13,7 +13,7 @@ import numpy as np
 import torch
 
 from threedpain.generation.texture.augment import Programme
-from threedpain.generation.texture.pipeline import FEATURES, features
+from threedpain.generation.texture.sampling import FEATURES, features
 from threedpain.generation.texture.skin_codec import SkinCodec, analyse
 
 logger = logging.getLogger(__name__)

@@ -8,7 +8,7 @@ Six grids make one flat vector, [B, `size`]: fine (4 texels a cell: lightness an
 texels), middle (8 texels a cell: all channels, 8 to 16), and coarser ones of 16, 32, 64 and 128 texels a cell, the last
 with the smooth rest. Colour finer than 8 texels follows lightness by one factor a level.
 
-This file ships in the model's folder: it imports only torch and diffusers.
+This file ships in the model's folder: it imports only torch, and diffusers once `SkinCodec` is asked for.
 """
 
 from __future__ import annotations
@@ -16,9 +16,8 @@ from __future__ import annotations
 import math
 
 import torch
+import torch.nn as nn
 import torch.nn.functional as F
-from diffusers import ConfigMixin, ModelMixin
-from diffusers.configuration_utils import register_to_config
 
 # Cohen, Daubechies and Feauveau's 9/7 wavelet as lifting steps (Daubechies and Sweldens 1998).
 _LIFT = (-1.586134342059924, -0.052980118572961, 0.882911075530934, 0.443506852043971)
@@ -76,10 +75,9 @@ def grid_shapes(height: int, width: int) -> list[tuple[int, int, int]]:
     return [(count, height // cell, width // cell) for cell, count in channels.items()]
 
 
-class SkinCodec(ModelMixin, ConfigMixin):
+class Codec(nn.Module):
     """Skins [B, 4, H, W] to latents [B, size] and back, given condition features [B, F]."""
 
-    @register_to_config
     def __init__(
         self,
         height: int = 768,
@@ -88,6 +86,7 @@ class SkinCodec(ModelMixin, ConfigMixin):
         brow_window: tuple[int, int, int, int] = (352, 464, 544, 864),
     ):
         super().__init__()
+        self.height, self.width, self.brow_window = height, width, brow_window
         self.padded = (-height % 128 + height, -width % 128 + width)
         self.shapes = grid_shapes(*self.padded)
         self.sizes = [math.prod(shape) for shape in self.shapes]
@@ -118,7 +117,7 @@ class SkinCodec(ModelMixin, ConfigMixin):
         return torch.cat([part.flatten(1) for part in (fine, *bands)], 1)
 
     def _in_window(self, brow: torch.Tensor) -> torch.Tensor:
-        top, bottom, left, right = self.config.brow_window
+        top, bottom, left, right = self.brow_window
         mask = torch.zeros_like(brow[:1])
         mask[..., top:bottom, left:right] = 1
         return brow * mask
@@ -160,8 +159,21 @@ class SkinCodec(ModelMixin, ConfigMixin):
         d2 = torch.cat([light2, tint[1, 0] * light2, tint[1, 1] * light2, brow2], 1)
         d1 = torch.cat([light1, tint[0, 0] * light1, tint[0, 1] * light1, brow1], 1)
         skin = synthesise(synthesise(skin, d2), d1)
-        skin = skin[..., : self.config.height, : self.config.width]
+        skin = skin[..., : self.height, : self.width]
         return torch.cat([skin[:, :3], self._in_window(skin[:, 3:])], 1)
 
     def forward(self, latent: torch.Tensor, features: torch.Tensor) -> torch.Tensor:
         return self.decode(latent, features)
+
+
+def __getattr__(name: str) -> type:
+    """`SkinCodec`, the same as a model of diffusers: made when asked for, importing that costs seconds."""
+    if name != "SkinCodec":
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    from diffusers import ConfigMixin, ModelMixin
+    from diffusers.configuration_utils import register_to_config
+
+    class SkinCodec(Codec, ModelMixin, ConfigMixin):
+        __init__ = register_to_config(Codec.__init__)
+
+    return globals().setdefault(name, SkinCodec)

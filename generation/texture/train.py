@@ -29,7 +29,8 @@ from tqdm.auto import tqdm
 from threedpain.errors import MissingFile
 from threedpain.generation.texture.augment import ETHNICITIES, Look, Programme
 from threedpain.generation.texture.fit import NO_SPREAD, fit_codec, load_example, prepare
-from threedpain.generation.texture.pipeline import FEATURES, SkinPipeline, features
+from threedpain.generation.texture.pipeline import SkinPipeline
+from threedpain.generation.texture.sampling import FEATURES, features
 from threedpain.generation.texture.skin_codec import BROWS, SkinCodec
 from threedpain.generation.texture.skin_scheduler import SkinScheduler
 from threedpain.generation.texture.skin_unet import SkinUNet
@@ -270,10 +271,11 @@ def save_pipeline(pipe: SkinPipeline, folder: Path) -> None:
     """The standard folder in half precision, with the code of its own classes inside."""
     from shutil import copyfile
 
-    from threedpain.generation.texture import pipeline, skin_codec, skin_scheduler, skin_unet
+    from threedpain.generation.texture import pipeline, sampling, skin_codec, skin_scheduler, skin_unet
 
     pipe.to(torch.float16).save_pretrained(folder)
-    copyfile(pipeline.__file__, folder / "pipeline.py")
+    for module in (pipeline, sampling):
+        copyfile(module.__file__, folder / Path(module.__file__).name)
     copyfile(skin_unet.__file__, folder / "unet" / "skin_unet.py")
     copyfile(skin_codec.__file__, folder / "codec" / "skin_codec.py")
     copyfile(skin_scheduler.__file__, folder / "scheduler" / "skin_scheduler.py")

@@ -2,7 +2,7 @@
 
     DiffusionPipeline.from_pretrained(folder, custom_pipeline=folder, trust_remote_code=True)
 
-This file ships in the model's folder: it imports only numpy, torch and diffusers.
+This file ships in the model's folder, beside sampling.py: it imports only numpy, torch and diffusers.
 """
 
 from __future__ import annotations
@@ -14,61 +14,7 @@ import torch
 from diffusers import DiffusionPipeline
 from diffusers.utils import BaseOutput
 
-ETHNICITIES = ("black", "white", "middle_eastern", "south_asian", "east_asian")
-AMOUNTS = (
-    "freckles",
-    "moles",
-    "age_spots",
-    "redness",
-    "wrinkles",
-    "stubble",
-    "makeup",
-    "brow_density",
-    "brow_thickness",
-)
-FEATURES = 23
-
-# The skin locus: a* and b* of human skin at a typology angle; see threedpain.generation.texture.tone.
-_ITA = (-75.0, -60.0, -50.0, -30.0, -10.0, 10.0, 30.0, 45.0, 60.0, 75.0)
-_LOCUS_A = (7.0, 11.0, 13.0, 14.5, 15.0, 14.5, 13.5, 12.5, 10.5, 8.0)
-_LOCUS_B = (9.0, 14.5, 17.5, 20.0, 21.5, 22.5, 22.0, 20.5, 15.5, 8.5)
-_UNDERTONE = {
-    "black": (0.3, -0.5),
-    "white": (0.9, -0.9),
-    "middle_eastern": (0.0, 0.3),
-    "south_asian": (-0.4, 0.9),
-    "east_asian": (-0.9, 1.0),
-}
-
-
-def face_colour(tone: float, ethnicity: str) -> np.ndarray:
-    """CIELAB mean colour of the face for a typology angle and an ethnicity; its own angle is `tone` exactly."""
-    a, b = _UNDERTONE[ethnicity]
-    b = max(float(np.interp(tone, _ITA, _LOCUS_B)) + b, 4.0)
-    return np.array([50 + b * np.tan(np.radians(tone)), np.interp(tone, _ITA, _LOCUS_A) + a, b])
-
-
-def features(look) -> torch.Tensor:
-    """Condition features [FEATURES] of an object with age, gender, ethnicity, tone and AMOUNTS as attributes. The first
-    four are 1 and the colour of the face, on which the mean skin depends linearly."""
-    colour = face_colour(look.tone, look.ethnicity)
-    age = (look.age - 54) / 36
-    amounts = [getattr(look, name) for name in AMOUNTS]
-    values = [
-        1.0,
-        (colour[0] - 50) / 15,
-        (colour[1] - 13) / 3,
-        (colour[2] - 20) / 4,
-        age,
-        age * age - 0.33,
-        max(look.age - 55, 0) / 35,
-        1.0 if look.gender == "male" else -1.0,
-        *[float(look.ethnicity == name) for name in ETHNICITIES[:4]],
-        *amounts,
-        amounts[-2] * amounts[-1],
-        age * (colour[0] - 50) / 15,
-    ]
-    return torch.tensor(values, dtype=torch.float32)
+from .sampling import opacity, sample, srgb
 
 
 @dataclass
@@ -97,52 +43,27 @@ class SkinPipeline(DiffusionPipeline):
         brow_variation: float = 0.45,
         output_type: str = "np",
     ) -> SkinOutput:
-        """Condition `features` [B, F] and one CPU generator for each. The first `guidance_steps` steps, where form is
-        decided, are guided by `guidance_scale`; 1 is no guidance. `brow_variation` is the share of the sampled
-        variation that brows keep: at 1 they are ragged, at 0 all of a condition are alike. `output_type` "latent"
-        returns latents [B, size], "lab" CIELAB and opacity [B, 4, H, W], "np" a SkinOutput."""
+        """Condition `features` [B, F] and one CPU generator for each. The first `guidance_steps` steps are guided by
+        `guidance_scale`, and brows keep the share `brow_variation` of their variation: see `sampling.sample`.
+        `output_type` "latent" returns latents [B, size], "lab" CIELAB and opacity [B, 4, H, W], "np" a SkinOutput."""
         # 1. Check.
         if len(features) != len(generator):
             raise ValueError(f"expected one generator for each of {len(features)} features, got {len(generator)}")
-        # 2. Noise, from the CPU, so that every device starts alike.
-        noise = [torch.randn(self.codec.size, generator=g) for g in generator]
-        latent = torch.stack(noise).to(self.device, torch.float32)
+        # 2. Sample.
         features = features.to(self.device)
-        # 3. Denoise.
-        self.scheduler.set_timesteps(num_inference_steps)
-        known = torch.ones(len(latent), device=self.device)
-        for step, t in enumerate(self.scheduler.timesteps):
-            velocity = self.unet(latent, t.expand(len(latent)).to(self.device), features, known)
-            if guidance_scale != 1 and step < guidance_steps:
-                free = self.unet(latent, t.expand(len(latent)).to(self.device), features, 0 * known)
-                velocity = free + guidance_scale * (velocity - free)
-            latent = self.scheduler.step(velocity, t, latent, return_dict=False)[0]
-        latent = self.codec.scale_brows(latent, brow_variation)
+        latent = sample(
+            self.unet,
+            self.codec,
+            self.scheduler,
+            features,
+            generator,
+            steps=num_inference_steps,
+            guidance=guidance_scale,
+            guided=guidance_steps,
+            brow_variation=brow_variation,
+        )
         if output_type == "latent":
             return latent
-        # 4. Decode.
+        # 3. Decode.
         lab = self.codec.decode(latent, features)
         return lab if output_type == "lab" else SkinOutput(albedo=srgb(lab[:, :3]), brows=opacity(lab[:, 3]))
-
-
-def opacity(brow: torch.Tensor) -> np.ndarray:
-    """[B, H, W] opacity as decoded -> uint8. Hairs overlap: what is half dense covers most of the skin, and what is
-    faint is noise."""
-    dense = ((brow - 0.03) / 0.47).clamp(0, 1)
-    return (dense * dense * (3 - 2 * dense) * 0.8 * 255).round().to(torch.uint8).cpu().numpy()
-
-
-def srgb(lab: torch.Tensor) -> np.ndarray:
-    """CIELAB [B, 3, H, W] -> sRGB uint8 [B, H, W, 3]."""
-    fy = (lab[:, 0] + 16) / 116
-    x, y, z = (
-        torch.where(f > 6 / 29, f * f * f, (f - 16 / 116) * (108 / 841)) * white
-        for f, white in ((fy + lab[:, 1] / 500, 0.95047), (fy, 1.0), (fy - lab[:, 2] / 200, 1.08883))
-    )
-    rows = ((3.2404542, -1.5371385, -0.4985314), (-0.9692660, 1.8760108, 0.0415560), (0.0556434, -0.2040259, 1.0572252))
-    # The sRGB curve from a table over the square root, where an 8-bit level is at least four entries wide.
-    linear = torch.linspace(0, 1, 8192, device=lab.device) ** 2
-    curve = torch.where(linear <= 0.0031308, 12.92 * linear, 1.055 * linear ** (1 / 2.4) - 0.055)
-    table = (curve * 255).round().to(torch.uint8)
-    planes = [table[((r * x + g * y + b * z).clamp(0, 1).sqrt() * 8191).round().int()] for r, g, b in rows]
-    return torch.stack(planes, -1).cpu().numpy()

@@ -4,7 +4,7 @@ Fine coefficients enter and leave at the top, the next grids a level below each,
 skin lies on the same head, so learned maps of the position are added at each level. Without any training its output is
 zero, which for v-prediction of unit-variance latents is already the best guess that ignores how they hang together.
 
-This file ships in the model's folder: it imports only torch and diffusers.
+This file ships in the model's folder: it imports only torch, and diffusers once `SkinUNet` is asked for.
 """
 
 from __future__ import annotations
@@ -14,8 +14,6 @@ import math
 import torch
 import torch.nn as nn
 import torch.nn.functional as F
-from diffusers import ConfigMixin, ModelMixin
-from diffusers.configuration_utils import register_to_config
 
 
 class Block(nn.Module):
@@ -36,11 +34,10 @@ class Block(nn.Module):
         return x + self.conv(F.silu(torch.addcmul(shift, self.norm(x), 1 + scale)))
 
 
-class SkinUNet(ModelMixin, ConfigMixin):
+class UNet(nn.Module):
     """v-prediction for latents [B, size] at timesteps [B] under features [B, F]; `known` [B] is 0 where the condition
     is withheld (classifier-free guidance)."""
 
-    @register_to_config
     def __init__(
         self,
         height: int = 768,
@@ -140,3 +137,16 @@ def _place(h: int, w: int) -> torch.Tensor:
     y, x = torch.meshgrid(torch.linspace(-1, 1, h), torch.linspace(-1, 1, w), indexing="ij")
     waves = [f(math.pi * k * v) for k in (2, 6) for v, f in ((x, torch.cos), (y, torch.sin))]
     return torch.stack([x, y, x.abs(), (x * 8).sin(), *waves])
+
+
+def __getattr__(name: str) -> type:
+    """`SkinUNet`, the same as a model of diffusers: made when asked for, importing that costs seconds."""
+    if name != "SkinUNet":
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    from diffusers import ConfigMixin, ModelMixin
+    from diffusers.configuration_utils import register_to_config
+
+    class SkinUNet(UNet, ModelMixin, ConfigMixin):
+        __init__ = register_to_config(UNet.__init__)
+
+    return globals().setdefault(name, SkinUNet)
