@@ -110,7 +110,7 @@ def _effects(report: dict[str, Any]) -> str:
     return ("<p>Each line compares two pictures of one person that differ in nothing else. Filled: the interval leaves "
             "out zero. <span class='rest'>At rest</span> the truth is PSPI 0; <span class='pain'>in pain</span> it is "
             "the same in both pictures: any change is the detector's.</p>"
-            + _plot(draw, (9.2, 0.36 * len(effects) + 0.9))
+            + _plot(draw, (9.2, 0.36 * len(effects) + 0.9), "The effects of the table below, with intervals")
             + _table(["changed", "expression", "mean change", "95 % interval", "d", "mean size", "decisions turned",
                       "people"], rows))
 
@@ -126,8 +126,9 @@ def _faces(changed: pd.DataFrame) -> str:
         part = part[part["person"] == person].set_index("level")
         shown = [str(level) for level in levels if str(level) in part.index]
         figures = "".join(
-            f"<figure>{_picture(part.loc[level, 'image'])}<figcaption><b>{part.loc[level, 'answer']:.1f}</b>"
-            f"{html.escape(_level(level))}</figcaption></figure>" for level in shown)
+            f"<figure>{_picture(part.loc[level, 'image'], _level(level))}<figcaption>"
+            f"<b>{part.loc[level, 'answer']:.1f}</b>{html.escape(_level(level))}</figcaption></figure>"
+            for level in shown)
         strips.append(f"<h3>{FACTOR_TITLES[factor]}</h3><div class='strip'>{figures}"
                       f"<p>PSPI is <b>{part['PSPI'].iloc[0]:.0f}</b> in all of them</p></div>")
     return "<p>For each change the person whose answers it spread most.</p>" + "".join(strips)
@@ -163,7 +164,8 @@ def _curves(curves: dict[str, dict[str, list[dict]]]) -> str:
             axes.margins(x=0.12)
         return draw
 
-    plots = "".join(_plot(panel(factor), (4.5, 2.7)) for factor in curves if any(curves[factor].values()))
+    plots = "".join(_plot(panel(factor), (4.5, 2.7), f"The answer by {FACTOR_TITLES[factor]}")
+                    for factor in curves if any(curves[factor].values()))
     return ("<p>The answer at each level less the same person's mean over all levels.</p>"
             f"<div class='grid'>{plots}</div>")
 
@@ -191,8 +193,8 @@ def _groups(report: dict[str, Any]) -> str:
         return draw
 
     height = 0.26 * sum(len(levels) for levels in groups.values()) + 1.4
-    plots = (_plot(draw_of("mae", "mean absolute error", False), (4.6, height))
-             + _plot(draw_of("bias", "answer − PSPI (below 0: too little)", True), (4.6, height)))
+    plots = (_plot(draw_of("mae", "mean absolute error", False), (4.6, height), "Error by group")
+             + _plot(draw_of("bias", "answer − PSPI (below 0: too little)", True), (4.6, height), "Bias by group"))
     gaps = _table(["among", "read best", "read worst", "gap in error", "chance parts groups as far"],
                   [[TITLES[g["group"]], g["best"].replace("_", " "), g["worst"].replace("_", " "), f"{g['gap']:.2f}",
                     f"{100 * g['p']:.0f} % of the time"] for g in report["gaps"]])
@@ -233,7 +235,7 @@ def _cells(cells: list[dict[str, Any]]) -> str:
     each = f"{people[0]}" if len(people) == 1 else f"{people[0]} to {people[-1]}"
     return (f"<p>Mean of answer − PSPI. Blue reads too little pain, red too much. {each} "
             f"{'person' if people == [1] else 'people'} a cell: a map for questions, not a verdict on any cell.</p>"
-            + _plot(draw, (9.2, 3.9)))
+            + _plot(draw, (9.2, 3.9), "Bias by demographic cell"))
 
 
 def _failures(report: dict[str, Any]) -> str:
@@ -262,13 +264,14 @@ def _method(report: dict[str, Any]) -> str:
 # ---- parts of a page
 
 
-def _picture(data: bytes) -> str:
+def _picture(data: bytes, alt: str) -> str:
     out = io.BytesIO()
     opened(data).resize((TILE * 2, TILE * 2), PIL.Image.Resampling.LANCZOS).save(out, "JPEG", quality=82)
-    return f"<img alt='' width={TILE} height={TILE} src='data:image/jpeg;base64,{_encoded(out.getvalue())}'>"
+    source = f"data:image/jpeg;base64,{_encoded(out.getvalue())}"
+    return f"<img alt='{html.escape(alt)}' width={TILE} height={TILE} src='{source}'>"
 
 
-def _plot(draw: Callable, size: tuple[float, float]) -> str:
+def _plot(draw: Callable, size: tuple[float, float], alt: str) -> str:
     from matplotlib.figure import Figure
 
     figure = Figure(figsize=size, facecolor="none", layout="constrained")
@@ -279,7 +282,7 @@ def _plot(draw: Callable, size: tuple[float, float]) -> str:
     draw(axes)
     out = io.BytesIO()
     figure.savefig(out, format="svg", metadata={"Date": None})
-    return f"<img class='plot' alt='' src='data:image/svg+xml;base64,{_encoded(out.getvalue())}'>"
+    return f"<img class='plot' alt='{html.escape(alt)}' src='data:image/svg+xml;base64,{_encoded(out.getvalue())}'>"
 
 
 def _encoded(data: bytes) -> str:

@@ -8,8 +8,8 @@ All look at the same central part of the face crop as ViTPain does: methods are 
   pain monitoring in older adults with dementia using pairwise and contrastive training, IEEE JBHI 25(5), 2021; the
   detector of SynPAIN): one convolution sees both faces in gray, the difference of its maps goes on, and the features
   of two faces are pulled together when their pain is alike and pushed apart when it is not.
-- `au-linear`: action units are read from the face by ViTPain's own trunk, and PSPI is a linear function of them and of
-  nothing else.
+- `au-linear`: action units are read from the face by ViTPain's own trunk, which learns where things are in a face from
+  ViTPain's maps, and PSPI is a linear function of them and of nothing else.
 """
 
 from __future__ import annotations
@@ -167,8 +167,8 @@ def contrastive(features: torch.Tensor, pspi: torch.Tensor, margin: float) -> to
 class AuLinearConfig(ViTPainConfig):
     model_type = "au-linear-pain"
 
-    def __init__(self, reference="none", heatmap_upsample=0, au_head=True, **kwargs):
-        super().__init__(reference=reference, heatmap_upsample=heatmap_upsample, au_head=au_head, **kwargs)
+    def __init__(self, reference="none", **kwargs):
+        super().__init__(reference=reference, **kwargs)
 
 
 class AuHeads(PainHeads):
@@ -193,8 +193,9 @@ class AuHeads(PainHeads):
             units, attention = attention @ patches, attention[:, None]
         au = self._units(units)
         pspi = self.pspi(au.detach()).squeeze(-1)
+        heat, mask = self._maps(patches)
         return {"pspi": pspi if self.training else pspi.clamp(0, PSPI_MAX), "pain_logits": self.pain(au.detach()),
-                "au": au, "heatmap": None, "mask_logits": None, "attention": attention}
+                "au": au, "heatmap": heat, "mask_logits": mask, "attention": attention}
 
 
 class AuLinearModel(ViTPainModel):
@@ -215,6 +216,7 @@ class AuLinearModel(ViTPainModel):
 def vanilla(image_size: int, **changes: Any) -> ViTPainModel:
     """Ten patches along the side of the input, as the recipes have at 160 pixels; `changes`: of the configuration."""
     backbone = ViTPainConfig().backbone_config.to_dict() | {"patch_size": 2 * max(1, image_size // 20)}
+    backbone["initializer_range"] = backbone["hidden_size"] ** -0.5  # the usual 0.02 suits four times the width
     weights = {"au": 0.0, "pain": 0.0, "heatmap": 0.0, "mask": 0.0, "consistency": 0.0}
     given = {"backbone_config": backbone, "focus": STUDENT["focus"], "reference": "none", "decoder_layers": 0,
              "au_head": False, "heatmap_upsample": 0, "loss_weights": weights, **changes}
@@ -227,8 +229,8 @@ def pairwise(image_size: int, **changes: Any) -> PairwisePainModel:
 
 
 def au_linear(image_size: int, **changes: Any) -> AuLinearModel:
-    trunk = {name: STUDENT[name] for name in ("focus", "stem_widths", "stem_depths", "backbone_config")}
-    given = {**trunk, "loss_weights": {"consistency": 0.0, "heatmap": 0.0}, **changes}
+    names = ("focus", "stem_widths", "stem_depths", "backbone_config", "heatmap_upsample", "mask_classes")
+    given = {**{name: STUDENT[name] for name in names}, "loss_weights": {"consistency": 0.0}, **changes}
     return AuLinearModel(AuLinearConfig(image_size=image_size, **given))
 
 

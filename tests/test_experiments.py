@@ -72,15 +72,16 @@ def test_tables_are_markdown_with_the_groups_beside_each_other(experiments):
 
 def test_a_page_says_what_is_not_measured_and_what_these_people_cannot_show(experiments, tmp_path):
     (tmp_path / "plan.json").write_text('{"config": {"identities": 400, "size": 192, "seed": 21}}')
-    bench = experiments.Bench(str(tmp_path), (), None, tmp_path, 350)
+    bench = experiments.Bench(str(tmp_path), None, tmp_path, 350)
     figures = {name: [0.5, 0.4, 0.6] for name in ("mae", "pearson", "auroc3", "further")}
 
     def line(label, further):
         return {"row": {"label": label}, "trained_on": 150, "tested_on": "all", "pictures": 9, "people": 3,
-                "figures": {**figures, "further": further}}
+                "guessing": 4.26, "figures": {**figures, "further": further}}
 
     rows = [line("undistilled", [0, 0, 0]), line("distilled", [-0.2, -0.3, -0.1]), line("other", [0.1, -0.1, 0.3])]
     page = experiments.page(bench, {"distillation": rows})
     assert "*distilled*: 0.20 points less error than *undistilled*." in page
     assert "*other*: no difference from *undistilled* that these people show." in page
+    assert "Always answering the mean errs by 4.3." in page and "400 people, 192 pixels, seed 21." in page
     assert page.count("Not measured yet.") == len(experiments.EXPERIMENTS) - 1
