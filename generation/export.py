@@ -60,7 +60,7 @@ def textured(face: Face, maps: SkinMaps, coarse: bool = True) -> TexturedMesh:
 def atlas(identity: Identity, maps: SkinMaps) -> np.ndarray:
     """uint8 [768 + 128, 1384, 3]: the skin with its brows, and the strip of tiles below."""
     out = np.zeros((SKIN_HEIGHT + STRIP, SKIN_WIDTH, 3), np.uint8)
-    brows = maps.brows[..., None] / 255.0
+    brows = maps.worn_brows[..., None] / 255.0
     hair = identity.hair
     colour = pigment(hair) * (1 - hair.grey) + WHITE_HAIR * hair.grey
     out[:SKIN_HEIGHT] = np.round(maps.albedo * (1 - brows) + 255 * _srgb(colour) * brows)

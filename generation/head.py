@@ -173,6 +173,13 @@ class HeadModel:
         skin[np.unique(topology.faces[outer & (topology.face_part == PARTS.index("skin"))])] = 1
         return skin
 
+    @cached_property
+    def lashes(self) -> np.ndarray:
+        """Which points of the smooth surface are lashes: bool [N]."""
+        rows = np.zeros(self.skin_count, bool)
+        rows[self.topology.faces[self.topology.face_part == PARTS.index("lashes")]] = True
+        return rows
+
     def _mirror(self) -> np.ndarray:
         """The mirror map of the smooth surface, from the cage's."""
         quads, mirror = self._tensors["quads"].astype(np.int64), self._tensors["mirror"].astype(np.int64)

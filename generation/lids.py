@@ -16,6 +16,7 @@ import numpy as np
 SEAL = 0.005  # radians by which the closed upper lid overlaps the lower one: 0.08 mm
 AROUND = 1.4  # eyeball radii from its centre: skin so near is kept off the eyeball whatever squeezes it
 CLEAR = 1.07  # eyeball radii: skin that rests further out may come so near
+DROOP = 0.8  # by how much more than the lid the lashes turn, for each eyeball radius that they stand out
 
 
 @dataclass(frozen=True)
@@ -43,8 +44,9 @@ class Lids:
             eyes.append(Lids(*(convert(a.astype(np.int64) if a.dtype.kind == "i" else a) for a in arrays)))
         return tuple(eyes)
 
-    def fitted(self, surface: np.ndarray, centre: np.ndarray, radius: float) -> Lids:
-        """With the columns of one person's resting surface [N, 3], and with the skin around the lids."""
+    def fitted(self, surface: np.ndarray, centre: np.ndarray, radius: float, lashes: np.ndarray) -> Lids:
+        """With the columns of one person's resting surface [N, 3], and with the skin around the lids; `lashes` bool [N]
+        stand forward while the eye is open and hang over the lower lid when it is closed."""
         if not len(self.upper):
             return self
         arm = surface - centre
@@ -53,8 +55,10 @@ class Lids:
         upper, rows = (_angles(np, arm[rows], self.temple)[1] for rows in (self.upper, self.rows))
         column, share = between(np, np.maximum.accumulate(upper), rows)
         still = np.zeros(len(around), np.float32)
+        droop = 1 + DROOP * lashes[self.rows] * (near[self.rows] - 1.1).clip(0, 0.4)
         return replace(
-            self, rows=np.concatenate([self.rows, around]), weight=np.concatenate([self.weight, still]),
+            self, rows=np.concatenate([self.rows, around]),
+            weight=np.concatenate([self.weight * droop, still]).astype(np.float32),
             floor=np.concatenate([self.floor, np.minimum(0.99 * near[around], CLEAR).astype(np.float32)]),
             column=np.concatenate([column, still.astype(np.int64)]),
             share=np.concatenate([share.astype(np.float32), still]))

@@ -159,12 +159,20 @@ class Face:
         return to_pytorch3d(self, maps, vertices)
 
 
+BROW_LIFT = 7  # texels, 2 mm
+
+
 @dataclass(frozen=True)
 class SkinMaps:
     """What a texture backend returns for one identity."""
 
     albedo: np.ndarray  # uint8 [768, 1384, 3], sRGB, without brows
     brows: np.ndarray  # uint8 [768, 1384], opacity of the brow hairs; the renderer paints them in the hair's colour
+
+    @property
+    def worn_brows(self) -> np.ndarray:
+        """`brows` where heads wear them: on the orbit's edge, a little above where skins are painted with them."""
+        return np.roll(self.brows, -BROW_LIFT, axis=0)
 
 
 @dataclass(frozen=True)

@@ -12,7 +12,7 @@ from threedpain.generation.seeds import child
 
 PORES = 1.5e-5  # metres, standard deviation of the skin's grain
 COUNT = 32000  # the largest slope or height of a map in counts
-SHADE = 1.6e3  # darkening a metre of depth: a fold of 0.25 mm loses 40 % of the sky
+SHADE = 1.0e3  # darkening a metre of depth: a fold of 0.25 mm loses a quarter of the sky
 
 
 @lru_cache(maxsize=1)

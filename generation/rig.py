@@ -226,7 +226,8 @@ def settle(model, identity: Identity, cage: np.ndarray, eye_centres: np.ndarray,
     fade = np.ones((len(UNITS), len(cage)), np.float32)
     fade[:, model.front] = fades(surface[model.front, :2], points[:, :2], UNITS, model.front_spacing,
                                   model.front_lip)
-    fitted = tuple(eye.fitted(surface, centre, eye_radius) for eye, centre in zip(model.lids, eye_centres, strict=True))
+    fitted = tuple(eye.fitted(surface, centre, eye_radius, model.lashes)
+                   for eye, centre in zip(model.lids, eye_centres, strict=True))
     basis = model.actions * fade[model.field_unit][:, :, None]
     bust = Bust(identity, model, topology, np.zeros((0, 3), np.float32), cage.astype(np.float32), basis,
                 shares(intensities(identity.resting)), personal(identity), fitted, eye_centres, eye_radius,

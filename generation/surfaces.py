@@ -6,13 +6,14 @@ table of vertices the shaders read (columns in `shade`).
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 
 import numpy as np
 from numba import njit
 
 from threedpain.generation.hair_mesh import HairMesh, strand_pattern
+from threedpain.generation.hair_strands import mass_colour
 from threedpain.generation.occlusion import FINE, SHADOW_SIZE, DepthMap, ambient, vertex_normals
 from threedpain.generation.records import MASK_CLASSES, PARTS, Bust, Face, Light, SkinMaps
 from threedpain.generation.relief import active
@@ -46,6 +47,8 @@ PART_MATERIAL = dict(zip(PARTS, (SKIN, EYE_LEFT, EYE_RIGHT, TEETH, TEETH, MOUTH,
 LEVELS = 6  # mip levels of the skin
 LID_SHADOW = 0.008, 0.004  # metres on the eyeball below the upper and above the lower lid
 TEETH_COLOUR = np.array([0.60, 0.52, 0.40])
+SLIT = 0.0022  # metres from where closed lids meet that are dark
+LATER = 0.6  # of the head's grey is seen in brows and lashes
 BLOOD = np.array([0.85, 0.42, 0.36])  # what vessels leave of the sclera's white
 
 
@@ -172,6 +175,7 @@ def pose(surfaces: Surfaces, face: Face, light: Light) -> Posed:
         shadow.draw(surfaces.faces, surfaces.test[0], surfaces.test)
         table[:, 7 + i] = shadow.visible(normals, 0.004 + 0.022 * key.softness, FINE)
     table[:head, 7 : 7 + KEYS] *= np.sqrt(hair.shadow)[:, None]
+    _darken_slits(face, table)
     person = surfaces.person.copy()
     for side in (0, 1):
         person[30 + 3 * side : 33 + 3 * side] = table[bare.poles[side], NORMAL]
@@ -199,6 +203,22 @@ def _shade_under_lids(head: HeadSurfaces, face: Face, table: np.ndarray) -> None
         above = head.bust.vertices[lids, 1] > head.bust.eye_centres[side, 1]
         near = _nearest(face.vertices[ball], face.vertices[lids], np.where(above, *LID_SHADOW).astype(np.float32))
         table[ball, OCCLUSION] = np.maximum(table[ball, OCCLUSION], 0.6) * (0.25 + 0.75 * near)
+
+
+def _darken_slits(face: Face, table: np.ndarray) -> None:
+    """No light comes out of the slit between closed lids."""
+    lashes = face.bust.model.lashes
+    for eye in face.bust.lids:
+        if not len(eye.upper):
+            continue
+        upper, lower = face.vertices[eye.upper], face.vertices[eye.lower]
+        open_ = np.linalg.norm(upper - lower, axis=1)[2:-2].mean() / face.bust.eye_radius
+        closed = np.clip((0.13 - open_) / 0.07, 0, 1)
+        if closed > 0:
+            rows = eye.rows[~lashes[eye.rows]]
+            margin = np.concatenate([upper, lower])
+            near = _nearest(face.vertices[rows], margin, np.full(len(margin), SLIT, np.float32))
+            table[rows, OCCLUSION : 7 + KEYS] *= (1 - 0.85 * closed * (1 - near**2))[:, None]
 
 
 @njit(cache=True, nogil=True)
@@ -271,11 +291,11 @@ def _pole(bust: Bust, part: str) -> int:
 
 
 def lash_pattern(uvs: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Where lashes lie in the strand pattern [L, 3, 2] and their opacity [L, 3]: thinning to the tips, fewer and
-    shorter below (u under a half)."""
-    along = np.where(uvs[:, :, 0] < 0.5, uvs[:, :, 1] / 0.6, uvs[:, :, 1])
-    thick = np.where(uvs[:, :, 0] < 0.5, 0.22, 0.60)
-    return uvs * np.array([18.0, 0.12]), thick * np.clip(1 - along, 0, 1) ** 1.3
+    """Where lashes lie in the strand pattern [L, 3, 2] and their opacity [L, 3]: an unbroken line at the roots above,
+    thinning to the tips; fewer and shorter below (u under a half)."""
+    below = uvs[:, :, 0] < 0.5
+    along = np.where(below, uvs[:, :, 1] / 0.6, uvs[:, :, 1])
+    return uvs * np.array([18.0, 0.12]), np.where(below, 0.22, 1.15) * np.clip(1 - along, 0, 1) ** 1.5
 
 
 def person_table(head: HeadSurfaces, hair: HairMesh) -> np.ndarray:
@@ -286,8 +306,9 @@ def person_table(head: HeadSurfaces, hair: HairMesh) -> np.ndarray:
     table = np.zeros(100, np.float32)
     table[0:3] = neck_tone(bust, head.texels, head.levels)
     table[3:6] = hair.scalp_colour
-    table[6:9] = brow_colour(hair.scalp_colour, table[0:3])
-    table[9:12] = 0.3 * hair.scalp_colour
+    later = mass_colour(replace(who.hair, grey=LATER * who.hair.grey))
+    table[6:9] = brow_colour(later, table[0:3])
+    table[9:12] = lash_colour(later)
     table[12:15] = who.eyes.iris
     table[15] = np.arcsin(min(IRIS_RADIUS * who.eyes.iris_scale / bust.eye_radius, 1))
     table[16], table[17] = who.eyes.pupil, bust.eye_radius / CORNEA_RADIUS
@@ -299,10 +320,16 @@ def person_table(head: HeadSurfaces, hair: HairMesh) -> np.ndarray:
 
 
 def brow_colour(hair: np.ndarray, skin: np.ndarray) -> np.ndarray:
-    """Darker than the head's hair, and dark enough to be seen on the skin unless they are clearly lighter than it."""
-    brows = 0.7 * hair
+    """Of the sparse hairs of the brows, linear RGB [3]: the skin shines through and tints them. Dark enough to be seen
+    on the skin unless they are clearly lighter than it."""
+    brows = 0.7 * hair * np.sqrt(skin / skin.mean())
     ratio = brows.mean() / skin.mean()
-    return brows * min(1.0, 0.5 / ratio) if ratio < 1.5 else brows
+    return brows * min(1.0, 0.4 / ratio) if ratio < 1.5 else brows
+
+
+def lash_colour(hair: np.ndarray) -> np.ndarray:
+    """Much darker than the head's hair, and never light."""
+    return hair * min(0.3, 0.03 / hair.mean())
 
 
 def neck_tone(bust: Bust, texels: np.ndarray, levels: np.ndarray) -> np.ndarray:
@@ -321,7 +348,8 @@ def neck_tone(bust: Bust, texels: np.ndarray, levels: np.ndarray) -> np.ndarray:
 def skin_texture(maps: SkinMaps) -> tuple[np.ndarray, np.ndarray]:
     """Mip levels of linear colour and brow opacity: texels uint16 [T, 4], levels int32 [L, 3] (offset, height,
     width)."""
-    height, width = maps.brows.shape
+    brows = maps.worn_brows
+    height, width = brows.shape
     levels, start = [], 0
     for _ in range(LEVELS):
         levels.append((start, height, width))
@@ -330,7 +358,7 @@ def skin_texture(maps: SkinMaps) -> tuple[np.ndarray, np.ndarray]:
     levels = np.array(levels, np.int32)
     texels = np.empty((start, 4), np.uint16)
     curve = np.round(65535 * to_linear(np.arange(256) / 255)).astype(np.uint16)
-    _mip(np.ascontiguousarray(maps.albedo), np.ascontiguousarray(maps.brows), curve, levels, texels)
+    _mip(np.ascontiguousarray(maps.albedo), np.ascontiguousarray(brows), curve, levels, texels)
     return texels, levels
 
 
