@@ -15,7 +15,7 @@ FACIAL_HAIR = MASK_CLASSES.index("facial_hair")
 def grow_beard(surface: Surface, hair: Hair, rng: np.random.Generator) -> list[HairMesh]:
     """Meshes of a beard other than "none"."""
     mask = _mask(surface, hair, rng)
-    grey = np.clip(1.25 * hair.grey, 0, 1)
+    grey = 0.85 * hair.grey  # dark hairs stay in a grey beard
     short = hair.beard == "stubble"
     shell = surface.cut(mask > 0.1)
     inside = mask[shell.rows]

@@ -370,7 +370,7 @@ def _coily(scalp: Scalp, rng: np.random.Generator) -> list[HairMesh]:
         points,
         HAIR,
         colour,
-        uv=np.stack([np.arctan2(q[:, 0], q[:, 2]) * 14.0, q[:, 1] * 17.0], axis=1),
+        uv=np.stack([np.arctan2(q[:, 0], q[:, 2]) * 14.0, q[:, 1] * 70.0], axis=1),
         opacity=(mask - 0.38) * 2.5,
         occlusion=0.5 + 0.12 * np.clip(bumps, -1.5, 1.5),
         scalp=_paint(scalp, 0.85),
@@ -393,7 +393,7 @@ def _coily(scalp: Scalp, rng: np.random.Generator) -> list[HairMesh]:
         curves,
         facing,
         rng.uniform(0.003, 0.006, len(near)),
-        0.35 * colours + 0.65 * colours.mean(axis=0),  # single hairs mix within a curl
+        0.8 * (0.2 * colours + 0.8 * colours.mean(axis=0)),  # single hairs mix within a curl
         HAIR,
         rng,
         opacity=(0.85, 0.6),

@@ -59,7 +59,7 @@ def sample_hair(rng: np.random.Generator, age: float, gender: str, ethnicity: st
     z, u = rng.standard_normal(8), rng.uniform(size=8)
     mean, spread = MELANIN[ethnicity]
     melanin = float(np.clip(mean + spread * z[0], 0.03, 1))
-    onset = GREYING[ethnicity] + 7 * z[1]
+    onset = GREYING[ethnicity] + 7 * np.clip(z[1], -1.3, 2.2)
     curl_mean, curl_spread = CURL[ethnicity]
     curl = float(np.clip(curl_mean + curl_spread * z[2], 0, 1))
     red = float(np.clip(3.2 * u[0] - 2.4, 0, 0.9)) * (ethnicity == "white") * (melanin < 0.75)
