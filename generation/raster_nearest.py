@@ -69,13 +69,23 @@ def nearest(vertices, faces, culled, test, winners, nearness):
     wide, deep = winners, nearness
     if size < LANES:  # draw into the corner of a picture that is wide enough
         wide, deep = np.full((LANES, LANES), -1, np.int32), np.zeros((LANES, LANES), np.float32)
-        wide[:size, :size], deep[:size, :size] = winners, nearness
+        _copy(winners, wide, size)
+        _copy(nearness, deep, size)
     solid = min(test[0], len(faces))
     _enter_solid(placed, faces[:solid], culled, wide, deep)
     if solid < len(faces):
         _enter_tested(placed, faces, test, wide, deep)
     if size < LANES:
-        winners[:], nearness[:] = wide[:size, :size], deep[:size, :size]
+        _copy(wide, winners, size)
+        _copy(deep, nearness, size)
+
+
+@njit(cache=True, nogil=True)
+def _copy(source, target, size):
+    """The first rows and columns, one by one: assigning slices takes three seconds more to compile."""
+    for row in range(size):
+        for column in range(size):
+            target[row, column] = source[row, column]
 
 
 @njit(cache=True, inline="always")
@@ -191,10 +201,11 @@ def _front_to_back(placed, faces, tested):
     """The faces from `tested` on, those with the nearest corners first, in LAYERS steps; in a step in their order."""
     count = len(faces) - tested
     key = np.empty(count, np.float32)
+    low, high = np.float32(np.inf), np.float32(-np.inf)
     for t in range(count):
         i, j, k = faces[tested + t]
         key[t] = max(placed[i, 2], placed[j, 2], placed[k, 2])
-    low, high = key.min(), key.max()
+        low, high = min(low, key[t]), max(high, key[t])
     scale = np.float32(LAYERS - 1) / max(high - low, np.float32(1e-9))
     start = np.zeros(LAYERS + 1, np.int64)
     for t in range(count):
