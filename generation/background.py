@@ -58,7 +58,7 @@ class _Canvas:
     def _target(self, albedo, glow: float) -> np.ndarray:
         """What is painted: radiance of its own, or the light it sends back, [G, G, 3]."""
         albedo = np.asarray(albedo, dtype=np.float64)
-        return np.broadcast_to(albedo * glow, self.lit.shape) if glow else albedo * self.lit
+        return np.full(self.lit.shape, albedo * glow) if glow else albedo * self.lit
 
     def ripple(self, strength: float, wavelength: float, slant: float = 0.0) -> None:
         """Shading of folds: two slow waves across, as on a curtain."""
