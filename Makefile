@@ -32,12 +32,11 @@ weights-texture: install  ## Train the skin model on SKINS=folder (skins/ and br
 	@$(BIN)/python -m threedpain.generation.texture.train --data $(SKINS) --out runs/texture
 
 weights-vitpain: install  ## Make a training set, train the teacher on its heatmaps and the student on its pictures
-	@$(BIN)/3dpain generate --out runs/train --identities 400 --others 2 --size 192 --seed 21 --videos 0
-	@$(BIN)/3dpain generate --out runs/train-aligned --identities 250 --others 2 --size 192 --seed 22 --videos 0 \
+	@$(BIN)/3dpain generate --out runs/train --identities 600 --others 2 --size 192 --seed 31 --videos 0 \
 		--truth aligned_neutral
 	@$(BIN)/3dpain train teacher --data runs/train --out runs/vitpain-teacher --epochs 6 --precision bf16
-	@$(BIN)/3dpain train student --data runs/train --data runs/train-aligned --teacher runs/vitpain-teacher \
-		--out runs/vitpain --epochs 12 --precision bf16 \
+	@$(BIN)/3dpain train student --data runs/train --teacher runs/vitpain-teacher \
+		--out runs/vitpain --epochs 16 --precision bf16 \
 		--reference realistic=0.4 --reference aligned=0.4 --reference none=0.2
 
 # What is installed is said by three files; their checksum is the stamp. With the same stamp nothing is fetched.
