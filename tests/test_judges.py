@@ -51,6 +51,14 @@ def test_landmarks_agree_with_ours(pictures):
         assert error < (0.07 if expression == "neutral" else 0.09)
 
 
+def test_landmarks_hang_little_on_where_the_box_lies(pictures):
+    sample = pictures["a", "pain"]
+    x0, y0, x1, y1 = judges.detect_faces(sample.image)[0]
+    shift = 0.04 * (x1 - x0)
+    here, there = (judges.landmarks68(sample.image, (x0 + d, y0 - d, x1 + d, y1 - d)) for d in (0, shift))
+    assert np.linalg.norm(here - there, axis=1).mean() < 0.3 * shift
+
+
 def test_embeddings_tell_people_apart_and_recognise_them_in_pain(pictures):
     code = {key: judges.embed(s.image, judges.detect_faces(s.image)[0]) for key, s in pictures.items()}
     same = [np.linalg.norm(code[p, "neutral"] - code[p, "pain"]) for p in "ab"]

@@ -132,6 +132,16 @@ def test_closed_lids_hide_the_eyeballs_of_a_hundred_people(head):
     closed_eyes(head, range(100))
 
 
+def test_lashes_stand_out_over_open_eyes_and_hang_over_closed_ones(head, bust):
+    eye = bust.lids[0]
+    lash = head.lashes[eye.rows] & (eye.weight > 1.1) & (abs(eye.column - len(eye.upper) / 2) < 5)
+    falls = []
+    for units in ({}, {"AU43": 1}):
+        points = rig(bust, units).vertices
+        falls.append((points[eye.upper[eye.column[lash]], 1] - points[eye.rows[lash], 1]).mean())
+    assert lash.sum() > 10 and falls[0] < 0.0005 < 0.002 < falls[1]
+
+
 def test_open_eyes_are_seen(bust):
     assert uncovered(rig(bust, {})) > 50
 
