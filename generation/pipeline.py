@@ -23,7 +23,7 @@ from threedpain import demographics, facs
 from threedpain.errors import InvalidInput, MissingFile
 from threedpain.generation.head import HeadModel
 from threedpain.generation.identity import sample_identity
-from threedpain.generation.records import Bust, Face, Identity, Sample, Scene, SkinMaps
+from threedpain.generation.records import SKIN_HEIGHT, SKIN_WIDTH, Bust, Face, Identity, Sample, Scene, SkinMaps
 from threedpain.generation.render import Renderer
 from threedpain.generation.rig import rig
 from threedpain.generation.scene import LIGHTS, sample_scene
@@ -72,8 +72,8 @@ class PainFaceOutput:
     scene: Scene
 
     @functools.cached_property
-    def mesh(self) -> trimesh.Scene:
-        """The posed head with its skin and the pain heat painted on, y up, metres."""
+    def mesh(self) -> trimesh.Trimesh:
+        """The bust with its skin, y up, metres; `vertex_attributes["_HEAT"]`: the pain heat, mm."""
         from threedpain.generation.export import to_trimesh
 
         return to_trimesh(self.face, self.person.maps, heat=True)
@@ -138,6 +138,16 @@ class PainFacePipeline:
 
             background = BackgroundInpainter.from_pretrained(inpaint_model, device=device)
         return cls(model, skin, renderer, background)
+
+    def rehearse(self) -> None:
+        """Draw a small gray face for nobody. That loads the compiled kernels, or the first time compiles them: in a
+        thread, while the first skin is sampled, it takes no time."""
+        skin = SkinMaps(
+            albedo=np.full((SKIN_HEIGHT, SKIN_WIDTH, 3), 128, np.uint8),
+            brows=np.zeros((SKIN_HEIGHT, SKIN_WIDTH), np.uint8),
+        )
+        face = rig(self.head(sample_identity(0, hair="bald")), {})
+        Renderer(self.renderer.device).render(face, skin, sample_scene(0, view="front", size=SIZES[0]))
 
     def people(self, identities: Sequence[Identity]) -> list[Person]:
         """Busts and skins for several identities, the skins in one call of the texture model."""

@@ -188,8 +188,8 @@ def _made(out: PainFaceOutput) -> MadeFace:
     return MadeFace(out.image, out.neutral, out.heatmap, out.landmarks)
 
 
-def mesh(request: FaceRequest) -> trimesh.Scene:
-    """The head of a request with the heat painted on; the picture that comes along is made small."""
+def mesh(request: FaceRequest) -> trimesh.Trimesh:
+    """The bust of a request and its heat; the picture that comes along is made small."""
     return pipeline()(request.active, **replace(request, size=64).keywords()).mesh
 
 

@@ -81,9 +81,9 @@ def save_png(request: FaceRequest) -> str:
 
 
 def save_glb(request: FaceRequest) -> str:
-    """The mesh with the heat painted on."""
+    """The head with the heat painted on."""
     path = engine.new_file("face.glb")
-    engine.mesh(request).export(path)
+    drawing.heat_on_mesh(engine.mesh(request), 0.8).export(path, include_normals=True)
     return str(path)
 
 

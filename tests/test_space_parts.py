@@ -73,8 +73,12 @@ def test_files_to_take_along(pain):
     assert np.array_equal(Image.open(make.save_png(asked)), pain.image)
     import trimesh
 
-    scene = trimesh.load(make.save_glb(asked))
-    assert sum(len(part.vertices) for part in scene.geometry.values()) > 5000
+    head = trimesh.load(make.save_glb(asked)).to_mesh()
+    assert len(head.vertices) > 5000 and head.bounds[0][1] == pytest.approx(drawing.NECK), "a head, not a bare chest"
+    calm = trimesh.load(make.save_glb(asked.at_rest)).to_mesh()
+    skin, still = (np.asarray(part.visual.material.baseColorTexture, int) for part in (head, calm))
+    painted = np.abs(skin - still).max(axis=2) > 40
+    assert 0.005 < painted.mean() < 0.2, "heat where the skin moved, skin elsewhere"
     ramp = Image.open(make.ramp(asked))
     assert ramp.n_frames == 2 * make.RAMP_STEPS - 2
 
