@@ -1,6 +1,8 @@
 """`3dpain face`: one face as a picture."""
 
+import gc
 from pathlib import Path
+from threading import Thread
 from typing import Annotated
 
 import typer
@@ -47,6 +49,7 @@ def command(
     neutral: Annotated[Path | None, typer.Option(help="Also write the same face at rest here.")] = None,
 ) -> None:
     """Make one face with the action units asked for."""
+    gc.set_threshold(100_000)  # imports make many objects that stay: looking among them for garbage takes long
     from threedpain import PainFacePipeline
     from threedpain.cli.arguments import action_units, picture_file
 
@@ -58,6 +61,7 @@ def command(
     }  # fmt: skip
     PainFacePipeline.check_inputs(units, **asked)
     pipe = PainFacePipeline.from_pretrained(texture=texture, device=device)
+    Thread(target=pipe.rehearse).start()
     changes = {name: value for name, value in {"skin_tone": skin_tone, "hair": hair}.items() if value is not None}
     face = pipe(units, seed=seed, **asked, **changes)
     for path, picture in ((out, face.image), (heatmap, face.heatmap), (neutral, face.neutral)):
