@@ -27,12 +27,11 @@ LEAST_SPEARMAN, LARGEST_GAP = 0.6, 0.15
 SIGNIFICANT = 1e-5  # of the test that pain scores higher than rest
 LANDMARK_ERROR = 0.08  # of the distance between the outer eye corners: median over detected faces
 ONE_PERSON = 0.6  # distance of embeddings below which their network takes two pictures for one person
-SCORED = ("inner brow distance", "brow height", "eye aspect ratio", "upper lip to nose")
 EVIDENCE = {
     "AU4": ("inner brow distance", "brow height"),
     "AU43": ("eye aspect ratio",),
-    "AU10": ("upper lip to nose", "upper lip below mouth corners"),
-}  # action unit -> the measures it must lower
+    "AU10": ("upper lip to nose",),
+}  # action unit -> the measures it lowers. The first has to reach the limits; brows rise and fall with AU1 and AU2 too
 
 
 def judge(folder: Path) -> tuple[dict, list[Finding]]:
@@ -85,12 +84,9 @@ def _seen(row: dict) -> dict:
 
 
 def measures(points: np.ndarray) -> dict[str, float]:
-    """Brows, lids and lip from 68 landmarks, each divided by the distance between the outer eye corners.
-
-    The lip's edge lies below the corners as seen along the line between the eyes: above them it is negative.
-    """
+    """Brows, lids and lip from 68 landmarks, each divided by the distance between the outer eye corners."""
     across = points[42:48].mean(0) - points[36:42].mean(0)
-    down = np.array([-across[1], across[0]]) / np.linalg.norm(across)
+    down = np.array([-across[1], across[0]]) / np.linalg.norm(across)  # across the line between the eyes
     unit = np.linalg.norm(points[36] - points[45])
     opening = [np.linalg.norm(points[a] - points[b]) for a, b in ((37, 41), (38, 40), (43, 47), (44, 46))]
     height = np.linalg.norm(points[19:25].mean(0) - points[36:48].mean(0)) / unit
@@ -98,8 +94,7 @@ def measures(points: np.ndarray) -> dict[str, float]:
         "inner brow distance": float(np.linalg.norm(points[21] - points[22]) / unit),
         "brow height": float(height),
         "eye aspect ratio": float(np.mean(opening) / unit),
-        "upper lip to nose": float(np.linalg.norm(points[51] - points[33]) / unit),
-        "upper lip below mouth corners": float((points[61:64].mean(0) - points[[48, 54]].mean(0)) @ down / unit),
+        "upper lip to nose": float((points[50:53].mean(0) - points[33]) @ down / unit),
     }
 
 
@@ -115,22 +110,19 @@ def _relative(found: list[dict]) -> list[dict]:
 
 def _score(seen: dict[str, float]) -> float:
     """How closed a face is: brows, lids and lip, each by its share, without knowledge of the person at rest."""
-    return -float(np.log(np.maximum([seen[name] for name in SCORED], 1e-3)).sum())
+    return -float(np.log(np.maximum(list(seen.values()), 1e-3)).sum())
 
 
 def _evidence(rows: list[dict]) -> tuple[list[dict], list[Finding]]:
     """Rank correlation of each action unit with the movement it must cause, overall and by ethnicity.
 
-    An observer with a neutral photograph of the same person judges: all measures are changes from it. Where a unit is
-    seen in two, each alone is told as well, but only their sum has to reach the limits.
+    An observer with a neutral photograph of the same person judges: all measures are changes from it.
     """
     table, findings = [], []
-    for unit, of in EVIDENCE.items():
-        for alone in of if len(of) > 1 else ():
-            table.append({"action unit": unit, "seen in": alone} | _ranks(rows, unit, (alone,)))
-        ranks = _ranks(rows, unit, of)
-        table.append({"action unit": unit, "seen in": " and ".join(of)} | ranks)
-        overall, by = ranks["overall"], {name: ranks[name] for name in demographics.ETHNICITIES}
+    for unit, seen in EVIDENCE.items():
+        lines = [{"action unit": unit, "seen in": name} | _ranks(rows, unit, name) for name in seen]
+        table += lines
+        overall, by = lines[0]["overall"], {name: lines[0][name] for name in demographics.ETHNICITIES}
         if not overall >= LEAST_SPEARMAN:
             findings.append(Finding("judges", unit, f"Spearman {overall:.2f}, less than {LEAST_SPEARMAN}"))
         for name, value in by.items():
@@ -140,17 +132,16 @@ def _evidence(rows: list[dict]) -> tuple[list[dict], list[Finding]]:
     return table, findings
 
 
-def _ranks(rows: list[dict], unit: str, of: tuple[str, ...]) -> dict[str, float]:
-    by = {e: _rank([row for row in rows if row["ethnicity"] == e], unit, of) for e in demographics.ETHNICITIES}
-    return {"overall": _rank(rows, unit, of)} | by
+def _ranks(rows: list[dict], unit: str, measure: str) -> dict[str, float]:
+    by = {e: _rank([row for row in rows if row["ethnicity"] == e], unit, measure) for e in demographics.ETHNICITIES}
+    return {"overall": _rank(rows, unit, measure)} | by
 
 
-def _rank(rows: list[dict], unit: str, of: tuple[str, ...]) -> float:
-    """Spearman of the unit with the sum of its measures' falls; 0 where there is too little to tell."""
+def _rank(rows: list[dict], unit: str, measure: str) -> float:
+    """Spearman of the unit with its measure's fall; 0 where there is too little to tell."""
     if len(rows) < 5 or len({row[unit] for row in rows}) < 2:
         return 0.0
-    fallen = [-sum(row["measures"][name] for name in of) for row in rows]
-    return float(spearmanr([row[unit] for row in rows], fallen)[0])
+    return float(spearmanr([row[unit] for row in rows], [-row["measures"][measure] for row in rows])[0])
 
 
 def _order(scores: dict[str, list[float]]) -> tuple[list[dict], list[Finding]]:

@@ -132,8 +132,8 @@ _JUDGES = (
 
 
 def _evidence(axes, table: list[dict]) -> None:
-    """Spearman of action units and all that shows them, bars by ethnicity."""
-    table = list({line["action unit"]: line for line in table}.values())  # a unit's last line
+    """Spearman of action units and what shows them best, bars by ethnicity."""
+    table = list({line["action unit"]: line for line in reversed(table)}.values())[::-1]  # a unit's first line
     for place, line in enumerate(table):
         for number, name in enumerate(demographics.ETHNICITIES):
             axes.bar(place + 0.16 * (number - 2), line[name], 0.15, color=TONES[number])
