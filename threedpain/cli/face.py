@@ -52,6 +52,7 @@ def command(
     gc.set_threshold(100_000)  # imports make many objects that stay: looking among them for garbage takes long
     from threedpain import PainFacePipeline
     from threedpain.cli.arguments import action_units, picture_file
+    from threedpain.generation.workers import one_thread
 
     units = action_units(au or [])
     pictures = [picture_file(path) for path in (out, heatmap, neutral) if path]
@@ -61,6 +62,7 @@ def command(
     }  # fmt: skip
     PainFacePipeline.check_inputs(units, **asked)
     pipe = PainFacePipeline.from_pretrained(texture=texture, device=device)
+    one_thread()  # the bytes that `generate` would write, and a core for the rehearsal
     Thread(target=pipe.rehearse).start()
     changes = {name: value for name, value in {"skin_tone": skin_tone, "hair": hair}.items() if value is not None}
     face = pipe(units, seed=seed, **asked, **changes)
