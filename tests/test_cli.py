@@ -6,6 +6,7 @@ import re
 import signal
 import subprocess
 import sys
+import threading
 import time
 
 import pytest
@@ -106,6 +107,22 @@ def test_a_bad_face_is_refused_in_one_sentence_and_nothing_is_written(run, words
     assert (code, out) == (2, "")
     assert text in sentence(err)
     assert not list(tmp_path.iterdir())
+
+
+def test_a_rehearsal_beside_a_face_changes_none_of_its_bytes():
+    from threedpain import PainFacePipeline
+
+    def picture(rehearsed):
+        pipe = PainFacePipeline.from_pretrained(texture="flat", device="cpu")
+        thread = threading.Thread(target=pipe.rehearse)
+        if rehearsed:
+            thread.start()
+        face = pipe({"AU4": 3, "AU43": 1}, seed=5, size=64)
+        if rehearsed:
+            thread.join()
+        return face.image.tobytes()
+
+    assert picture(rehearsed=True) == picture(rehearsed=False)
 
 
 def test_errors_at_the_boundary(run, command):
