@@ -1,9 +1,10 @@
 """Contact sheets of the head and its rig: `python benchmarks/sheets.py --out docs/sheets`.
 
-action_units.jpg: every unit at intensities 1, 3, 5; ages.jpg: one person of each ethnicity at five ages;
-expressions.jpg: PSPI targets and the non-pain expressions; people.jpg: different identities of two cells. Plain light,
-frontal, the flat or embedded skin. cells.jpg: one person of each of the 50 cells in the three standard views, in their
-own scenes; hair.jpg and beards.jpg: every style on four people; light.jpg: two people in eight rooms of each kind.
+action_units.webp: every unit at intensities 1, 3, 5; ages.webp: one person of each ethnicity at five ages;
+expressions.webp: PSPI targets and the non-pain expressions; people.webp: different identities of two cells. Plain
+light, frontal, the flat or embedded skin. cells.webp: one person of each of the 50 cells in the three standard views,
+in their own scenes; hair.webp and beards.webp: every style on four people; light.webp: two people in eight rooms of
+each kind.
 """
 
 from __future__ import annotations
@@ -23,6 +24,8 @@ from threedpain.generation.rig import rig
 from threedpain.generation.scene import LIGHTS, VIEWS, sample_scene
 from threedpain.generation.seeds import child
 from threedpain.generation.texture import load_texture
+
+QUALITY = 50  # of WebP: 10 kB a portrait of 512 pixels
 
 
 class Studio:
@@ -154,7 +157,7 @@ SHEETS = {"action_units": action_units, "ages": ages, "expressions": expressions
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--out", type=Path, required=True, help="folder for the sheets")
-    parser.add_argument("--size", type=int, default=192, help="pixels of one portrait")
+    parser.add_argument("--size", type=int, default=512, help="pixels of one portrait")
     parser.add_argument("--texture", default="embedded", help="texture backend: embedded or flat")
     parser.add_argument("--only", choices=list(SHEETS), help="one sheet instead of all")
     options = parser.parse_args()
@@ -162,8 +165,8 @@ def main() -> None:
     studio = Studio(options.size, options.texture)
     for name, draw in SHEETS.items():
         if options.only in (None, name):
-            draw(studio).save(options.out / f"{name}.jpg", quality=80)
-            print(options.out / f"{name}.jpg")
+            draw(studio).save(options.out / f"{name}.webp", quality=QUALITY, method=4)
+            print(options.out / f"{name}.webp", flush=True)
 
 
 if __name__ == "__main__":
