@@ -13,8 +13,9 @@ import numpy as np
 from PIL import Image, ImageDraw
 
 from threedpain import PainFacePipeline
+from threedpain.generation.annotate import HEAT_STEP
 from threedpain.modeling.predict import PainReader
-from threedpain.spaces.drawing import HEAT_MM_PER_LEVEL, heat_overlay
+from threedpain.spaces.drawing import heat_overlay
 
 SIZE = 256
 CAST = (
@@ -36,7 +37,7 @@ def main() -> None:
     draw = ImageDraw.Draw(sheet)
     for column, (units, who, seed) in enumerate(CAST):
         made = pipe(units, **who, seed=seed, size=SIZE)
-        heat = heat_overlay(made.image, np.asarray(made.heatmap) * HEAT_MM_PER_LEVEL, 0.85)
+        heat = heat_overlay(made.image, np.asarray(made.heatmap) * HEAT_STEP, 0.85)
         for row, picture in enumerate((made.neutral, made.image, heat)):
             sheet.paste(picture, (column * SIZE, row * SIZE))
         box = made.sample.bbox
