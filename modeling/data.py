@@ -207,7 +207,8 @@ def _pack(dataset, folder: Path, size: int, whole: bool, workers: int) -> None:
     boxes = dataset["bbox"] if "bbox" in dataset.column_names and not whole else [None] * len(dataset)
     table["boxed"] = [box is not None and None not in box for box in boxes]
     if "aligned_neutral" in pictures:
-        shown = np.asarray(dataset.data.column("aligned_neutral").is_valid())
+        stored = dataset.select_columns(["aligned_neutral"]).with_format("arrow").iter(1000)
+        shown = np.concatenate([batch["aligned_neutral"].is_valid().to_numpy(zero_copy_only=False) for batch in stored])
         table.loc[shown, "aligned"] = len(dataset) + np.arange(shown.sum())
         at_rest = (table["expression"] == "neutral").to_numpy() & ~shown
         table.loc[at_rest, "aligned"] = np.flatnonzero(at_rest)

@@ -82,6 +82,15 @@ def test_references_show_the_same_person_at_rest(faces):
     assert np.abs(corner[aligned] - corner[everyone]).max() <= 2
 
 
+def test_a_selection_is_packed_with_its_own_aligned_pictures(tmp_path):
+    dataset = drawn_faces()
+    rows = np.flatnonzero(np.asarray(dataset["PSPI"]) > 0)[::2]
+    faces, whole = (FaceSet.pack(some, 40, cache=tmp_path) for some in (dataset.select(rows), dataset))
+    aligned = faces.choose_references(np.arange(len(faces)), "aligned", np.random.default_rng(0))[:, 0]
+    same = whole.choose_references(rows, "aligned", np.random.default_rng(0))[:, 0]
+    assert (faces.images[aligned] == whole.images[same]).all()
+
+
 def test_a_set_without_aligned_pictures_says_so(tmp_path):
     plain = FaceSet.pack(drawn_faces(2, 2, 2, aligned=False).remove_columns("aligned_neutral"), 40, cache=tmp_path)
     with pytest.raises(InvalidInput, match="no aligned neutral pictures"):

@@ -92,6 +92,7 @@ def command(
         judged, processor, faces, name=str(model), by=[name.strip() for name in by.split(",") if name.strip()],
         conditions=wanted or able, shots=shots, rounds=rounds, whole=whole, about=about,
     )  # fmt: skip
+    save(out, results, tables)  # what follows takes new pictures, which may be interrupted
     if changes:
         results["checks"] |= check_changes(
             judged, processor, dataset, pictures=changes, workers=workers, texture=texture
