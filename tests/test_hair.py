@@ -237,3 +237,9 @@ def test_merging_keeps_triangles_on_their_own_vertices(head):
     assert np.array_equal(both.vertices[both.faces[: len(a.faces)]], a.vertices[a.faces])
     assert np.array_equal(both.vertices[both.faces[len(a.faces) :]], b.vertices[b.faces])
     assert np.array_equal(both.scalp, np.maximum(a.scalp, b.scalp))
+
+
+def test_brows_on_a_black_skin_map_have_a_colour():
+    from threedpain.generation.surfaces import brow_colour
+
+    assert np.isfinite(brow_colour(np.full(3, 0.2), np.zeros(3))).all()
