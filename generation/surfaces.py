@@ -322,9 +322,9 @@ def person_table(head: HeadSurfaces, hair: HairMesh) -> np.ndarray:
 def brow_colour(hair: np.ndarray, skin: np.ndarray) -> np.ndarray:
     """Of the sparse hairs of the brows, linear RGB [3]: the skin shines through and tints them. Dark enough to be seen
     on the skin unless they are clearly lighter than it."""
-    lightness = max(skin.mean(), 1e-4)  # a skin map may be black
-    brows = 0.7 * hair * np.sqrt(skin / lightness)
-    ratio = brows.mean() / lightness
+    skin = np.maximum(skin, 1e-4)  # a skin map may be black
+    brows = 0.7 * hair * np.sqrt(skin / skin.mean())
+    ratio = brows.mean() / skin.mean()
     return brows * min(1.0, 0.4 / ratio) if ratio < 1.5 else brows
 
 
