@@ -59,7 +59,7 @@ def main() -> None:
             )  # fmt: skip
 
         brow = measure(site, rounds, lambda: change("au4", next(steps) % 10 / 2))
-        view = measure(site, rounds, lambda: change("yaw", 5 * (next(steps) % 12) - 30))
+        view = measure(site, rounds, lambda: change("yaw", 10 * (next(steps) % 5) + 10))
         age = measure(site, rounds, lambda: change("age", 20 + next(steps) % 60), settle=6)
         rows += [("slider of the expression", 1.0, brow), ("slider of the view", 1.0, view),
                  ("slider of the person, softer first picture", 1.0, age)]  # fmt: skip
