@@ -23,8 +23,9 @@ import torch.nn.functional as F
 from threedpain.generation.records import SKIN_HEIGHT, SKIN_WIDTH
 from threedpain.generation.seeds import child
 from threedpain.generation.texture import layout, marks
+from threedpain.generation.texture.sampling import face_colour
 from threedpain.generation.texture.sources import SkinSource
-from threedpain.generation.texture.tone import face_colour, lab_of_linear, linear_of_lab
+from threedpain.generation.texture.tone import lab_of_linear, linear_of_lab
 
 ETHNICITIES = ("black", "white", "middle_eastern", "south_asian", "east_asian")
 TONES = {

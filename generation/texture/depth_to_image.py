@@ -24,8 +24,9 @@ from threedpain.generation.texture.augment import sample
 from threedpain.generation.texture.bake import Look, bake, blend, complete, look_at_head, make_atlas, unlight
 from threedpain.generation.texture.flat import plain_brows
 from threedpain.generation.texture.hub import enough_memory, load
+from threedpain.generation.texture.sampling import face_colour
 from threedpain.generation.texture.sources import blur, fill
-from threedpain.generation.texture.tone import face_colour, lab_of_linear, linear_of_lab, to_linear, to_srgb
+from threedpain.generation.texture.tone import lab_of_linear, linear_of_lab, to_linear, to_srgb
 
 MODEL = "stable-diffusion-v1-5/stable-diffusion-v1-5"
 CONTROLNET = "lllyasviel/control_v11f1p_sd15_depth"

@@ -8,6 +8,8 @@ from __future__ import annotations
 
 import numpy as np
 
+from threedpain.generation.texture.sampling import ITA, LOCUS_A, LOCUS_B
+
 _TO_XYZ = np.array(
     [[0.4124564, 0.3575761, 0.1804375], [0.2126729, 0.7151522, 0.0721750], [0.0193339, 0.1191920, 0.9503041]]
 )  # linear sRGB -> XYZ, D65 (IEC 61966-2-1)
@@ -17,12 +19,6 @@ _WHITE = np.array([0.95047, 1.0, 1.08883])
 # "Independent-component analysis of skin color image": melanin absorbs blue most, haemoglobin green.
 MELANIN = np.array([0.36, 0.55, 0.76], np.float32)
 HAEMOGLOBIN = np.array([0.17, 0.77, 0.61], np.float32)
-
-# The skin locus: a* and b* of human skin at an ITA, L* follows from the angle (smoothed from the CC0 photographs and
-# from the published ranges per Fitzpatrick type).
-_ITA = np.array([-75.0, -60.0, -50.0, -30.0, -10.0, 10.0, 30.0, 45.0, 60.0, 75.0])
-_LOCUS_A = np.array([7.0, 11.0, 13.0, 14.5, 15.0, 14.5, 13.5, 12.5, 10.5, 8.0])
-_LOCUS_B = np.array([9.0, 14.5, 17.5, 20.0, 21.5, 22.5, 22.0, 20.5, 15.5, 8.5])
 
 
 def to_linear(srgb: np.ndarray) -> np.ndarray:
@@ -68,24 +64,5 @@ def measured_tone(albedo: np.ndarray, region: np.ndarray) -> float:
 
 def locus(tone: float) -> np.ndarray:
     """CIELAB colour of ordinary skin with the typology angle `tone`."""
-    b = np.interp(tone, _ITA, _LOCUS_B)
-    return np.array([50 + b * np.tan(np.radians(tone)), np.interp(tone, _ITA, _LOCUS_A), b])
-
-
-# a* and b* of the face relative to the locus: east Asian skin is yellower and less red, and so on (Xiao et al. 2017,
-# "Characterising the variations in ethnic skin colours", colour differences between groups at equal lightness).
-_UNDERTONE = {
-    "black": (0.3, -0.5),
-    "white": (0.9, -0.9),
-    "middle_eastern": (0.0, 0.3),
-    "south_asian": (-0.4, 0.9),
-    "east_asian": (-0.9, 1.0),
-}
-
-
-def face_colour(tone: float, ethnicity: str) -> np.ndarray:
-    """CIELAB mean colour of the face for a typology angle and an ethnicity; its own angle is `tone` exactly."""
-    colour = locus(tone)
-    a, b = _UNDERTONE[ethnicity]
-    b = max(colour[2] + b, 4.0)
-    return np.array([50 + b * np.tan(np.radians(tone)), colour[1] + a, b])
+    b = np.interp(tone, ITA, LOCUS_B)
+    return np.array([50 + b * np.tan(np.radians(tone)), np.interp(tone, ITA, LOCUS_A), b])

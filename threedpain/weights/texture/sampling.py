@@ -22,10 +22,13 @@ AMOUNTS = (
 )
 FEATURES = 23
 
-# The skin locus: a* and b* of human skin at a typology angle; see threedpain.generation.texture.tone.
-_ITA = (-75.0, -60.0, -50.0, -30.0, -10.0, 10.0, 30.0, 45.0, 60.0, 75.0)
-_LOCUS_A = (7.0, 11.0, 13.0, 14.5, 15.0, 14.5, 13.5, 12.5, 10.5, 8.0)
-_LOCUS_B = (9.0, 14.5, 17.5, 20.0, 21.5, 22.5, 22.0, 20.5, 15.5, 8.5)
+# The skin locus: a* and b* of human skin at a typology angle, L* follows from the angle (smoothed from the CC0
+# photographs and from the published ranges per Fitzpatrick type).
+ITA = (-75.0, -60.0, -50.0, -30.0, -10.0, 10.0, 30.0, 45.0, 60.0, 75.0)
+LOCUS_A = (7.0, 11.0, 13.0, 14.5, 15.0, 14.5, 13.5, 12.5, 10.5, 8.0)
+LOCUS_B = (9.0, 14.5, 17.5, 20.0, 21.5, 22.5, 22.0, 20.5, 15.5, 8.5)
+# a* and b* of the face relative to the locus: east Asian skin is yellower and less red, and so on (Xiao et al. 2017,
+# "Characterising the variations in ethnic skin colours", colour differences between groups at equal lightness).
 _UNDERTONE = {
     "black": (0.3, -0.5),
     "white": (0.9, -0.9),
@@ -38,8 +41,8 @@ _UNDERTONE = {
 def face_colour(tone: float, ethnicity: str) -> np.ndarray:
     """CIELAB mean colour of the face for a typology angle and an ethnicity; its own angle is `tone` exactly."""
     a, b = _UNDERTONE[ethnicity]
-    b = max(float(np.interp(tone, _ITA, _LOCUS_B)) + b, 4.0)
-    return np.array([50 + b * np.tan(np.radians(tone)), np.interp(tone, _ITA, _LOCUS_A) + a, b])
+    b = max(float(np.interp(tone, ITA, LOCUS_B)) + b, 4.0)
+    return np.array([50 + b * np.tan(np.radians(tone)), np.interp(tone, ITA, LOCUS_A) + a, b])
 
 
 def features(look) -> torch.Tensor:
