@@ -22,7 +22,7 @@ ACTIONS: dict[str, dict[str, float]] = {
     "AU6": {"cheekSquint{side}": 1.0},
     "AU7": {"eyeSquint{side}": 1.15},
     "AU9": {"noseSneer{side}": 1.0, "browDown{side}": 0.3},
-    "AU10": {"mouthUpperUp{side}": 1.2},
+    "AU10": {"mouthUpperUp{side}": 1.15},
     "AU12": {"mouthSmile{side}": 0.75},
     "AU14": {"mouthDimple{side}": 1.0},
     "AU15": {"mouthFrown{side}": 1.1},
@@ -46,11 +46,12 @@ BUMPS: dict[str, tuple] = {
     "AU7": ((41, (0, -1), 5.0, (0.0, 0.9, 0.3)), (37, (2, 1), 5.0, (0.0, -0.8, 0.2))),
     "AU9": ((31, (3, 3), 7.0, (1.0, 2.8, 0.4)), (29, (7, 2), 6.0, (0.3, 2.4, 0.9)), (28, (4, 2), 5.0, (0.0, 1.2, 0.8)),
             (50, (3, 3), 7.0, (0.3, 1.4, 0.3))),
-    "AU10": ((50, (4, 3), 9.0, (0.5, 1.6, 0.7)), (31, (9, -2), 8.0, (0.5, 2.0, 1.0))),
+    "AU10": ((50, (4, 3), 9.0, (0.5, 1.6, 0.7)), (51, (0, 1), 9.0, (0.0, 1.2, 0.3)),
+             (31, (9, -2), 8.0, (0.5, 2.0, 1.0))),
 }
 # Correctives "A*B": (share of B's field taken back when both are at their maxima, landmarks about which, radius mm).
 PAIRS: dict[str, tuple[float, tuple[int, ...], float]] = {
-    "AU9*AU10": (-0.2, (49, 50, 51, 31), 14.0),  # both raise the upper lip: not twice
+    "AU9*AU10": (-0.16, (49, 50, 51, 31), 14.0),  # both raise the upper lip: not twice
     "AU6*AU7": (-0.45, (40, 41), 9.0),  # both lift the lower lid
     "AU1*AU4": (-0.6, (21, 20), 10.0),  # brows drawn together and up, not cancelled
     "AU12*AU6": (-0.4, (41, 2), 25.0),  # the smile lifts the same cheek

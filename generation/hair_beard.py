@@ -22,7 +22,9 @@ def grow_beard(surface: Surface, hair: Hair, rng: np.random.Generator) -> list[H
     lift = (0.0006 if short else 0.0010 + 0.0022 * hair.density) * smoothstep(inside, 0.3, 1.0)
     points = shell.points + lift[:, None] * shell.normals
     around = 0.075 * np.arctan2(shell.points[:, 0], shell.points[:, 2])
-    uv = np.stack([around * 110, shell.points[:, 1] * 90], axis=1)  # repeats every centimetre: single hairs
+    uv = np.stack([around * 110, shell.points[:, 1] * (450 if short else 90)], axis=1)  # a centimetre: single hairs
+    still = np.random.default_rng(5)  # that neither stand in rows nor lie quite alike
+    uv += np.stack([0.2 * waves(shell.points, still, 0.012), 0.3 * waves(shell.points, still, 0.012)], axis=1)
     cover = shell.mesh(
         points,
         FACIAL_HAIR,

@@ -47,6 +47,14 @@ KEYS = 3  # key lights at most
 IRIS_RADIUS, CORNEA_RADIUS = 0.0059, 0.0078  # metres (Duke-Elder, System of Ophthalmology, 1961)
 NEAR = 0.006  # metres: samples of one material closer than this in depth are one surface
 
+# Teeth in their UV square: the arch's middle is u = 0.5, upper front teeth lie above v = 0.5 and lower ones below.
+# Right edge of each tooth from the middle (in u), and the gum line: its height (in v) in the middle and how it sinks
+# or rises with the square of the distance from it.
+UPPER_TEETH = (0.0, 0.057, 0.105, 0.160, 0.220, 0.280, 0.350, 0.420, 0.5)
+LOWER_TEETH = (0.0, 0.037, 0.079, 0.128, 0.180, 0.235, 0.310, 0.400, 0.5)
+UPPER_GUM, LOWER_GUM = (0.875, -2.4), (0.185, 1.6)
+GUM_COLOUR = (0.42, 0.16, 0.14)
+
 # The tone curve: an S in the logarithm of exposure as film has it, 0.18 -> 0.18, shoulder to 1 near 8.
 TONE_STEPS, TONE_LIMIT = 8192, 9.0
 

@@ -12,14 +12,19 @@ from threedpain.generation.shade import (
     CLOTH,
     EYE_LEFT,
     EYE_RIGHT,
+    GUM_COLOUR,
     HAIR,
     LASHES,
+    LOWER_GUM,
+    LOWER_TEETH,
     MOUTH,
     NEAR,
     SKIN,
     TEETH,
     TONE_LIMIT,
     TONE_STEPS,
+    UPPER_GUM,
+    UPPER_TEETH,
 )
 
 F = np.float32
@@ -160,7 +165,9 @@ def shade(
                             albedo,
                         )
                     elif kind == TEETH:
-                        albedo[0], albedo[1], albedo[2] = person[18], person[19], person[20]
+                        shade, gum = _tooth(u, v)
+                        for k in range(3):
+                            albedo[k] = person[18 + k] * shade + gum * (F(GUM_COLOUR[k]) - person[18 + k] * shade)
                     elif kind == LASHES:
                         albedo[0], albedo[1], albedo[2] = person[9], person[10], person[11]
                     _surface(nx, ny, nz, sx, sy, sz, vx, vy, vz, a, albedo, gloss, optics, kind, environment, keys, lit)
@@ -175,6 +182,26 @@ def shade(
 def _unit(x, y, z):
     scale = ONE / F(math.sqrt(max(x * x + y * y + z * z, F(1e-20))))
     return x * scale, y * scale, z * scale
+
+
+@njit(cache=True, inline="always")
+def _tooth(u, v):
+    """How bright a tooth is at a place of its UV square, darker where it meets its neighbour, and the share of gum."""
+    upper = v > HALF
+    edges = UPPER_TEETH if upper else LOWER_TEETH
+    line, bow = UPPER_GUM if upper else LOWER_GUM
+    away = abs(u - HALF)
+    k = 0
+    while k < 7 and away > F(edges[k + 1]):
+        k += 1
+    across = F(2) * (away - F(edges[k])) / F(edges[k + 1] - edges[k]) - ONE
+    gap = F(HALF) * F(edges[k + 1] - edges[k]) * (ONE - abs(across)) / F(0.003)
+    shade = (ONE - F(0.12) * across * across) * (ONE - F(0.65) * F(math.exp(-gap * gap)))
+    beyond = v - F(line) - F(bow) * away * away
+    if not upper:
+        beyond = -beyond
+    beyond = (beyond + F(0.022) * across * across) / F(0.016) + HALF
+    return shade, min(max(beyond, ZERO), ONE)
 
 
 @njit(cache=True, inline="always")

@@ -7,7 +7,22 @@ import math
 import torch
 from torch import Tensor
 
-from threedpain.generation.shade import CLOTH, EYE_LEFT, EYE_RIGHT, HAIR, LASHES, MOUTH, NEAR, SKIN, TEETH
+from threedpain.generation.shade import (
+    CLOTH,
+    EYE_LEFT,
+    EYE_RIGHT,
+    GUM_COLOUR,
+    HAIR,
+    LASHES,
+    LOWER_GUM,
+    LOWER_TEETH,
+    MOUTH,
+    NEAR,
+    SKIN,
+    TEETH,
+    UPPER_GUM,
+    UPPER_TEETH,
+)
 
 
 def shade(
@@ -129,7 +144,9 @@ def _lit(
     place = torch.floor(points.uv * side).long() & (side - 1)
     shine = strands[place[:, 1], place[:, 0], 1].float() / 128
     albedo[worn] = (known[:, 10:13] * shine[:, None])[worn]
-    albedo[kind == TEETH] = person[18:21]
+    teeth = kind == TEETH
+    shade, gum = _tooth(points.uv[teeth])
+    albedo[teeth] = torch.lerp(person[18:21] * shade, person.new_tensor(GUM_COLOUR).expand(len(gum), 3), gum)
     albedo[kind == LASHES] = person[9:12]
 
     skin = (kind == SKIN) | (kind == MOUTH)
@@ -255,6 +272,20 @@ def _hair(normal, tangent, view, known, albedo, shine, environment, keys) -> Ten
         bright = (gate * shine)[:, None] * (white[:, None] + tinted[:, None] * albedo)
         light = light + colour * visible[:, None] * (albedo * diffuse[:, None] + bright)
     return light
+
+
+def _tooth(uv: Tensor) -> tuple[Tensor, Tensor]:
+    """How bright teeth [P, 1] are at places [P, 2] of their UV square, darker where they meet, and the share of gum."""
+    upper, away = uv[:, 1] > 0.5, (uv[:, 0] - 0.5).abs()
+    edges = uv.new_tensor([LOWER_TEETH, UPPER_TEETH])
+    line, bow = uv.new_tensor([LOWER_GUM, UPPER_GUM])[upper.long()].unbind(1)
+    inner = torch.where(upper, *(torch.bucketize(away, row[1:-1]) for row in edges.flip(0)))
+    start, end = edges[upper.long(), inner], edges[upper.long(), inner + 1]
+    across = 2 * (away - start) / (end - start) - 1
+    gap = 0.5 * (end - start) * (1 - across.abs()) / 0.003
+    shade = (1 - 0.12 * across**2) * (1 - 0.65 * torch.exp(-(gap**2)))
+    beyond = torch.where(upper, 1.0, -1.0) * (uv[:, 1] - line - bow * away**2)
+    return shade[:, None], ((beyond + 0.022 * across**2) / 0.016 + 0.5).clamp(0, 1)[:, None]
 
 
 def _eye(uv: Tensor, normal: Tensor, axis: Tensor, person: Tensor) -> tuple[Tensor, Tensor, Tensor]:

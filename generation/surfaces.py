@@ -46,7 +46,7 @@ from threedpain.regions import REGIONS, inside
 PART_MATERIAL = dict(zip(PARTS, (SKIN, EYE_LEFT, EYE_RIGHT, TEETH, TEETH, MOUTH, LASHES), strict=True))
 LEVELS = 6  # mip levels of the skin
 LID_SHADOW = 0.008, 0.004  # metres on the eyeball below the upper and above the lower lid
-TEETH_COLOUR = np.array([0.60, 0.52, 0.40])
+TEETH_COLOUR = np.array([0.70, 0.63, 0.53])
 SLIT = 0.0022  # metres from where closed lids meet that are dark
 LATER = 0.6  # of the head's grey is seen in brows and lashes
 BLOOD = np.array([0.85, 0.42, 0.36])  # what vessels leave of the sclera's white
@@ -241,8 +241,8 @@ def mouth_light(face: Face) -> np.ndarray:
     depth = ((face.vertices - shift) @ skull)[:, 2]
     front = ((lips - shift) @ skull)[3:5, 2].mean()
     gap = np.linalg.norm(lips[3] - lips[5])
-    open_ = np.clip(gap / 0.018, 0, 1)
-    return ((0.06 + 0.7 * open_) * np.exp(-np.maximum(front - depth - 0.006, 0) / 0.014)).astype(np.float32)
+    open_ = np.clip(gap / 0.014, 0, 1)
+    return ((0.08 + 0.8 * open_) * np.exp(-np.maximum(front - depth - 0.006, 0) / 0.014)).astype(np.float32)
 
 
 def resting_landmarks(bust: Bust) -> np.ndarray:
