@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import functools
 from collections import OrderedDict
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -53,8 +53,6 @@ class PainFaceOutput:
 
     image: Image.Image
     """RGB, size x size."""
-    neutral: Image.Image
-    """The same person, view, light and sensor with all action units at 0."""
     heatmap: Image.Image
     """8-bit gray, 0.05 mm a level, 255 = 12.75 mm and more."""
     mask: Image.Image
@@ -70,6 +68,13 @@ class PainFaceOutput:
     person: Person
     face: Face
     scene: Scene
+    at_rest: Callable[[], Sample]
+    """Makes `neutral`."""
+
+    @functools.cached_property
+    def neutral(self) -> Image.Image:
+        """The same person, view, light and sensor with all action units at 0; drawn when first asked for."""
+        return Image.fromarray(self.at_rest().image)
 
     @functools.cached_property
     def mesh(self) -> trimesh.Trimesh:
@@ -216,10 +221,8 @@ class PainFacePipeline:
         angles = (yaw, pitch, roll)
         face = rig(person.bust, units, head_angles=angles)
         sample = self._shoot(face, person, scene, truth=())
-        neutral = self.photograph(person, {}, scene, head_angles=angles)
         return PainFaceOutput(
             image=Image.fromarray(sample.image),
-            neutral=Image.fromarray(neutral.image),
             heatmap=Image.fromarray(sample.heatmap),
             mask=Image.fromarray(sample.mask),
             depth=sample.depth,
@@ -230,6 +233,7 @@ class PainFacePipeline:
             person=person,
             face=face,
             scene=scene,
+            at_rest=functools.partial(self.photograph, person, {}, scene, head_angles=angles),
         )
 
     @staticmethod

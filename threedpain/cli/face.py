@@ -66,7 +66,7 @@ def command(
     Thread(target=pipe.rehearse).start()
     changes = {name: value for name, value in {"skin_tone": skin_tone, "hair": hair}.items() if value is not None}
     face = pipe(units, seed=seed, **asked, **changes)
-    for path, picture in ((out, face.image), (heatmap, face.heatmap), (neutral, face.neutral)):
+    for path, picture in ((out, "image"), (heatmap, "heatmap"), (neutral, "neutral")):
         if path:
-            picture.save(path)
+            getattr(face, picture).save(path)
     typer.echo(f"PSPI {face.pspi:g}: {', '.join(str(path) for path in pictures)}")
