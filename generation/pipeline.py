@@ -21,13 +21,14 @@ from PIL import Image
 
 from threedpain import demographics, facs
 from threedpain.errors import InvalidInput, MissingFile
+from threedpain.generation.device import available
 from threedpain.generation.head import HeadModel
 from threedpain.generation.identity import sample_identity
 from threedpain.generation.records import SKIN_HEIGHT, SKIN_WIDTH, Bust, Face, Identity, Sample, Scene, SkinMaps
 from threedpain.generation.render import Renderer
 from threedpain.generation.rig import rig
 from threedpain.generation.scene import LIGHTS, sample_scene
-from threedpain.generation.texture import load_texture
+from threedpain.generation.texture import Texture, load_texture
 
 if TYPE_CHECKING:
     import trimesh
@@ -94,7 +95,7 @@ class PainFacePipeline:
         background: optional repainting of hair and background around the protected face (`inpaint-background`).
     """
 
-    def __init__(self, head: HeadModel, texture, renderer: Renderer, background=None):
+    def __init__(self, head: HeadModel, texture: Texture, renderer: Renderer, background=None):
         self.head = head
         self.texture = texture
         self.renderer = renderer
@@ -109,7 +110,7 @@ class PainFacePipeline:
         device: str = "auto",
         head: str = "anny",
         flame_file: str | Path | None = None,
-        texture: str = "embedded",
+        texture: str | Texture = "embedded",
         texture_model: str | None = None,
         inpaint_model: str | None = None,
     ) -> PainFacePipeline:
@@ -118,11 +119,11 @@ class PainFacePipeline:
         Args:
             device: "auto" (a GPU where there is one), "cpu" or "cuda".
             head: "anny", or "flame" with `flame_file`, a FLAME model the caller holds.
-            texture: "embedded", "depth-to-image" (with `texture_model`, a Hub id) or "flat".
+            texture: "embedded", "depth-to-image" (with `texture_model`, a Hub id), "flat", or one that is loaded.
             inpaint_model: Hub id of an inpainting model that repaints hair and background.
         """
         folder = _folder(source)
-        device = _device(device)
+        device = available(device)
         if head == "flame":
             from threedpain.generation.flame import FlameHeadModel
 
@@ -136,7 +137,7 @@ class PainFacePipeline:
             "embedded": {"folder": folder / "texture" if folder else None, "device": device},
             "depth-to-image": {"device": device} | ({"model": texture_model} if texture_model else {}),
         }
-        skin = load_texture(texture, **options.get(texture, {}))
+        skin = load_texture(texture, **options.get(texture, {})) if isinstance(texture, str) else texture
         background = None
         if inpaint_model:
             from threedpain.generation.texture.inpaint_background import BackgroundInpainter
@@ -288,17 +289,3 @@ def _folder(source: str | Path | None) -> Path | None:
         return Path(snapshot_download(str(source), allow_patterns=["*.safetensors", "*.json", "texture/**"]))
     except (HfHubHTTPError, HFValidationError, LocalEntryNotFoundError) as problem:
         raise MissingFile(f"No folder and no reachable Hub repository is called {str(source)!r}.") from problem
-
-
-def _device(device: str) -> str:
-    if device not in ("auto", "cpu", "cuda"):
-        raise InvalidInput(f"device is {device!r}; allowed are auto, cpu and cuda.")
-    if device == "cpu":
-        return device
-    import torch
-
-    if torch.cuda.is_available():
-        return "cuda"
-    if device == "cuda":
-        raise InvalidInput("device is 'cuda', but torch sees no CUDA device here; use auto or cpu.")
-    return "cpu"

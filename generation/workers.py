@@ -71,7 +71,7 @@ def run(
                     if lost is None:
                         continue
                     deaths[lost] += 1
-                    sentence = f"A worker died while making {lost} ({_cause(worker.process.wait())})"
+                    sentence = f"A worker died while making {lost} ({cause(worker.process.wait())})"
                     if deaths[lost] == DEATHS:
                         raise WorkFailed(f"{sentence} for the third time; what was finished is safe. See {worker.log}.")
                     warn(f"{sentence}; it is made again.")
@@ -124,7 +124,8 @@ class _Worker:
         self.process.stdout.close()
 
 
-def _cause(code: int) -> str:
+def cause(code: int) -> str:
+    """Why a process ended."""
     if code == -9:
         return "killed: perhaps the memory was full"
     return f"signal {-code}" if code < 0 else f"exit code {code}"

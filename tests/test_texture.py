@@ -13,10 +13,11 @@ import torch
 from PIL import Image
 
 from threedpain import assets
-from threedpain.errors import InvalidInput, MissingFile
+from threedpain.errors import InvalidInput, MissingFile, ThreeDPainError
 from threedpain.generation.head import HeadModel
 from threedpain.generation.identity import sample_identity
 from threedpain.generation.texture import layout, load_texture, sources
+from threedpain.generation.texture.aside import Aside
 from threedpain.generation.texture.augment import Look, Programme, mirror, sample_look
 from threedpain.generation.texture.sampling import ETHNICITIES, FEATURES, face_colour, features, srgb
 from threedpain.generation.texture.skin_codec import Codec, analyse, synthesise
@@ -334,6 +335,25 @@ def test_a_batch_and_a_repetition_change_no_byte(made, people):
     alone = load_texture("embedded")([people[1]])[0]
     np.testing.assert_array_equal(alone.albedo, made[1].albedo)
     np.testing.assert_array_equal(alone.brows, made[1].brows)
+
+
+def test_another_process_makes_the_same_bytes_and_goes(made, people):
+    texture = Aside("embedded", "cpu")
+    process = texture._process
+    for _ in range(2):
+        np.testing.assert_array_equal(texture(people[:1])[0].albedo, made[0].albedo)
+    np.testing.assert_array_equal(texture(people[1:])[0].brows, made[1].brows)
+    del texture
+    assert process.wait(30) == -9
+
+
+def test_a_mistake_or_a_death_elsewhere_is_one_sentence(people):
+    with pytest.raises(InvalidInput, match="texture backend 'oil' is unknown"):
+        Aside("oil", "cpu")(people)
+    texture = Aside("embedded", "cpu")
+    texture._process.kill()
+    with pytest.raises(ThreeDPainError, match="process that samples skins died .killed: perhaps the memory was full"):
+        texture(people)
 
 
 def test_making_a_skin_imports_no_large_library():

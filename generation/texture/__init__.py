@@ -9,10 +9,12 @@ A texture is a function of the identity alone: neither the batch nor the order o
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 
 from threedpain.errors import InvalidInput
-from threedpain.generation.records import Identity, SkinMaps
+
+if TYPE_CHECKING:
+    from threedpain.generation.records import Identity, SkinMaps
 
 BACKENDS = ("embedded", "depth-to-image", "flat")
 

@@ -50,19 +50,20 @@ def command(
 ) -> None:
     """Make one face with the action units asked for."""
     gc.set_threshold(100_000)  # imports make many objects that stay: looking among them for garbage takes long
-    from threedpain import PainFacePipeline
     from threedpain.cli.arguments import action_units, picture_file
-    from threedpain.generation.workers import one_thread
+    from threedpain.generation.texture.aside import Aside
 
     units = action_units(au or [])
     pictures = [picture_file(path) for path in (out, heatmap, neutral) if path]
+    skins = texture if texture == "flat" else Aside(texture, device)  # at work from here on, beside the next import
+    from threedpain import PainFacePipeline
+
     asked = {
         "age": age, "gender": gender, "ethnicity": ethnicity, "yaw": yaw, "pitch": pitch, "roll": roll, "fov": fov,
         "light": light, "size": size,
     }  # fmt: skip
     PainFacePipeline.check_inputs(units, **asked)
-    pipe = PainFacePipeline.from_pretrained(texture=texture, device=device)
-    one_thread()  # the bytes that `generate` would write, and a core for the rehearsal
+    pipe = PainFacePipeline.from_pretrained(texture=skins, device=device)
     Thread(target=pipe.rehearse).start()
     changes = {name: value for name, value in {"skin_tone": skin_tone, "hair": hair}.items() if value is not None}
     face = pipe(units, seed=seed, **asked, **changes)
