@@ -15,7 +15,7 @@ FACIAL_HAIR = MASK_CLASSES.index("facial_hair")
 def grow_beard(surface: Surface, hair: Hair, rng: np.random.Generator) -> list[HairMesh]:
     """Meshes of a beard other than "none"."""
     mask = _mask(surface, hair, rng)
-    grey = 0.85 * hair.grey  # dark hairs stay in a grey beard
+    grey = 0.6 * hair.grey  # dark hairs stay in a grey beard, the fewest of them on the chin
     short = hair.beard == "stubble"
     shell = surface.cut(mask > 0.1)
     inside = mask[shell.rows]
@@ -76,7 +76,7 @@ def grow_beard(surface: Surface, hair: Hair, rng: np.random.Generator) -> list[H
         curves + wobble,
         normals,
         rng.uniform(0.0018, 0.0032, len(length)),
-        hair_colour(hair, rng, len(length), grey),
+        hair_colour(hair, rng, len(length), grey + 0.2 * hair.grey * near_chin),
         FACIAL_HAIR,
         rng,
         opacity=(0.75 * (0.6 + 0.4 * hair.density), 0.3),

@@ -28,8 +28,11 @@ def pigment(hair: Hair) -> np.ndarray:
     return base ** (1 - strength) * _RED**strength
 
 
-def hair_colour(hair: Hair, rng: np.random.Generator, count: int, grey: float | None = None) -> np.ndarray:
-    """Linear RGB [count, 3] of locks: pigment with its variation, and as many white ones as the person is grey."""
+def hair_colour(hair: Hair, rng: np.random.Generator, count: int, grey: float | np.ndarray | None = None) -> np.ndarray:
+    """Linear RGB [count, 3] of locks: pigment with its variation, and as many white ones as the person is grey.
+
+    grey: another share than the person's, one or [count].
+    """
     grey = _visible(hair.grey if grey is None else grey)
     lock = pigment(hair) * np.exp(rng.normal(0, 0.08, (count, 1)) + rng.normal(0, 0.02, (count, 3)))
     white = np.clip(grey + 0.2 * np.sqrt(grey * (1 - grey) + 1e-9) * rng.normal(size=count), 0, 1)[:, None]
