@@ -73,18 +73,18 @@ def matching(
 
 
 def find(source: str, *filters):
-    """Gallery, row numbers and a sentence for the rows that fit all filters."""
-    source = (source or SAMPLE).strip()
+    """Gallery, row numbers and a sentence for the rows that fit all filters; the row opened before is put away."""
+    source, closed = (source or SAMPLE).strip(), (None, None, "", None)
     try:
         rows = matching(source, *filters)
     except ThreeDPainError as problem:
-        return [], [], drawing.sentence(str(problem))
+        return [], [], drawing.sentence(str(problem)), *closed
     shown = rows[:PAGE].tolist()
     table, pictures = _labels(source), open_set(source).select_columns(["image"])
     captions = [_caption(table["PSPI"][row], table["expression_name"][row]) for row in shown]
     gallery = list(zip(pictures[shown]["image"], captions, strict=True)) if shown else []
     said = f"{len(rows)} of {len(table)} pictures fit" + (f"; the first {PAGE} are shown." if len(rows) > PAGE else ".")
-    return gallery, shown, drawing.notice(said + (" Open one to see all its labels." if shown else ""))
+    return gallery, shown, drawing.notice(said + (" Open one to see all its labels." if shown else "")), *closed
 
 
 def _caption(pspi: float, expression: str) -> str:
@@ -162,12 +162,11 @@ def build() -> dict:
             )  # fmt: skip
     gr.HTML(drawing.class_legend())
     inputs = [source, *filters, low, high]
-    outputs = [gallery, shown, said]
+    opened = [drawn, heat, facts, labels]
+    outputs = [gallery, shown, said, *opened]
     gr.on(
         [source.submit, *(control.change for control in inputs[1:])], find, inputs, outputs, concurrency_id="browse",
         trigger_mode="always_last", show_progress="minimal", api_visibility="private",
     )  # fmt: skip
-    gallery.select(
-        open_row, [source, shown], [drawn, heat, facts, labels], concurrency_id="browse", api_visibility="private"
-    )
+    gallery.select(open_row, [source, shown], opened, concurrency_id="browse", api_visibility="private")
     return {"fn": find, "inputs": inputs, "outputs": outputs}

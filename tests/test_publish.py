@@ -1,12 +1,14 @@
 """Publishing through the real HfApi to a Hub on this machine, and reading back what came there."""
 
 import importlib.util
+import json
 import os
 import subprocess
 import sys
 from pathlib import Path
 
 import pytest
+from datasets import load_dataset
 
 pytestmark = pytest.mark.hub
 
@@ -68,6 +70,27 @@ def test_a_dataset_comes_back_as_it_was(hub, dataset, tmp_path):
     )  # fmt: skip
     assert read.returncode == 0, read.stderr
     assert read.stdout.strip().endswith("['test', 'train', 'validation']")
+
+
+def test_the_demo_browses_a_set_on_the_hub(hub, dataset, tmp_path):
+    assert publish(hub, dataset).returncode == 0
+    code = (
+        "from threedpain.spaces import browse; import json\n"
+        "everyone, nothing = ('', '', '', '', '', 0, 16), ('', '', '', '', 'smile', 16, 16)\n"
+        "rows = browse.open_set('someone/3dpain')\n"
+        "said = [browse.find(name, *how)[2] for name, how in (('someone/3dpain', nothing), ('someone/else', everyone))]\n"
+        "print(json.dumps([browse.matching('someone/3dpain', *everyone).tolist(), rows['id'][:], *said]))"
+    )
+    read = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, cwd=tmp_path,
+        env={**os.environ, **hub_server.environment(hub), "HF_HOME": str(tmp_path / "home")},
+    )  # fmt: skip
+    assert read.returncode == 0, read.stderr
+    rows, ids, nothing, unknown = json.loads(read.stdout.splitlines()[-1])
+    test = load_dataset(str(dataset), "images", split="test")
+    assert ids == test["id"] and rows == list(range(len(test)))
+    assert f"0 of {len(test)} pictures fit" in nothing
+    assert "could not be opened as a 3dpain set" in unknown and "someone/else" in unknown
 
 
 def test_files_of_a_former_version_go(hub, dataset):

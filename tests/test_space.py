@@ -225,3 +225,7 @@ def test_browse_filters(page):
     page.wait_for_selector("#row-heat img")
     found = [float(value) for value in re.findall(r"PSPI ([\d.]+)", page.inner_text("#gallery"))]
     assert found and min(found) >= 8
+    set_slider(page, "pspi-high", 0)  # nothing fits, and nothing of the row that was open stays
+    page.wait_for_function(f"() => {said}.startsWith('0 of')")
+    page.wait_for_selector("#drawn img", state="detached")
+    assert page.inner_text("#row-facts").strip() == ""
