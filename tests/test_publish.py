@@ -78,7 +78,8 @@ def test_the_demo_browses_a_set_on_the_hub(hub, dataset, tmp_path):
         "from threedpain.spaces import browse; import json\n"
         "everyone, nothing = ('', '', '', '', '', 0, 16), ('', '', '', '', 'smile', 16, 16)\n"
         "rows = browse.open_set('someone/3dpain')\n"
-        "said = [browse.find(name, *how)[2] for name, how in (('someone/3dpain', nothing), ('someone/else', everyone))]\n"
+        "asked = (('someone/3dpain', nothing), ('someone/else', everyone))\n"
+        "said = [browse.find(name, *how)[2] for name, how in asked]\n"
         "print(json.dumps([browse.matching('someone/3dpain', *everyone).tolist(), rows['id'][:], *said]))"
     )
     read = subprocess.run(
