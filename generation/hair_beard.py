@@ -100,7 +100,16 @@ def _mask(surface: Surface, hair: Hair, rng: np.random.Generator) -> np.ndarray:
     part = {"moustache": upper, "goatee": np.maximum(np.maximum(0.9 * upper, chin), beside)}.get(hair.beard, 1.0)
     cheek = smoothstep(marks[33, 1] + 0.012 * rng.normal() - v[:, 1], -0.035, 0.0)  # nothing high on the cheeks
     burns = smoothstep(np.abs(v[:, 0]), 0.060, 0.066)
+    mask = mask * (1 - 0.85 * _beside_soul_patch(surface))
     return np.clip(mask * part * np.maximum(cheek, burns) * (1 + patchy), 0, 1)
+
+
+def _beside_soul_patch(surface: Surface) -> np.ndarray:
+    """1 on the bare skin under the lower lip, left and right of its middle, float64 [V]."""
+    marks, across = surface.landmarks, np.abs(surface.vertices[:, 0])
+    under = (marks[57, 1] - surface.vertices[:, 1]) / 0.011  # 0 at the lip, 1 where the chin's hair begins
+    side = smoothstep(across, 0.002, 0.005) * (1 - smoothstep(across, 0.7 * marks[54, 0], 1.0 * marks[54, 0]))
+    return side * smoothstep(under, -1.2, -0.4) * (1 - smoothstep(under, 0.45, 1.0))
 
 
 def _upper_lip(surface: Surface, points: np.ndarray) -> np.ndarray:
