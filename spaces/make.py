@@ -232,14 +232,19 @@ def build() -> MakeTab:
         overlay, [strength, made], face, queue=False, trigger_mode="always_last", show_progress="hidden",
         api_visibility="private",
     )  # fmt: skip
+    # Changes that come by the dozen, some of them of sliders folded away, get lost now and then on a busy machine.
+    drawn_again = {
+        "fn": show, "inputs": [strength, *controls], "outputs": outputs, "concurrency_id": "render",
+        "trigger_mode": "multiple", "show_progress": "hidden", "api_visibility": "private",
+    }  # fmt: skip
     mesh_button.click(save_glb, made, mesh, concurrency_id="render", api_visibility="private")
     ramp_button.click(ramp, made, ramp_image, concurrency_id="render", api_visibility="private")
     for name, button in presets.items():
         values = [PRESETS[name].get(unit, 0) for unit in UNITS]
         button.click(
             lambda values=values: values, None, sliders, queue=False, show_progress="hidden", api_visibility="private"
-        )
-    anyone.click(_anyone, None, drawn, queue=False, show_progress="hidden", api_visibility="private")
+        ).then(**drawn_again)
+    anyone.click(_anyone, None, drawn, queue=False, show_progress="hidden", api_visibility="private").then(**drawn_again)
     return MakeTab(made, send, {"fn": show, "inputs": [strength, *controls], "outputs": outputs})
 
 
