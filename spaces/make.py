@@ -244,7 +244,9 @@ def build() -> MakeTab:
         button.click(
             lambda values=values: values, None, sliders, queue=False, show_progress="hidden", api_visibility="private"
         ).then(**drawn_again)
-    anyone.click(_anyone, None, drawn, queue=False, show_progress="hidden", api_visibility="private").then(**drawn_again)
+    anyone.click(
+        _anyone, None, drawn, queue=False, show_progress="hidden", api_visibility="private"
+    ).then(**drawn_again)
     return MakeTab(made, send, {"fn": show, "inputs": [strength, *controls], "outputs": outputs})
 
 
