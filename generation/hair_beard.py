@@ -108,7 +108,7 @@ def _beside_soul_patch(surface: Surface) -> np.ndarray:
     """1 on the bare skin under the lower lip, left and right of its middle, float64 [V]."""
     marks, across = surface.landmarks, np.abs(surface.vertices[:, 0])
     under = (marks[57, 1] - surface.vertices[:, 1]) / 0.011  # 0 at the lip, 1 where the chin's hair begins
-    side = smoothstep(across, 0.002, 0.005) * (1 - smoothstep(across, 0.7 * marks[54, 0], 1.0 * marks[54, 0]))
+    side = smoothstep(across, 0.002, 0.005) * (1 - smoothstep(across, 0.7 * marks[54, 0], marks[54, 0]))
     return side * smoothstep(under, -1.2, -0.4) * (1 - smoothstep(under, 0.45, 1.0))
 
 

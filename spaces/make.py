@@ -224,30 +224,29 @@ def build() -> MakeTab:
             code, mesh_button, mesh, ramp_button, ramp_image = _keepsakes(made)
     controls = [*sliders, *person]
     outputs = [neutral, face, pspi, terms, code, made, problem]
+    call = {"fn": show, "inputs": [strength, *controls], "outputs": outputs}
+    queued = {"concurrency_id": "render", "show_progress": "hidden", "api_visibility": "private"}
     gr.on(
-        [control.change for control in controls], show, [strength, *controls], outputs, concurrency_id="render",
-        concurrency_limit=1, trigger_mode="always_last", show_progress="hidden", api_visibility="private",
+        [control.change for control in controls], **call, **queued, concurrency_limit=1,
+        trigger_mode="always_last",
     )  # fmt: skip
     strength.change(
         overlay, [strength, made], face, queue=False, trigger_mode="always_last", show_progress="hidden",
         api_visibility="private",
     )  # fmt: skip
-    # Changes that come by the dozen, some of them of sliders folded away, get lost now and then on a busy machine.
-    drawn_again = {
-        "fn": show, "inputs": [strength, *controls], "outputs": outputs, "concurrency_id": "render",
-        "trigger_mode": "multiple", "show_progress": "hidden", "api_visibility": "private",
-    }  # fmt: skip
     mesh_button.click(save_glb, made, mesh, concurrency_id="render", api_visibility="private")
     ramp_button.click(ramp, made, ramp_image, concurrency_id="render", api_visibility="private")
+    # A button that sets many controls at once asks for the face itself: of a burst of changes, some of them of sliders
+    # folded away, the last gets lost now and then on a busy machine. The same face asked for twice is made once.
     for name, button in presets.items():
         values = [PRESETS[name].get(unit, 0) for unit in UNITS]
         button.click(
             lambda values=values: values, None, sliders, queue=False, show_progress="hidden", api_visibility="private"
-        ).then(**drawn_again)
+        ).then(**call, **queued, trigger_mode="multiple")
     anyone.click(
         _anyone, None, drawn, queue=False, show_progress="hidden", api_visibility="private"
-    ).then(**drawn_again)
-    return MakeTab(made, send, {"fn": show, "inputs": [strength, *controls], "outputs": outputs})
+    ).then(**call, **queued, trigger_mode="multiple")
+    return MakeTab(made, send, call)
 
 
 def _download(name: str, save, made: gr.State) -> None:

@@ -77,6 +77,15 @@ def test_the_upper_lip_raiser_lifts_the_whole_lip(head):
         assert lift[33] < 0.4 * lift[51] and np.abs(lift[65:68]).max() < 1
 
 
+def test_the_lip_pressor_does_not_smile(head):
+    """Lips are pressed together, and the corners of the mouth stay where they are."""
+    for seed in range(6):
+        bust = head(sample_identity(seed))
+        rest, pressed = (1000 * landmarks(bust.topology, v) for v in (bust.vertices, rig(bust, {"AU24": 5}).vertices))
+        lift = (pressed - rest)[:, 1]
+        assert lift[51] < -0.3 and lift[57] > 1 and lift[[48, 54]].max() < 1
+
+
 def test_sides_mirror_each_other(head):
     twin = head(sample_identity(7, asymmetry=0))
     mirror = twin.topology.mirror
