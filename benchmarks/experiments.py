@@ -42,8 +42,13 @@ logger = logging.getLogger(__name__)
 # 64 pixels looked at 70 %: about a twentieth of the shipped student's work.
 SIZE, PACKED = 64, packed_size(80)
 TRUNK = {"stem_widths": [16, 32, 64], "stem_depths": [0, 0, 1]}
-BACKBONE = {"hidden_size": 128, "num_hidden_layers": 2, "intermediate_size": 256, "patch_size": 1,
-            "initializer_range": 128**-0.5}  # the usual 0.02 suits wide ViTs; narrow ones begin slowly with it
+BACKBONE = {
+    "hidden_size": 128,
+    "num_hidden_layers": 2,
+    "intermediate_size": 256,
+    "patch_size": 1,
+    "initializer_range": 128**-0.5,
+}  # the usual 0.02 suits wide ViTs; narrow ones begin slowly with it
 # So short a run does not get beyond guessing the mean when its pictures are turned, moved and coloured as well.
 SETTINGS = {"precision": "bf16", "average": 0.99, "validations": 2, "validation_pictures": 300, "augment": False,
             "references": {"realistic": 0.5, "aligned": 0.3, "none": 0.2}}  # fmt: skip
@@ -120,7 +125,7 @@ EXPERIMENTS: dict[str, tuple[Row, ...]] = {
 }  # fmt: skip
 QUESTIONS = {
     "distillation": "Does a teacher that reads the heatmaps help the student? The same arm with another seed shows what"
-                    " chance does; the teacher itself is asked with the heatmaps, which no photograph has.",
+    " chance does; the teacher itself is asked with the heatmaps, which no photograph has.",
     "reference": "What is the neutral face worth, from another moment or from the very same scene, one or three?",
     "au-head": "Does reading action units help PSPI, or stand in its way?",
     "heatmap-head": "Do the dense maps help: the pain heatmap, and the parts of the face learned beside it?",
@@ -303,8 +308,11 @@ def page(bench: Bench, results: dict[str, list[dict]]) -> str:
             parts.append("Not measured yet.")
             continue
         whole = [row for row in rows if row["tested_on"] == "all"]
-        parts += [f"{whole[0]['pictures']:,} pictures of {whole[0]['people']} people.", as_table(rows),
-                  "\n".join(f"- {reading(row, whole[0])}" for row in whole[1:])]
+        parts += [
+            f"{whole[0]['pictures']:,} pictures of {whole[0]['people']} people.",
+            as_table(rows),
+            "\n".join(f"- {reading(row, whole[0])}" for row in whole[1:]),
+        ]
         if missing := [row.label for row in EXPERIMENTS[name] if row.label not in _by_label(rows)]:
             parts.append(f"Not measured yet: {', '.join(missing)}.")
     return "\n\n".join(parts) + "\n"

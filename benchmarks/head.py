@@ -62,15 +62,19 @@ def forms(head: HeadModel, number: int) -> None:
     within = spread(points - own) * people / (people - 1)
     between = spread(own) - within / people
     beyond = max(spread(own - sum(traits)) - within / people * 40 / 50, 0)  # 10 of 50 means are spent on the traits
-    print(f"form, {len(points)} people, rms a vertex: within cells {np.sqrt(within):.2f} mm; between cells "
-          f"{np.sqrt(between):.2f} mm, of which age {np.sqrt(spread(traits[0])):.2f}, gender "
-          f"{np.sqrt(spread(traits[1])):.2f}, ethnicity {np.sqrt(spread(traits[2])):.2f}, beyond these traits "
-          f"{np.sqrt(beyond):.2f} mm")
+    print(
+        f"form, {len(points)} people, rms a vertex: within cells {np.sqrt(within):.2f} mm; between cells "
+        f"{np.sqrt(between):.2f} mm, of which age {np.sqrt(spread(traits[0])):.2f}, gender "
+        f"{np.sqrt(spread(traits[1])):.2f}, ethnicity {np.sqrt(spread(traits[2])):.2f}, beyond these traits "
+        f"{np.sqrt(beyond):.2f} mm"
+    )
     distance = squareform(pdist(points.astype(np.float32)) / np.sqrt(len(rows)))
     np.fill_diagonal(distance, np.inf)
     nearest = distance.min(axis=1)
-    print(f"nearest neighbour: least {nearest.min():.2f}, median {np.median(nearest):.2f} mm rms a vertex; "
-          f"median pair {np.median(distance):.2f} mm")
+    print(
+        f"nearest neighbour: least {nearest.min():.2f}, median {np.median(nearest):.2f} mm rms a vertex; "
+        f"median pair {np.median(distance):.2f} mm"
+    )
 
 
 def units(head: HeadModel) -> None:
@@ -91,8 +95,12 @@ def timings(head: HeadModel) -> None:
     person = sample_identity(1)
     bust = head(person)
     mixed = {"AU4": 3, "AU6": 3, "AU9": 2, "AU43": 1, "AU25": 2}
-    jobs = {"sample an identity": lambda: sample_identity(1), "bust": lambda: head(person),
-            "expression": lambda: rig(bust, mixed), "expression and head pose": lambda: rig(bust, mixed, (20, 5, 0))}
+    jobs = {
+        "sample an identity": lambda: sample_identity(1),
+        "bust": lambda: head(person),
+        "expression": lambda: rig(bust, mixed),
+        "expression and head pose": lambda: rig(bust, mixed, (20, 5, 0)),
+    }
     for name, job in jobs.items():
         job()
         spent = []

@@ -83,8 +83,9 @@ def expressions(studio: Studio) -> Image.Image:
     pictures = []
     for number, (low, high) in enumerate(demographics.AGE_GROUPS.values()):
         gender = demographics.GENDERS[number % 2]
-        identity = sample_identity(200 + number, age=(low + high) / 2, gender=gender,
-                                   ethnicity=demographics.ETHNICITIES[number], hair="short")
+        identity = sample_identity(
+            200 + number, age=(low + high) / 2, gender=gender, ethnicity=demographics.ETHNICITIES[number], hair="short"
+        )
         for target in (0, 2, 4, 6, 8, 10, 12, 14, 16):
             units = facs.sample_for_pspi(target, child(target, "sheet", number))
             pictures.append(studio.portrait(identity, units, f"PSPI {facs.pspi(units):g}"))
@@ -114,8 +115,11 @@ def cells(studio: Studio) -> Image.Image:
         identity = sample_identity(300 + index, age=(low + high) / 2, gender=gender, ethnicity=ethnicity)
         units = facs.sample_for_pspi(8, child(index, "sheet")) if index % 2 else {}
         for view in VIEWS:
-            pictures.append(studio.portrait(identity, units, f"{ethnicity} {gender} {group}",
-                                            sample_scene(index, view, studio.size)))
+            pictures.append(
+                studio.portrait(
+                    identity, units, f"{ethnicity} {gender} {group}", sample_scene(index, view, studio.size)
+                )
+            )
     return sheet(pictures, 12)
 
 
@@ -136,22 +140,40 @@ def beards(studio: Studio) -> Image.Image:
     pictures = []
     for number, beard in enumerate(BEARDS):
         for twin, ethnicity in enumerate(demographics.ETHNICITIES[:4]):
-            identity = sample_identity(500 + 10 * number + twin, age=28 + 16 * twin, gender="male", ethnicity=ethnicity,
-                                       beard=beard)
+            identity = sample_identity(
+                500 + 10 * number + twin, age=28 + 16 * twin, gender="male", ethnicity=ethnicity, beard=beard
+            )
             pictures.append(studio.portrait(identity, {"AU12": 2.0 * (twin % 2)}, beard))
             pictures.append(studio.portrait(identity, {}, beard, sample_scene(0, (35.0, 0.0), studio.size, plain=True)))
     return sheet(pictures, 8)
 
 
 def light(studio: Studio) -> Image.Image:
-    people = [sample_identity(600, age=35, gender="female", ethnicity="white"),
-              sample_identity(601, age=60, gender="male", ethnicity="black")]
-    return sheet((studio.portrait(person, {}, kind, sample_scene(seed, "front", studio.size, light=kind))
-                  for kind in LIGHTS for person in people for seed in range(8)), 8)
+    people = [
+        sample_identity(600, age=35, gender="female", ethnicity="white"),
+        sample_identity(601, age=60, gender="male", ethnicity="black"),
+    ]
+    return sheet(
+        (
+            studio.portrait(person, {}, kind, sample_scene(seed, "front", studio.size, light=kind))
+            for kind in LIGHTS
+            for person in people
+            for seed in range(8)
+        ),
+        8,
+    )
 
 
-SHEETS = {"action_units": action_units, "ages": ages, "expressions": expressions, "people": people, "cells": cells,
-          "hair": hair, "beards": beards, "light": light}
+SHEETS = {
+    "action_units": action_units,
+    "ages": ages,
+    "expressions": expressions,
+    "people": people,
+    "cells": cells,
+    "hair": hair,
+    "beards": beards,
+    "light": light,
+}
 
 
 def main() -> None:

@@ -114,8 +114,11 @@ class Adapter(datasets.GeneratorBasedBuilder):
     def _split_generators(self, dl_manager: Any) -> list[datasets.SplitGenerator]:
         splits = self.index(self.source, self.problems, **dict(self.config.options))
         entries = {entry.id: entry for rows in splits.values() for entry in rows}
-        return [datasets.SplitGenerator(name=split, gen_kwargs={"rows": rows, "entries": entries})
-                for split, rows in splits.items() if rows]
+        return [
+            datasets.SplitGenerator(name=split, gen_kwargs={"rows": rows, "entries": entries})
+            for split, rows in splits.items()
+            if rows
+        ]
 
     def _generate_examples(self, rows: Sequence[Entry], entries: Mapping[str, Entry]) -> Iterator[tuple[str, dict]]:
         blank = dict.fromkeys(self.info.features)
@@ -124,8 +127,14 @@ class Adapter(datasets.GeneratorBasedBuilder):
             image = self._picture(entry.image)
             if image is None:
                 continue
-            row = blank | {"id": entry.id, "source": self.name, "subject": entry.subject, **entry.columns,
-                           "image": image, "references": entry.references}
+            row = blank | {
+                "id": entry.id,
+                "source": self.name,
+                "subject": entry.subject,
+                **entry.columns,
+                "image": image,
+                "references": entry.references,
+            }
             if entry.source_heatmap is not None:
                 row["source_heatmap"] = self._picture(entry.source_heatmap)
             if self.config.name == "pairs":

@@ -64,8 +64,10 @@ class Problems:
 
     def __str__(self) -> str:
         """One sentence a reason: the count and the first names."""
-        return "; ".join(f"{reason}: {len(names)} ({', '.join(names[:3])}{', ...' if len(names) > 3 else ''})"
-                         for reason, names in self.entries.items())
+        return "; ".join(
+            f"{reason}: {len(names)} ({', '.join(names[:3])}{', ...' if len(names) > 3 else ''})"
+            for reason, names in self.entries.items()
+        )
 
 
 def is_archive(path: Path) -> bool:
@@ -190,11 +192,15 @@ def _members(archive: Path, problems: Problems, limits: Limits) -> Iterator[tupl
             continue  # what macOS adds to every archive; never data
         total += size
         if size > limits.file_bytes:
-            raise InvalidInput(f"{archive.name} holds {name!r} of {size} bytes, more than the {limits.file_bytes} "
-                               "allowed: it was not read")
+            raise InvalidInput(
+                f"{archive.name} holds {name!r} of {size} bytes, more than the {limits.file_bytes} "
+                "allowed: it was not read"
+            )
         if total > budget:
-            raise InvalidInput(f"{archive.name} unpacks to more than {budget} bytes, {limits.total_ratio} times its "
-                               "size: it was not read")
+            raise InvalidInput(
+                f"{archive.name} unpacks to more than {budget} bytes, {limits.total_ratio} times its "
+                "size: it was not read"
+            )
         yield safe, stream, size
     if not count:
         problems.add("archive without files", archive.name)
@@ -228,8 +234,15 @@ def _tar_members(archive: Path, budget: int) -> Iterator[tuple[str, int, str, IO
         # Headers and padding come on top of the files, at most a few blocks a file.
         with tarfile.open(fileobj=_Bounded(raw, 2 * budget, archive.name), mode="r|") as tar:
             for member in tar:
-                kind = ("file" if member.isreg() else "folder" if member.isdir() else
-                        "link" if member.issym() or member.islnk() else "device")
+                kind = (
+                    "file"
+                    if member.isreg()
+                    else "folder"
+                    if member.isdir()
+                    else "link"
+                    if member.issym() or member.islnk()
+                    else "device"
+                )
                 yield member.name, member.size, kind, tar.extractfile(member) if kind == "file" else None
 
 

@@ -20,8 +20,25 @@ from . import table
 from .adapter import SPLITS, Adapter, Blob, Entry, deal, expression, spread
 from .archives import Problems, Shelf
 
-_KNOWN = {"path", "subject", "pspi", "neutral_path", "age", "gender", "ethnicity", "age_group", "source_age_group",
-          "expression", "split", "fold", "view", "x0", "y0", "x1", "y1"}
+_KNOWN = {
+    "path",
+    "subject",
+    "pspi",
+    "neutral_path",
+    "age",
+    "gender",
+    "ethnicity",
+    "age_group",
+    "source_age_group",
+    "expression",
+    "split",
+    "fold",
+    "view",
+    "x0",
+    "y0",
+    "x1",
+    "y1",
+}
 
 
 class Folder(Adapter):
@@ -59,10 +76,28 @@ class Folder(Adapter):
             if neutral not in entries:
                 # A neutral that is no line of its own becomes a row: its expression is known, its score is not.
                 owner = entries[name]
-                entries[neutral] = Entry(neutral, owner.subject, {
-                    **{key: owner.columns.get(key) for key in ("identity_id", "age", "age_group", "gender", "ethnicity",
-                                                               "source_age_group", "split", "fold")},
-                    "expression": "neutral", "expression_name": "neutral"}, Blob.file(shelf(neutral), neutral))
+                entries[neutral] = Entry(
+                    neutral,
+                    owner.subject,
+                    {
+                        **{
+                            key: owner.columns.get(key)
+                            for key in (
+                                "identity_id",
+                                "age",
+                                "age_group",
+                                "gender",
+                                "ethnicity",
+                                "source_age_group",
+                                "split",
+                                "fold",
+                            )
+                        },
+                        "expression": "neutral",
+                        "expression_name": "neutral",
+                    },
+                    Blob.file(shelf(neutral), neutral),
+                )
         _refer(entries, wanted)
         return _splits(list(entries.values()), labels.name)
 
@@ -82,8 +117,12 @@ def find_csv(path: Path, given: str | None, name: str) -> Path:
 
 def _entry(name: str, file: Path, row: table.Row) -> Entry:
     subject = row.required("subject")
-    columns = {"identity_id": subject, "view_id": row.text("view"), **table.scores(row),
-               **table.demographics(row.text, row.where)}
+    columns = {
+        "identity_id": subject,
+        "view_id": row.text("view"),
+        **table.scores(row),
+        **table.demographics(row.text, row.where),
+    }
     if (word := row.text("expression")) is not None:
         columns["expression"] = columns["expression_name"] = expression(word, row.where)
     box = [row.number(corner, -100_000, 100_000) for corner in ("x0", "y0", "x1", "y1")]
@@ -123,8 +162,10 @@ def _splits(entries: list[Entry], csv_name: str) -> dict[str, list[Entry]]:
         by_person[entry.subject].add(split)
     torn = sorted(subject for subject, splits in by_person.items() if len(splits) > 1)
     if torn:
-        raise InvalidInput(f"{csv_name}: {len(torn)} people are in more than one split, first {torn[0]}: a model would "
-                           "be tested on people it has seen")
+        raise InvalidInput(
+            f"{csv_name}: {len(torn)} people are in more than one split, first {torn[0]}: a model would "
+            "be tested on people it has seen"
+        )
     splits: dict[str, list[Entry]] = {split: [] for split in SPLITS}
     for entry, split in zip(entries, given, strict=True):
         splits[split].append(entry)

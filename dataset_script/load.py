@@ -20,8 +20,12 @@ if TYPE_CHECKING:
 
 logger = logging.getLogger(__name__)
 
-ADAPTERS = {"official": ("official", "Official"), "synpain": ("synpain", "SynPain"), "unbc": ("unbc", "Unbc"),
-            "folder": ("folder", "Folder")}
+ADAPTERS = {
+    "official": ("official", "Official"),
+    "synpain": ("synpain", "SynPain"),
+    "unbc": ("unbc", "Unbc"),
+    "folder": ("folder", "Folder"),
+}
 _PROBLEMS = "problems.json"
 
 
@@ -39,13 +43,18 @@ def parse_set(text: str) -> SetSpec:
     match = re.match(r"([a-z0-9_-]{2,}):(?!//)(.*)", text, re.DOTALL)
     if match is None:
         if not text.strip():
-            raise InvalidInput("the data set is empty: give a path, a Hub id, or one of "
-                               + ", ".join(f"{name}:PATH" for name in ADAPTERS))
+            raise InvalidInput(
+                "the data set is empty: give a path, a Hub id, or one of "
+                + ", ".join(f"{name}:PATH" for name in ADAPTERS)
+            )
         return SetSpec("", text)
     name, rest = match[1], match[2]
     if name not in ADAPTERS:
-        raise InvalidInput(f"unknown kind of data set {name!r} in {text!r}; known are "
-                           + ", ".join(f"{known}:PATH" for known in ADAPTERS) + ", or a plain path or Hub id")
+        raise InvalidInput(
+            f"unknown kind of data set {name!r} in {text!r}; known are "
+            + ", ".join(f"{known}:PATH" for known in ADAPTERS)
+            + ", or a plain path or Hub id"
+        )
     path, mark, query = rest.rpartition("?")
     path, query = (path, query) if mark else (rest, "")
     if not path:
@@ -56,8 +65,9 @@ def parse_set(text: str) -> SetSpec:
     return SetSpec(name, path, {option: value for option, _, value in options})
 
 
-def load(name: str, path: str | Path | None = None, split: str | None = None, *, config: str = "images",
-         **options: str) -> Dataset | DatasetDict:
+def load(
+    name: str, path: str | Path | None = None, split: str | None = None, *, config: str = "images", **options: str
+) -> Dataset | DatasetDict:
     """A data set by its adapter's name and path, or by a SET string alone.
 
     `split` is "train", "validation", "test", "all" (everything together), or None for all splits in a DatasetDict.
@@ -86,14 +96,20 @@ def problems(dataset: Dataset) -> dict[str, list[str]]:
 def _built(adapter: type[Adapter], spec: SetSpec, config: str) -> DatasetDict:
     unknown = [option for option in spec.options if option not in adapter.option_names]
     if unknown:
-        raise InvalidInput(f"{spec.adapter} has no option {unknown[0]!r}; it has "
-                           f"{', '.join(adapter.option_names) or 'none'}")
+        raise InvalidInput(
+            f"{spec.adapter} has no option {unknown[0]!r}; it has {', '.join(adapter.option_names) or 'none'}"
+        )
     configs = [known.name for known in adapter.BUILDER_CONFIGS]
     if config not in configs:
         raise InvalidInput(f"{spec.adapter} has no config {config!r}; it has {', '.join(configs)}")
     path = adapter.resolve(spec.path)
-    builder = adapter(dataset_name=f"threedpain_{spec.adapter}", config_name=config, path=str(path.resolve()),
-                      stamp=_stamp(path), options=tuple(sorted(spec.options.items())))
+    builder = adapter(
+        dataset_name=f"threedpain_{spec.adapter}",
+        config_name=config,
+        path=str(path.resolve()),
+        stamp=_stamp(path),
+        options=tuple(sorted(spec.options.items())),
+    )
     try:
         builder.download_and_prepare()
     except Exception as error:

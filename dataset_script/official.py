@@ -27,8 +27,12 @@ from threedpain.facs import PAIN_UNITS, pspi
 from .adapter import SPLITS, Adapter, AdapterConfig, Blob, Entry, deal
 from .archives import Problems, files
 
-FOLDERS = {"images": ("images", "meshes_inpainted"), "annotations": ("annotations",), "heatmaps": ("heatmaps",),
-           "meshes": ("textured_meshes", "meshes")}
+FOLDERS = {
+    "images": ("images", "meshes_inpainted"),
+    "annotations": ("annotations",),
+    "heatmaps": ("heatmaps",),
+    "meshes": ("textured_meshes", "meshes"),
+}
 _PICTURES = (".png", ".jpg", ".jpeg", ".webp")
 _MESHES = (".obj", ".ply", ".glb", ".stl", ".mtl")
 _KEY = re.compile(r"^(?P<identity>.+?)_(?P<expression>neutral|pain_\d+)(?P<rest>_.*)?$")
@@ -79,13 +83,23 @@ class Official(Adapter):
                 continue
             kind = expression.split("_")[0]
             views = sorted(neutrals.get(identity, ()), key=lambda other, view=view: (other != view, other))
-            entries.append(Entry(
-                f"{base}_view_{view}", identity,
-                {"identity_id": identity, "expression_id": base, "view_id": view, "expression": kind,
-                 "expression_name": kind, **scores},
-                blob, heatmaps.get(f"{base}_view_{view}", heatmaps.get(base)),
-                [f"{identity}_neutral_view_{other}" for other in views],
-            ))
+            entries.append(
+                Entry(
+                    f"{base}_view_{view}",
+                    identity,
+                    {
+                        "identity_id": identity,
+                        "expression_id": base,
+                        "view_id": view,
+                        "expression": kind,
+                        "expression_name": kind,
+                        **scores,
+                    },
+                    blob,
+                    heatmaps.get(f"{base}_view_{view}", heatmaps.get(base)),
+                    [f"{identity}_neutral_view_{other}" for other in views],
+                )
+            )
             if not views:
                 problems.add("identity without a neutral picture", identity)
         seen = {entry.columns["expression_id"] for entry in entries}
@@ -100,10 +114,18 @@ class Official(Adapter):
         if self.config.name != "identities":
             return super()._info()
         text = Value("string")
-        return DatasetInfo(features=Features({
-            "identity_id": text, "source": text, "subject": text,
-            "mesh": [{"name": text, "bytes": Value("binary")}],  # as published: obj, its material and texture, ...
-        }))
+        return DatasetInfo(
+            features=Features(
+                {
+                    "identity_id": text,
+                    "source": text,
+                    "subject": text,
+                    "mesh": [
+                        {"name": text, "bytes": Value("binary")}
+                    ],  # as published: obj, its material and texture, ...
+                }
+            )
+        )
 
     def _generate_examples(self, rows: list[Entry], entries: dict[str, Entry]) -> Iterator[tuple[str, dict[str, Any]]]:
         if self.config.name != "identities":
@@ -117,8 +139,15 @@ class Official(Adapter):
         for identity in dict.fromkeys(entry.subject for entry in rows):
             if identity not in meshes:
                 self.problems.add("identity without mesh", identity)
-            yield identity, {"identity_id": identity, "source": self.name, "subject": identity,
-                             "mesh": [{"name": file.name, "bytes": file.read_bytes()} for file in meshes[identity]]}
+            yield (
+                identity,
+                {
+                    "identity_id": identity,
+                    "source": self.name,
+                    "subject": identity,
+                    "mesh": [{"name": file.name, "bytes": file.read_bytes()} for file in meshes[identity]],
+                },
+            )
 
 
 def _files(path: Path, kind: str, problems: Problems) -> Iterator[tuple[str, Path]]:
@@ -127,8 +156,10 @@ def _files(path: Path, kind: str, problems: Problems) -> Iterator[tuple[str, Pat
             yield from files(path / name, problems)
             return
     if kind in ("images", "annotations"):
-        raise InvalidInput(f"official: {path} has no folder {' or '.join(FOLDERS[kind])}; the published release has "
-                           "images/, annotations/, heatmaps/ and textured_meshes/")
+        raise InvalidInput(
+            f"official: {path} has no folder {' or '.join(FOLDERS[kind])}; the published release has "
+            "images/, annotations/, heatmaps/ and textured_meshes/"
+        )
 
 
 def _keyed(path: Path, kind: str, suffixes: tuple[str, ...], problems: Problems) -> Iterator[tuple[re.Match, Path]]:
@@ -154,8 +185,9 @@ def _images(path: Path, problems: Problems) -> dict[tuple[str, str, str], Blob]:
             continue
         images[key] = Blob.file(file)
     if not images:
-        raise InvalidInput(f"official: {path} holds no image named like flame_sample_0000_pain_1_textured_view_000_"
-                           "inpainted.png")
+        raise InvalidInput(
+            f"official: {path} holds no image named like flame_sample_0000_pain_1_textured_view_000_inpainted.png"
+        )
     return dict(sorted(images.items()))
 
 
@@ -197,8 +229,10 @@ def _find_csv(path: Path, given: str | None) -> Path | None:
         raise MissingFile(f"official: the split csv {given} does not exist")
     found = [file for file in sorted(path.rglob("*.csv")) if _is_split_csv(file)]
     if len(found) > 1:
-        raise InvalidInput(f"official: {path} holds {len(found)} split csvs ({', '.join(f.name for f in found)}); "
-                           "name one with split_csv")
+        raise InvalidInput(
+            f"official: {path} holds {len(found)} split csvs ({', '.join(f.name for f in found)}); "
+            "name one with split_csv"
+        )
     return found[0] if found else None
 
 
@@ -215,8 +249,9 @@ def _split(entries: list[Entry], table: Path | None, problems: Problems) -> dict
         for row in csv.DictReader(lines):
             number = (row.get("split") or "").strip()
             if number not in ("0", "1", "2"):
-                raise InvalidInput(f"{table.name}: split of {row.get('annotation_base_name')} must be 0, 1 or 2, "
-                                   f"got {number!r}")
+                raise InvalidInput(
+                    f"{table.name}: split of {row.get('annotation_base_name')} must be 0, 1 or 2, got {number!r}"
+                )
             listed[row["annotation_base_name"].strip()] = int(number)
 
     votes: dict[str, Counter] = defaultdict(Counter)

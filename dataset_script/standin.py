@@ -29,14 +29,29 @@ from threedpain.generation.scene import sample_scene
 from threedpain.generation.seeds import child
 
 # Frames of each PSPI in the archive, in shares (Lucey, Cohn, Prkachin, Solomon and Matthews, FG 2011, table 1).
-PUBLISHED = {"0": 0.827, "1-2": 0.109, "3-4": 0.046, "5-6": 0.011, "7-8": 0.003, "9-10": 0.002, "11-12": 0.003,
-             "13-16": 0.001}
+PUBLISHED = {
+    "0": 0.827,
+    "1-2": 0.109,
+    "3-4": 0.046,
+    "5-6": 0.011,
+    "7-8": 0.003,
+    "9-10": 0.002,
+    "11-12": 0.003,
+    "13-16": 0.001,
+}
 PAIN_SHARE = 0.4  # of the sequences; an expression fills about half of its sequence
 _AAM = [i for i in range(68) if i not in (60, 64)]
 
 
-def write(out: Path, people: int = 25, sequences: int = 4, frames: int = 12, size: int = 192, seed: int = 0,
-          pipe: PainFacePipeline | None = None) -> Counter:
+def write(
+    out: Path,
+    people: int = 25,
+    sequences: int = 4,
+    frames: int = 12,
+    size: int = 192,
+    seed: int = 0,
+    pipe: PainFacePipeline | None = None,
+) -> Counter:
     """Write the set below `out`, going on where it was interrupted; the count of frames by PSPI."""
     pipe = pipe or PainFacePipeline.from_pretrained()
     counts: Counter = Counter()
@@ -44,8 +59,12 @@ def write(out: Path, people: int = 25, sequences: int = 4, frames: int = 12, siz
         for number in range(people):
             name = f"{101 + number:03d}-{_letters(number)}{101 + number:03d}"
             rng = child(seed, "stand-in", number)
-            identity = sample_identity(int(rng.integers(2**31)), age=round(float(rng.uniform(20, 80)), 1),
-                                       gender=GENDERS[number % 2], ethnicity=ETHNICITIES[int(rng.integers(5))])
+            identity = sample_identity(
+                int(rng.integers(2**31)),
+                age=round(float(rng.uniform(20, 80)), 1),
+                gender=GENDERS[number % 2],
+                ethnicity=ETHNICITIES[int(rng.integers(5))],
+            )
             for turn in range(sequences):
                 labels = out / "Frame_Labels" / "PSPI" / name / f"{name[4:]}t{turn + 1}aaaff"
                 if not labels.is_dir():  # the labels of a sequence are written last, and at once
@@ -59,8 +78,16 @@ def _letters(number: int) -> str:
     return chr(97 + number % 26) + chr(97 + number // 26)
 
 
-def _sequence(out: Path, name: str, labels: Path, pipe: PainFacePipeline, identity, frames: int, size: int,
-              rng: np.random.Generator) -> None:
+def _sequence(
+    out: Path,
+    name: str,
+    labels: Path,
+    pipe: PainFacePipeline,
+    identity,
+    frames: int,
+    size: int,
+    rng: np.random.Generator,
+) -> None:
     seed = int(rng.integers(2**31))
     if rng.random() < PAIN_SHARE:
         units = sample_for_pspi(int(min(15, rng.geometric(0.38))), rng)

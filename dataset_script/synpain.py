@@ -34,8 +34,9 @@ class SynPain(Adapter):
     option_names = ("csv", "pattern")
 
     @classmethod
-    def index(cls, path: Path, problems: Problems, csv: str | None = None,
-              pattern: str | None = None) -> dict[str, list[Entry]]:
+    def index(
+        cls, path: Path, problems: Problems, csv: str | None = None, pattern: str | None = None
+    ) -> dict[str, list[Entry]]:
         if csv is not None and pattern is not None:
             raise InvalidInput("synpain: give a csv or a pattern, not both")
         entries, own = _by_pattern(path, pattern, problems) if pattern else _by_csv(path, csv, problems)
@@ -53,14 +54,20 @@ class SynPain(Adapter):
 
 def _entry(name: str, file: Path, subject: str, word: str, said: dict, where: str) -> Entry:
     kind = expression(word, where)
-    return Entry(name, subject, {"identity_id": subject, "expression": kind, "expression_name": kind, **said},
-                 Blob.file(file, name))
+    return Entry(
+        name,
+        subject,
+        {"identity_id": subject, "expression": kind, "expression_name": kind, **said},
+        Blob.file(file, name),
+    )
 
 
 def _by_csv(path: Path, given: str | None, problems: Problems) -> tuple[dict[str, Entry], dict[str, str]]:
     if path.is_dir() and given is None and not list(path.glob("*.csv")):
-        raise InvalidInput(f"synpain: how the files of {path} are named is not known; give a csv (?csv=labels.csv) or "
-                           "a pattern (?pattern={subject}_{expression}.png)")
+        raise InvalidInput(
+            f"synpain: how the files of {path} are named is not known; give a csv (?csv=labels.csv) or "
+            "a pattern (?pattern={subject}_{expression}.png)"
+        )
     labels = find_csv(path, given, "synpain")
     entries: dict[str, Entry] = {}
     own: dict[str, str] = {}
@@ -104,9 +111,11 @@ def _regex(pattern: str) -> re.Pattern:
     fields = parts[1::2]
     unknown = [name for name in fields if name not in _FIELDS]
     if unknown or not {"subject", "expression"} <= set(fields):
-        raise InvalidInput(f"synpain: the pattern {pattern!r} must name {{subject}} and {{expression}}, and may name "
-                           f"{', '.join('{' + name + '}' for name in _FIELDS[2:])}"
-                           + (f"; unknown is {{{unknown[0]}}}" if unknown else ""))
+        raise InvalidInput(
+            f"synpain: the pattern {pattern!r} must name {{subject}} and {{expression}}, and may name "
+            f"{', '.join('{' + name + '}' for name in _FIELDS[2:])}"
+            + (f"; unknown is {{{unknown[0]}}}" if unknown else "")
+        )
     text, seen = "", set()
     for i, part in enumerate(parts):
         if i % 2 == 0:

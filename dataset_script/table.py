@@ -56,8 +56,9 @@ def rows(table: Path, needed: tuple[str, ...]) -> Iterator[Row]:
             header = [name.strip().lower() for name in next(reader, [])]
             missing = [name for name in needed if name.lower() not in header]
             if missing:
-                raise InvalidInput(f"{table.name} has no column {', '.join(missing)}; it has "
-                                   f"{', '.join(header) or 'none'}")
+                raise InvalidInput(
+                    f"{table.name} has no column {', '.join(missing)}; it has {', '.join(header) or 'none'}"
+                )
             for cells in reader:
                 if any(cell.strip() for cell in cells):
                     where = f"{table.name} line {reader.line_num}"
@@ -93,8 +94,9 @@ def demographics(get: Callable[[str], str | None], where: str) -> dict[str, Any]
             word = re.sub(r"[\s\-]+", "_", value.lower())
             word = short.get(word, word)
             if word not in allowed:
-                raise InvalidInput(f"{where}: unknown {column} {value!r}; known are {', '.join(allowed)}, or leave it "
-                                   "empty")
+                raise InvalidInput(
+                    f"{where}: unknown {column} {value!r}; known are {', '.join(allowed)}, or leave it empty"
+                )
             said[column] = word
     return said
 

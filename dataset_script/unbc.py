@@ -70,8 +70,13 @@ class Unbc(Adapter):
 
 
 def _columns(subject: str, sequence: str | None, units: dict[str, float], score: float) -> dict[str, Any]:
-    return {"identity_id": subject, "expression_id": sequence, **units, "PSPI": score,
-            "expression": "pain" if score > 0 else "neutral" if not any(units.values()) else "other"}
+    return {
+        "identity_id": subject,
+        "expression_id": sequence,
+        **units,
+        "PSPI": score,
+        "expression": "pain" if score > 0 else "neutral" if not any(units.values()) else "other",
+    }
 
 
 # ---- original layout
@@ -92,9 +97,11 @@ def _original(path: Path, problems: Problems) -> Iterator[Entry]:
         elif kind in ("PSPI", "FACS", "AAM_landmarks") and suffix == ".txt":
             labels["AAM" if kind == "AAM_landmarks" else kind][key] = file
     if not images or not labels["PSPI"]:
-        raise InvalidInput(f"unbc: {path} has neither three HDF5 files nor Images/ and Frame_Labels/PSPI/ with a "
-                           "folder a person, a folder a sequence and a file a frame "
-                           "(Images/042-ll042/ll042t1aaaff/ll042t1aaaff001.png)")
+        raise InvalidInput(
+            f"unbc: {path} has neither three HDF5 files nor Images/ and Frame_Labels/PSPI/ with a "
+            "folder a person, a folder a sequence and a file a frame "
+            "(Images/042-ll042/ll042t1aaaff/ll042t1aaaff001.png)"
+        )
     for key in sorted(images):
         if key not in labels["PSPI"]:
             problems.add("frame without a PSPI file", key)
@@ -161,8 +168,11 @@ def _landmarks(points: np.ndarray) -> dict[str, Any]:
     # The box of every other set reaches the hairline: as far above the brows as the brows are above the nose's tip.
     x0, y0, x1, y1 = *np.nanmin(landmarks, 0), *np.nanmax(landmarks, 0)
     y0 = min(y0, 2 * np.nanmean(landmarks[17:27, 1]) - landmarks[30, 1])
-    return {"landmarks": landmarks.tolist(), "landmarks_visible": (~np.isnan(landmarks[:, 0])).tolist(),
-            "bbox": [float(x0), float(y0), float(x1), float(y1)]}
+    return {
+        "landmarks": landmarks.tolist(),
+        "landmarks_visible": (~np.isnan(landmarks[:, 0])).tolist(),
+        "bbox": [float(x0), float(y0), float(x1), float(y1)],
+    }
 
 
 # ---- three HDF5 files
@@ -177,8 +187,15 @@ def _hdf5(paths: list[Path], problems: Problems) -> Iterator[Entry]:
     for path in paths:
         try:
             with h5py.File(path) as file:
-                kind = ("frames" if "image" in file else "annotations" if "subject_name" in file else
-                        "folds" if "fold-0" in file else None)
+                kind = (
+                    "frames"
+                    if "image" in file
+                    else "annotations"
+                    if "subject_name" in file
+                    else "folds"
+                    if "fold-0" in file
+                    else None
+                )
         except OSError as error:
             problems.add("damaged HDF5 file", f"{path.name} ({error})")
             continue
@@ -186,16 +203,19 @@ def _hdf5(paths: list[Path], problems: Problems) -> Iterator[Entry]:
             found.setdefault(kind, path)
     for kind, key in (("frames", "image"), ("annotations", "subject_name")):
         if kind not in found:
-            raise InvalidInput(f"unbc: {', '.join(path.name for path in paths)}: no HDF5 file of {kind} (with the key "
-                               f"'{key}')" + (f"; {problems}" if problems else ""))
+            raise InvalidInput(
+                f"unbc: {', '.join(path.name for path in paths)}: no HDF5 file of {kind} (with the key "
+                f"'{key}')" + (f"; {problems}" if problems else "")
+            )
     folds = _published_folds(found["folds"], h5py) if "folds" in found else {}
 
     with h5py.File(found["annotations"]) as file:
         count = len(file["subject_name"])
         subjects = [name.decode() if isinstance(name, bytes) else str(name) for name in file["subject_name"][:]]
         indices = file["index"][:].astype(int) if "index" in file else np.arange(count)
-        labels = {f"AU{key.removeprefix('label_AU_')}": _peaks(file[key][:])
-                  for key in file if key.startswith("label_AU_")}
+        labels = {
+            f"AU{key.removeprefix('label_AU_')}": _peaks(file[key][:]) for key in file if key.startswith("label_AU_")
+        }
         given = _peaks(file["label_pspi"][:]) if "label_pspi" in file else None
     units = {name: values for name, values in labels.items() if name in ACTION_UNITS}
     if "AU43" in units:
@@ -203,8 +223,11 @@ def _hdf5(paths: list[Path], problems: Problems) -> Iterator[Entry]:
     if given is None:
         given = pspi({name: units.get(name, np.zeros(count)) for name in PAIN_UNITS})
     with h5py.File(found["frames"]) as file:
-        frames = {int(index): row for row, index in enumerate(file["index"][:])} if "index" in file else {
-            row: row for row in range(len(file["image"]))}
+        frames = (
+            {int(index): row for row, index in enumerate(file["index"][:])}
+            if "index" in file
+            else {row: row for row in range(len(file["image"]))}
+        )
 
     for i, (subject, index) in enumerate(zip(subjects, indices, strict=True)):
         if index not in frames:

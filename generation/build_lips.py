@@ -47,10 +47,15 @@ def lip_tables(smooth: Refined, classes, parts, island, position) -> dict[str, n
     fade = t * t * (3 - 2 * t)
     side = np.where(position[rows, 1] >= middle[rows], 0.5, -0.5)
     column, fraction = between(np, columns, position[rows, 0])
-    return {"lip_before": before.astype(np.int32), "lip_after": after.astype(np.int32),
-            "lip_between": share.astype(np.float32), "lip_row": rows.astype(np.int32),
-            "lip_lift": (side * fade).astype(np.float32), "lip_column": column.astype(np.int32),
-            "lip_share": fraction.astype(np.float32)}
+    return {
+        "lip_before": before.astype(np.int32),
+        "lip_after": after.astype(np.int32),
+        "lip_between": share.astype(np.float32),
+        "lip_row": rows.astype(np.int32),
+        "lip_lift": (side * fade).astype(np.float32),
+        "lip_column": column.astype(np.int32),
+        "lip_share": fraction.astype(np.float32),
+    }
 
 
 def _split(graph, ring: np.ndarray, position: np.ndarray) -> tuple[np.ndarray, np.ndarray]:

@@ -16,24 +16,103 @@ from .records import MASK_CLASSES, PARTS, SKIN_HEIGHT, SKIN_WIDTH
 
 AXIS = 705.5  # texel column of the face's symmetry plane
 
-LIPS = ((663, 583), (668, 575), (677, 566), (686, 558.5), (694, 554.5), (700, 555.5), (AXIS, 557.5),
-        (AXIS, 617), (697, 615.5), (690, 611.5), (681, 604), (672, 593.5))
-SCALP = ((AXIS, 262), (640, 264), (585, 272), (548, 290), (520, 318), (502, 350), (484, 385), (464, 412), (447, 440),
-         (437, 425), (418, 415), (398, 425), (386, 455), (382, 500), (350, 525), (260, 548), (150, 558), (0, 566),
-         (0, 0), (AXIS, 0))
-BEARD = ((446, 440), (462, 440), (480, 500), (520, 540), (575, 566), (622, 566), (655, 548), (680, 536), (AXIS, 540),
-         (AXIS, 748), (640, 735), (560, 700), (480, 650), (420, 605), (400, 560), (420, 505), (438, 480))
+LIPS = (
+    (663, 583),
+    (668, 575),
+    (677, 566),
+    (686, 558.5),
+    (694, 554.5),
+    (700, 555.5),
+    (AXIS, 557.5),
+    (AXIS, 617),
+    (697, 615.5),
+    (690, 611.5),
+    (681, 604),
+    (672, 593.5),
+)
+SCALP = (
+    (AXIS, 262),
+    (640, 264),
+    (585, 272),
+    (548, 290),
+    (520, 318),
+    (502, 350),
+    (484, 385),
+    (464, 412),
+    (447, 440),
+    (437, 425),
+    (418, 415),
+    (398, 425),
+    (386, 455),
+    (382, 500),
+    (350, 525),
+    (260, 548),
+    (150, 558),
+    (0, 566),
+    (0, 0),
+    (AXIS, 0),
+)
+BEARD = (
+    (446, 440),
+    (462, 440),
+    (480, 500),
+    (520, 540),
+    (575, 566),
+    (622, 566),
+    (655, 548),
+    (680, 536),
+    (AXIS, 540),
+    (AXIS, 748),
+    (640, 735),
+    (560, 700),
+    (480, 650),
+    (420, 605),
+    (400, 560),
+    (420, 505),
+    (438, 480),
+)
 
 # iBUG landmarks 0..67 of the subject's right half; the others are their mirror images (`threedpain.regions.MIRROR`).
 LANDMARKS = {
-    0: (469.8, 425.7), 1: (481.5, 465.7), 2: (489.2, 504.4), 3: (503, 546.5), 4: (526.2, 588.2), 5: (561.8, 624.3),
-    6: (606.6, 657.1), 7: (657, 678.2), 8: (AXIS, 681.9), 17: (568.3, 417.8), 18: (604.1, 404.1), 19: (634.2, 399.9),
-    20: (659.7, 405.2), 21: (686.1, 416.1), 27: (AXIS, 435.4), 28: (AXIS, 459.3), 29: (AXIS, 484.3), 30: (AXIS, 504.2),
-    31: (681.2, 522.2), 32: (693.8, 526.1), 33: (AXIS, 527.2), 36: (614.6, 438.0), 37: (628.9, 426), 38: (648.2, 428.0),
-    39: (656.4, 442.6), 40: (643.1, 450.4), 41: (624.5, 450.7), 48: (664.1, 582), 49: (681.6, 559.2),
+    0: (469.8, 425.7),
+    1: (481.5, 465.7),
+    2: (489.2, 504.4),
+    3: (503, 546.5),
+    4: (526.2, 588.2),
+    5: (561.8, 624.3),
+    6: (606.6, 657.1),
+    7: (657, 678.2),
+    8: (AXIS, 681.9),
+    17: (568.3, 417.8),
+    18: (604.1, 404.1),
+    19: (634.2, 399.9),
+    20: (659.7, 405.2),
+    21: (686.1, 416.1),
+    27: (AXIS, 435.4),
+    28: (AXIS, 459.3),
+    29: (AXIS, 484.3),
+    30: (AXIS, 504.2),
+    31: (681.2, 522.2),
+    32: (693.8, 526.1),
+    33: (AXIS, 527.2),
+    36: (614.6, 438.0),
+    37: (628.9, 426),
+    38: (648.2, 428.0),
+    39: (656.4, 442.6),
+    40: (643.1, 450.4),
+    41: (624.5, 450.7),
+    48: (664.1, 582),
+    49: (681.6, 559.2),
     50: (696.8, 555.2),
-    51: (AXIS, 558.8), 57: (AXIS, 614.1), 58: (696.1, 612.8), 59: (681.0, 605.6), 60: (675, 582.5), 61: (695.9, 570.2),
-    62: (AXIS, 570.9), 66: (AXIS, 589), 67: (696, 588),
+    51: (AXIS, 558.8),
+    57: (AXIS, 614.1),
+    58: (696.1, 612.8),
+    59: (681.0, 605.6),
+    60: (675, 582.5),
+    61: (695.9, 570.2),
+    62: (AXIS, 570.9),
+    66: (AXIS, 589),
+    67: (696, 588),
 }
 
 
@@ -50,8 +129,13 @@ def paint_regions(base, mean, shapes, keep, quads, parts, tensors) -> dict[str, 
 
     ear = np.maximum(*(np.linalg.norm(shapes[f"{side}-ear-scale-incr"], axis=1)[keep] for side in "lr")) > 0.06
     bones = {name: weight[keep] for name, weight in base.bones().items()}
-    below = sum((weight for name, weight in bones.items() if name.startswith(("neck", "spine", "clavicle", "shoulder",
-                                                                             "upperarm", "lowerarm", "breast"))))
+    below = sum(
+        (
+            weight
+            for name, weight in bones.items()
+            if name.startswith(("neck", "spine", "clavicle", "shoulder", "upperarm", "lowerarm", "breast"))
+        )
+    )
     fractions = {"neck03": 0.75, "neck02": 0.5, "neck01": 0.25}
     total = np.maximum(sum(bones.values()), 1e-9)
     neck = 1 - (below - sum(bones[name] * fraction for name, fraction in fractions.items())) / total
@@ -86,8 +170,12 @@ def paint_regions(base, mean, shapes, keep, quads, parts, tensors) -> dict[str, 
     lips = np.zeros(count)
     lips[on_island] = soft(LIPS, texel[on_island], 6.0)
     painted["beard"] = np.clip(painted["beard"] - lips, 0, 1).astype(np.float32)
-    return {"quad_class": classes.astype(np.int8), "neck": np.clip(neck, 0, 1).astype(np.float32),
-            "body": body.astype(np.float32), **painted}
+    return {
+        "quad_class": classes.astype(np.int8),
+        "neck": np.clip(neck, 0, 1).astype(np.float32),
+        "body": body.astype(np.float32),
+        **painted,
+    }
 
 
 def inner(quads, chosen, position, count) -> np.ndarray:
@@ -156,8 +244,10 @@ def landmarks(tensors) -> dict[str, np.ndarray]:
             point[0] = 2 * AXIS - point[0]
             twin = np.sort(tensors["mirror"][tensors["quads"][found[MIRROR[index]] // 8]])
             near = (np.sort(tensors["quads"][chosen // 8], axis=1) == twin).all(axis=1)
-        bary = np.stack([_cross(b - point, c - point), _cross(c - point, a - point), _cross(a - point, b - point)],
-                        axis=1) / np.where(np.abs(double) < 1e-9, 1e-9, double)[:, None]
+        bary = (
+            np.stack([_cross(b - point, c - point), _cross(c - point, a - point), _cross(a - point, b - point)], axis=1)
+            / np.where(np.abs(double) < 1e-9, 1e-9, double)[:, None]
+        )
         best = int(np.argmax(np.where(near, bary.min(axis=1), -np.inf)))
         weight = np.clip(bary[best], 0, None)
         found[index], weights[index] = chosen[best], weight / weight.sum()

@@ -32,10 +32,21 @@ ACTIONS: dict[str, dict[str, float]] = {
     "AU20": {"mouthStretch{side}": 1.0},
     "AU22": {"mouthFunnel": 0.9},
     "AU23": {"mouthPressLeft": 0.35, "mouthPressRight": 0.35, "mouthRollLower": 0.35, "mouthRollUpper": 0.3},
-    "AU24": {"mouthPressLeft": 0.5, "mouthPressRight": 0.5, "mouthRollLower": 0.2, "mouthRollUpper": 0.2,
-             "mouthFrownLeft": 0.35, "mouthFrownRight": 0.35},
-    "AU25": {"mouthLowerDownLeft": 0.55, "mouthLowerDownRight": 0.55, "mouthUpperUpLeft": 0.2, "mouthUpperUpRight": 0.2,
-             "jawOpen": 0.05},
+    "AU24": {
+        "mouthPressLeft": 0.5,
+        "mouthPressRight": 0.5,
+        "mouthRollLower": 0.2,
+        "mouthRollUpper": 0.2,
+        "mouthFrownLeft": 0.35,
+        "mouthFrownRight": 0.35,
+    },
+    "AU25": {
+        "mouthLowerDownLeft": 0.55,
+        "mouthLowerDownRight": 0.55,
+        "mouthUpperUpLeft": 0.2,
+        "mouthUpperUpRight": 0.2,
+        "jawOpen": 0.05,
+    },
     "AU26": {"jawOpen": 0.38},
     "AU27": {"jawOpen": 0.85},
 }
@@ -45,10 +56,17 @@ BUMPS: dict[str, tuple] = {
     "AU4": ((21, (0, -2), 9.0, (-2.2, -1.0, 0.9)),),
     "AU6": ((41, (4, -9), 11.0, (0.4, 2.0, 1.3)),),
     "AU7": ((41, (0, -1), 5.0, (0.0, 0.9, 0.3)), (37, (2, 1), 5.0, (0.0, -0.8, 0.2))),
-    "AU9": ((31, (3, 3), 7.0, (1.0, 2.8, 0.4)), (29, (7, 2), 6.0, (0.3, 2.4, 0.9)), (28, (4, 2), 5.0, (0.0, 1.2, 0.8)),
-            (50, (3, 3), 7.0, (0.3, 1.4, 0.3))),
-    "AU10": ((50, (4, 3), 9.0, (0.5, 1.6, 0.7)), (51, (0, 1), 9.0, (0.0, 1.2, 0.3)),
-             (31, (9, -2), 8.0, (0.5, 2.0, 1.0))),
+    "AU9": (
+        (31, (3, 3), 7.0, (1.0, 2.8, 0.4)),
+        (29, (7, 2), 6.0, (0.3, 2.4, 0.9)),
+        (28, (4, 2), 5.0, (0.0, 1.2, 0.8)),
+        (50, (3, 3), 7.0, (0.3, 1.4, 0.3)),
+    ),
+    "AU10": (
+        (50, (4, 3), 9.0, (0.5, 1.6, 0.7)),
+        (51, (0, 1), 9.0, (0.0, 1.2, 0.3)),
+        (31, (9, -2), 8.0, (0.5, 2.0, 1.0)),
+    ),
 }
 # Correctives "A*B": (share of B's field taken back when both are at their maxima, landmarks about which, radius mm).
 PAIRS: dict[str, tuple[float, tuple[int, ...], float]] = {
@@ -63,8 +81,9 @@ GAZE = {"gazeUp": "eyeLookUp", "gazeDown": "eyeLookDown", "gazeIn": "eyeLookIn",
 SIDES = {"L": "Left", "R": "Right"}
 
 
-def unit_fields(actions: dict[str, np.ndarray], position: np.ndarray, cavity: np.ndarray, landmarks: np.ndarray
-                ) -> dict[str, np.ndarray]:
+def unit_fields(
+    actions: dict[str, np.ndarray], position: np.ndarray, cavity: np.ndarray, landmarks: np.ndarray
+) -> dict[str, np.ndarray]:
     """Fields [C, 3] by name. `position` [C, 3] is the mean cage, `cavity` [C] what lies inside mouth and eyes.
 
     All lengths are metres in the head frame; `landmarks` [68, 3] are the mean head's.
@@ -89,8 +108,9 @@ def unit_fields(actions: dict[str, np.ndarray], position: np.ndarray, cavity: np
         unit = pair.partition("*")[2]
         for letter in SIDES:
             centres = [landmarks[i] * ([-1, 1, 1] if letter == "L" else [1, 1, 1]) for i in around]
-            weight = np.max([np.exp(-0.5 * (np.linalg.norm(position - c, axis=1) / (radius / 1000)) ** 2)
-                             for c in centres], axis=0)
+            weight = np.max(
+                [np.exp(-0.5 * (np.linalg.norm(position - c, axis=1) / (radius / 1000)) ** 2) for c in centres], axis=0
+            )
             fields[pair + letter] = share * weight[:, None] * fields[unit + letter]
     for name, action in GAZE.items():
         for letter, word in SIDES.items():

@@ -70,8 +70,10 @@ class DifferentiableFace:
         eyes = self._eyes + torch.tensordot(shape, self._shape_eyes, 1)
         radius = eyes[:, 3].mean()
         surface = torch.sparse.mm(self._smooth, cage)
-        moved = [lids.close(torch, surface, eye, eyes[side, :3], radius, closure[side])
-                 for side, eye in enumerate(self._lids)]
+        moved = [
+            lids.close(torch, surface, eye, eyes[side, :3], radius, closure[side])
+            for side, eye in enumerate(self._lids)
+        ]
         for eye, points in zip(self._lids, moved, strict=True):
             surface = surface.index_put((eye.rows,), points)
         rows = self._lips.rows

@@ -53,8 +53,14 @@ def textured(face: Face, maps: SkinMaps, coarse: bool = True) -> TexturedMesh:
     kept = np.flatnonzero(mesh["face_part"] != PARTS.index("lashes"))
     tile = _tile_of(mesh["face_part"], mesh["face_class"])
     uvs, face_uvs = _into_atlas(mesh["uvs"], mesh["face_uvs"][kept], tile[kept])
-    return TexturedMesh(face.vertices[rows], mesh["faces"][kept].astype(np.int32), uvs, face_uvs,
-                        atlas(face.bust.identity, maps), face.heat[rows])
+    return TexturedMesh(
+        face.vertices[rows],
+        mesh["faces"][kept].astype(np.int32),
+        uvs,
+        face_uvs,
+        atlas(face.bust.identity, maps),
+        face.heat[rows],
+    )
 
 
 def atlas(identity: Identity, maps: SkinMaps) -> np.ndarray:
@@ -93,8 +99,11 @@ def _srgb(linear: np.ndarray) -> np.ndarray:
 def _tile_of(part: np.ndarray, face_class: np.ndarray) -> np.ndarray:
     """The tile of each face, index into TILES; -1 for skin."""
     tile = np.full(len(part), -1)
-    for name, parts in (("eye", ("eye_left", "eye_right")), ("teeth", ("teeth_upper", "teeth_lower")),
-                        ("tongue", ("tongue",))):
+    for name, parts in (
+        ("eye", ("eye_left", "eye_right")),
+        ("teeth", ("teeth_upper", "teeth_lower")),
+        ("tongue", ("tongue",)),
+    ):
         tile[np.isin(part, [PARTS.index(p) for p in parts])] = TILES.index(name)
     hollow = np.isin(face_class, [MASK_CLASSES.index("mouth"), MASK_CLASSES.index("eyes")])
     tile[hollow & (part == PARTS.index("skin"))] = TILES.index("mouth")
@@ -130,9 +139,12 @@ def to_trimesh(face: Face, maps: SkinMaps, heat: bool = False, texture_width: in
     jpeg = io.BytesIO()
     small.save(jpeg, "JPEG", quality=86)
     material = trimesh.visual.material.PBRMaterial(
-        name="face", baseColorTexture=Image.open(jpeg), metallicFactor=0.0, roughnessFactor=0.6, doubleSided=False)
+        name="face", baseColorTexture=Image.open(jpeg), metallicFactor=0.0, roughnessFactor=0.6, doubleSided=False
+    )
     return trimesh.Trimesh(
-        mesh.vertices[corners[:, 0]], index.reshape(-1, 3), process=False,
+        mesh.vertices[corners[:, 0]],
+        index.reshape(-1, 3),
+        process=False,
         visual=trimesh.visual.TextureVisuals(uv=mesh.uvs[corners[:, 1]], material=material),
         vertex_attributes={"_HEAT": mesh.heat[corners[:, 0]]} if heat else None,
     )
@@ -162,8 +174,10 @@ def _save_obj(mesh: TexturedMesh, path: Path) -> None:
     lines = [f"mtllib {material.name}", "usemtl face"]
     lines += [f"v {x:.6f} {y:.6f} {z:.6f}" for x, y, z in mesh.vertices.tolist()]
     lines += [f"vt {u:.6f} {v:.6f}" for u, v in mesh.uvs.tolist()]
-    lines += ["f " + " ".join(f"{p + 1}/{t + 1}" for p, t in zip(points, coordinates, strict=True))
-              for points, coordinates in zip(mesh.faces.tolist(), mesh.face_uvs.tolist(), strict=True)]
+    lines += [
+        "f " + " ".join(f"{p + 1}/{t + 1}" for p, t in zip(points, coordinates, strict=True))
+        for points, coordinates in zip(mesh.faces.tolist(), mesh.face_uvs.tolist(), strict=True)
+    ]
     path.write_text("\n".join(lines) + "\n")
 
 
@@ -176,8 +190,15 @@ def to_pytorch3d(face: Face, maps: SkinMaps | None = None, vertices: Any = None)
     from .raster_pytorch3d import textured as meshes
 
     if maps is None:
-        maps = SkinMaps(np.full((SKIN_HEIGHT, SKIN_WIDTH, 3), (188, 150, 130), np.uint8),
-                        np.zeros((SKIN_HEIGHT, SKIN_WIDTH), np.uint8))
+        maps = SkinMaps(
+            np.full((SKIN_HEIGHT, SKIN_WIDTH, 3), (188, 150, 130), np.uint8),
+            np.zeros((SKIN_HEIGHT, SKIN_WIDTH), np.uint8),
+        )
     mesh = textured(face, maps, coarse=False)
-    return meshes(mesh.vertices if vertices is None else vertices, mesh.faces, mesh.uvs, mesh.face_uvs,
-                  mesh.texture.astype(np.float32) / 255)
+    return meshes(
+        mesh.vertices if vertices is None else vertices,
+        mesh.faces,
+        mesh.uvs,
+        mesh.face_uvs,
+        mesh.texture.astype(np.float32) / 255,
+    )

@@ -58,12 +58,16 @@ class FlameHeadModel(HeadModel):
         directions = scale * np.einsum("vdk,ed->vek", flame["shapedirs"], turn)
 
         self.shape_names = tuple(f"flame_shape_{k:03d}" for k in range(shapes))
-        self.action_names = tuple(f"{unit}{side}" for unit, facts in facs.ACTION_UNITS.items()
-                                  for side in (("L", "R") if facts.sided else ("",)))
+        self.action_names = tuple(
+            f"{unit}{side}"
+            for unit, facts in facs.ACTION_UNITS.items()
+            for side in (("L", "R") if facts.sided else ("",))
+        )
         self.cage = template.astype(np.float32)
         self._directions = directions[head, :, :shapes].astype(np.float32)
-        self._balls = [(scale * flame["v_template"][ball] @ turn.T + shift, directions[ball, :, :shapes])
-                       for ball in balls]
+        self._balls = [
+            (scale * flame["v_template"][ball] @ turn.T + shift, directions[ball, :, :shapes]) for ball in balls
+        ]
         self._eyeball, self._eyeball_faces, self._eyeball_uv = sphere()
         self.smoothing = sp.identity(len(head), dtype=np.float32, format="csr")
         self._weld(ours, mean, skin, flame["weights"][head])
@@ -77,8 +81,18 @@ class FlameHeadModel(HeadModel):
         empty = {name: np.zeros(size, np.int64 if name in whole else np.float32) for name, size in nothing.items()}
         self.lids = (Lids(**empty), Lids(**empty))
         lines, none = np.zeros((3, 2, 0), np.int64), empty["rows"]
-        self.lips = Lips(lines, lines, lines.astype(np.float32), none, empty["share"], none, empty["share"], none,
-                         np.zeros((0, 3), np.int64), np.zeros((0, 1), np.int64))
+        self.lips = Lips(
+            lines,
+            lines,
+            lines.astype(np.float32),
+            none,
+            empty["share"],
+            none,
+            empty["share"],
+            none,
+            np.zeros((0, 3), np.int64),
+            np.zeros((0, 1), np.int64),
+        )
         self.field_unit = field_units(self.action_names)
 
     def __call__(self, identity: Identity) -> Bust:
@@ -111,30 +125,36 @@ class FlameHeadModel(HeadModel):
         points = landmarks(topology, mean.vertices)
         triangles = self.cage[skin]
         found = cKDTree(triangles.mean(axis=1)).query(points)[1]
-        spokes = ours.topology.mirror[ours.skin_count:] - ours.skin_count
+        spokes = ours.topology.mirror[ours.skin_count :] - ours.skin_count
         self.__dict__["topology"] = Topology(
             faces=np.concatenate([skin, *eyes]).astype(np.int32),
             uvs=np.concatenate([uv_at[self._partner], self._eyeball_uv]),
             face_uvs=np.concatenate([skin, *(2 * [count + self._eyeball_faces])]).astype(np.int32),
             face_part=np.repeat([0, *EYE], [len(skin), len(eyes[0]), len(eyes[1])]).astype(np.int8),
-            face_class=np.r_[topology.face_class[outer][nearest],
-                             np.full(2 * len(eyes[0]), MASK_CLASSES.index("eyes"))].astype(np.int8),
+            face_class=np.r_[
+                topology.face_class[outer][nearest], np.full(2 * len(eyes[0]), MASK_CLASSES.index("eyes"))
+            ].astype(np.int8),
             mirror=np.concatenate([mirror, count + spokes]).astype(np.int32),
             landmark_faces=found.astype(np.int32),
             landmark_barycentric=_barycentric(points, triangles[found]),
-            **{name: np.concatenate([getattr(topology, name)[self._partner], zeros])
-               for name in ("body", "scalp", "beard")},
+            **{
+                name: np.concatenate([getattr(topology, name)[self._partner], zeros])
+                for name in ("body", "scalp", "beard")
+            },
         )
-        self.__dict__["neck_weight"] = np.concatenate([1 - np.clip(weights[:, 0], 0, 1), np.ones(2 * ball)]
-                                                      ).astype(np.float32)
+        self.__dict__["neck_weight"] = np.concatenate([1 - np.clip(weights[:, 0], 0, 1), np.ones(2 * ball)]).astype(
+            np.float32
+        )
         self.neck_pivot = ours.neck_pivot
         self.__dict__["coarse"] = {
-            "rows": np.arange(count + 2 * ball), **{name: getattr(self.topology, name) for name in
-                                                   ("faces", "uvs", "face_uvs", "face_part", "face_class")}}
+            "rows": np.arange(count + 2 * ball),
+            **{name: getattr(self.topology, name) for name in ("faces", "uvs", "face_uvs", "face_part", "face_class")},
+        }
         edges = np.concatenate([skin[:, [k, (k + 1) % 3]] for k in range(3)])
         length = np.linalg.norm(self.cage[edges[:, 0]] - self.cage[edges[:, 1]], axis=1)
         spacing = np.bincount(edges.ravel(), np.repeat(length, 2), count) / np.maximum(
-            np.bincount(edges.ravel(), minlength=count), 1)
+            np.bincount(edges.ravel(), minlength=count), 1
+        )
         outer_skin = np.isin(self.topology.face_class[: len(skin)], [1, 6])
         self.front = np.intersect1d(np.flatnonzero(self.cage[:, 2] > 0.01), skin[outer_skin])
         self.front_spacing = spacing[self.front].astype(np.float32)
@@ -163,8 +183,15 @@ def _average() -> Identity:
     from .identity_shape import macro_weights
 
     person = sample_identity(0, age=25, gender="female", ethnicity="white", asymmetry=0)
-    half = {"gender": 0.5, "age": 2 / 3, "muscle": 0.5, "weight": 0.5,
-            "african": 1 / 3, "asian": 1 / 3, "caucasian": 1 / 3}
+    half = {
+        "gender": 0.5,
+        "age": 2 / 3,
+        "muscle": 0.5,
+        "weight": 0.5,
+        "african": 1 / 3,
+        "asian": 1 / 3,
+        "caucasian": 1 / 3,
+    }
     weights = macro_weights(half)
     shape = np.array([weights.get(name, 0.0) for name in HeadModel.load().shape_names], np.float32)
     ones = dict.fromkeys(facs.ACTION_UNITS, 1.0)
@@ -178,8 +205,7 @@ def _components(faces: np.ndarray, vertices: np.ndarray) -> tuple[np.ndarray, li
     labels = connected_components(links, directed=False)[1]
     sizes = np.argsort(-np.bincount(labels))
     if len(sizes) < 3:
-        raise InvalidInput("a FLAME model has three pieces, the head and two eyeballs; this mesh has "
-                           f"{len(sizes)}")
+        raise InvalidInput(f"a FLAME model has three pieces, the head and two eyeballs; this mesh has {len(sizes)}")
     head, *eyes = (np.flatnonzero(labels == label) for label in sizes[:3])
     return head, sorted(eyes, key=lambda rows: -vertices[rows, 0].mean())
 

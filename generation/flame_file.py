@@ -15,15 +15,25 @@ import numpy as np
 
 from threedpain.errors import InvalidInput, MissingFile
 
-HOW = ("register at https://flame.is.tue.mpg.de, accept its licence, download FLAME 2020 or 2023 and pass the path of "
-       "generic_model.pkl or flame2023.pkl (an .npz or .safetensors with its arrays does as well)")
+HOW = (
+    "register at https://flame.is.tue.mpg.de, accept its licence, download FLAME 2020 or 2023 and pass the path of "
+    "generic_model.pkl or flame2023.pkl (an .npz or .safetensors with its arrays does as well)"
+)
 ENTRIES = {"v_template": 2, "shapedirs": 3, "f": 2, "weights": 2, "J_regressor": 2}  # name -> dimensions
 _ALLOWED = {
-    "numpy": {"ndarray", "dtype"}, "numpy.core.multiarray": {"_reconstruct", "scalar"},
-    "numpy._core.multiarray": {"_reconstruct", "scalar"}, "_codecs": {"encode"}, "copy_reg": {"_reconstructor"},
-    "copyreg": {"_reconstructor"}, "__builtin__": {"object"}, "builtins": {"object"}, "collections": {"OrderedDict"},
-    "scipy.sparse.csc": {"csc_matrix"}, "scipy.sparse._csc": {"csc_matrix"},
-    "scipy.sparse.csr": {"csr_matrix"}, "scipy.sparse._csr": {"csr_matrix"},
+    "numpy": {"ndarray", "dtype"},
+    "numpy.core.multiarray": {"_reconstruct", "scalar"},
+    "numpy._core.multiarray": {"_reconstruct", "scalar"},
+    "_codecs": {"encode"},
+    "copy_reg": {"_reconstructor"},
+    "copyreg": {"_reconstructor"},
+    "__builtin__": {"object"},
+    "builtins": {"object"},
+    "collections": {"OrderedDict"},
+    "scipy.sparse.csc": {"csc_matrix"},
+    "scipy.sparse._csc": {"csc_matrix"},
+    "scipy.sparse.csr": {"csr_matrix"},
+    "scipy.sparse._csr": {"csr_matrix"},
 }
 
 

@@ -42,8 +42,9 @@ class HeadModel:
             path = weights("head")
         return _load(str(path))
 
-    def __init__(self, tensors: Mapping[str, np.ndarray], shape_names: tuple[str, ...],
-                 action_names: tuple[str, ...]) -> None:
+    def __init__(
+        self, tensors: Mapping[str, np.ndarray], shape_names: tuple[str, ...], action_names: tuple[str, ...]
+    ) -> None:
         self.shape_names, self.action_names = shape_names, action_names
         self._tensors = tensors
         self.cage = tensors["cage"]  # float32 [C, 3]
@@ -119,13 +120,17 @@ class HeadModel:
             faces=faces,
             uvs=np.clip(np.concatenate([skin_uv, self._eyeball_uv]), 0, 1).astype(np.float32),
             face_uvs=np.concatenate([triangles(flat.quads), eye_uvs, eye_uvs]).astype(np.int32),
-            face_part=np.concatenate([lens[0], *(np.full(len(f), e) for f, e in zip(eyes, EYE, strict=True))]
-                                     ).astype(np.int8),
+            face_part=np.concatenate([lens[0], *(np.full(len(f), e) for f, e in zip(eyes, EYE, strict=True))]).astype(
+                np.int8
+            ),
             face_class=np.concatenate([lens[1], *(np.full(len(f), eye_class) for f in eyes)]).astype(np.int8),
-            mirror=np.concatenate([self._mirror(), count + ball + _mirrored_ball(), count + _mirrored_ball()]
-                                  ).astype(np.int32),
-            **{name: np.concatenate([linear @ tensors[name], zeros]).astype(np.float32)
-               for name in ("body", "scalp", "beard")},
+            mirror=np.concatenate([self._mirror(), count + ball + _mirrored_ball(), count + _mirrored_ball()]).astype(
+                np.int32
+            ),
+            **{
+                name: np.concatenate([linear @ tensors[name], zeros]).astype(np.float32)
+                for name in ("body", "scalp", "beard")
+            },
             landmark_faces=tensors["landmark_faces"],
             landmark_barycentric=tensors["landmark_barycentric"],
         )
@@ -142,12 +147,15 @@ class HeadModel:
             "rows": np.concatenate([np.arange(cage), count + np.arange(2 * ball)]),
             "faces": np.concatenate([triangles(tensors["quads"].astype(np.int32)), *eyes]),
             "uvs": np.concatenate([uv, self._eyeball_uv]),
-            "face_uvs": np.concatenate([triangles(tensors["quad_uv"].astype(np.int32)),
-                                        *(2 * [len(uv) + self._eyeball_faces])]),
-            "face_part": np.concatenate([np.repeat(tensors["quad_part"], 2), *(np.full(len(f), e) for f, e in
-                                                                              zip(eyes, EYE, strict=True))]),
-            "face_class": np.concatenate([np.repeat(tensors["quad_class"], 2), *(np.full(len(f), eye_class)
-                                                                                for f in eyes)]),
+            "face_uvs": np.concatenate(
+                [triangles(tensors["quad_uv"].astype(np.int32)), *(2 * [len(uv) + self._eyeball_faces])]
+            ),
+            "face_part": np.concatenate(
+                [np.repeat(tensors["quad_part"], 2), *(np.full(len(f), e) for f, e in zip(eyes, EYE, strict=True))]
+            ),
+            "face_class": np.concatenate(
+                [np.repeat(tensors["quad_class"], 2), *(np.full(len(f), eye_class) for f in eyes)]
+            ),
         }
 
     @cached_property
@@ -222,8 +230,9 @@ def _sparse(tensors: Mapping[str, np.ndarray], prefix: str, count: int) -> sp.cs
     component = np.repeat(np.arange(len(start) - 1), np.diff(start))
     values = tensors[f"{prefix}_value"] * tensors[f"{prefix}_scale"][component, None]
     rows = 3 * row[:, None] + np.arange(3)
-    return sp.csr_matrix((values.ravel().astype(np.float32), (rows.ravel(), np.repeat(component, 3))),
-                         shape=(3 * count, len(start) - 1))
+    return sp.csr_matrix(
+        (values.ravel().astype(np.float32), (rows.ravel(), np.repeat(component, 3))), shape=(3 * count, len(start) - 1)
+    )
 
 
 @numba.njit(cache=True, fastmath=False)
@@ -251,8 +260,14 @@ def sphere() -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     angle = np.pi * (np.arange(1, RINGS + 1) / (RINGS + 0.0)) ** 1.35  # rings are denser around the iris
     angle[-1] = np.pi * 0.985
     spoke = 2 * np.pi * np.arange(SPOKES) / SPOKES
-    ring = np.stack([np.outer(np.sin(angle), np.cos(spoke)), np.outer(np.sin(angle), np.sin(spoke)),
-                     np.outer(np.cos(angle), np.ones(SPOKES))], axis=-1).reshape(-1, 3)
+    ring = np.stack(
+        [
+            np.outer(np.sin(angle), np.cos(spoke)),
+            np.outer(np.sin(angle), np.sin(spoke)),
+            np.outer(np.cos(angle), np.ones(SPOKES)),
+        ],
+        axis=-1,
+    ).reshape(-1, 3)
     reach = angle / (2 * np.pi)
     ring_uv = 0.5 + np.stack([np.outer(reach, np.cos(spoke)), np.outer(reach, np.sin(spoke))], axis=-1).reshape(-1, 2)
     vertices = np.concatenate([[[0, 0, 1]], ring]).astype(np.float32)

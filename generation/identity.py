@@ -25,8 +25,9 @@ from .seeds import child
 OVERRIDES = ("skin_tone", "hair", "beard", "asymmetry", "skin", "eyes", "phenotypes", "resting", "gain")
 
 
-def sample_identity(seed: int, age: float | None = None, gender: str | None = None, ethnicity: str | None = None,
-                    **overrides: Any) -> Identity:
+def sample_identity(
+    seed: int, age: float | None = None, gender: str | None = None, ethnicity: str | None = None, **overrides: Any
+) -> Identity:
     """The person of `seed`. What is not given (age, gender, ethnicity) is drawn; `overrides` change one thing each:
 
     skin_tone (individual typology angle, -60..60 degrees), hair (a style's name, a `Hair`, or a mapping of its fields),
@@ -35,18 +36,23 @@ def sample_identity(seed: int, age: float | None = None, gender: str | None = No
     """
     unknown = set(overrides) - set(OVERRIDES)
     if unknown:
-        raise InvalidInput(f"unknown attribute {sorted(unknown)[0]!r}; known are age, gender, ethnicity, "
-                           + ", ".join(OVERRIDES))
+        raise InvalidInput(
+            f"unknown attribute {sorted(unknown)[0]!r}; known are age, gender, ethnicity, " + ", ".join(OVERRIDES)
+        )
     seed = _seed(seed)
     who = child(seed, "who")
-    drawn = (float(np.round(who.uniform(18, 90), 1)), str(who.choice(demographics.GENDERS)),
-             str(who.choice(demographics.ETHNICITIES)))
+    drawn = (
+        float(np.round(who.uniform(18, 90), 1)),
+        str(who.choice(demographics.GENDERS)),
+        str(who.choice(demographics.ETHNICITIES)),
+    )
     age = demographics.check_age(drawn[0] if age is None else age)
     gender = demographics.check_gender(drawn[1] if gender is None else gender)
     ethnicity = demographics.check_ethnicity(drawn[2] if ethnicity is None else ethnicity)
 
-    phenotypes = _updated(sample_phenotypes(child(seed, "phenotypes"), age, gender, ethnicity),
-                          overrides.get("phenotypes"), "phenotypes")
+    phenotypes = _updated(
+        sample_phenotypes(child(seed, "phenotypes"), age, gender, ethnicity), overrides.get("phenotypes"), "phenotypes"
+    )
     lean = _number("asymmetry", overrides.get("asymmetry", 1.0), 0, 3)
     shape = sample_shape(seed, age, gender, ethnicity, phenotypes, lean)
     skin = sample_skin(child(seed, "skin"), age, gender, ethnicity)
@@ -54,14 +60,26 @@ def sample_identity(seed: int, age: float | None = None, gender: str | None = No
     if "skin_tone" in overrides:
         skin = replace(skin, tone=_number("skin_tone", overrides["skin_tone"], -60, 60))
     return Identity(
-        seed=seed, age=age, gender=gender, ethnicity=ethnicity, phenotypes=phenotypes, shape=shape, skin=skin,
+        seed=seed,
+        age=age,
+        gender=gender,
+        ethnicity=ethnicity,
+        phenotypes=phenotypes,
+        shape=shape,
+        skin=skin,
         hair=_hair(sample_hair(child(seed, "hair"), age, gender, ethnicity), overrides),
-        eyes=replace(sample_eyes(child(seed, "eyes"), age, ethnicity),
-                     **_updated({}, overrides.get("eyes"), "eyes", {f.name for f in fields(Eyes)})),
+        eyes=replace(
+            sample_eyes(child(seed, "eyes"), age, ethnicity),
+            **_updated({}, overrides.get("eyes"), "eyes", {f.name for f in fields(Eyes)}),
+        ),
         resting=_updated(_resting(child(seed, "resting"), age), overrides.get("resting"), "resting"),
         gain=_updated(_gains(child(seed, "gain"), age), overrides.get("gain"), "gain", set(facs.ACTION_UNITS)),
-        asymmetry={unit: float(np.clip(lean * z * 0.45, -1, 1)) for unit, z in
-                   zip(facs.ACTION_UNITS, child(seed, "lean").standard_normal(len(facs.ACTION_UNITS)), strict=True)},
+        asymmetry={
+            unit: float(np.clip(lean * z * 0.45, -1, 1))
+            for unit, z in zip(
+                facs.ACTION_UNITS, child(seed, "lean").standard_normal(len(facs.ACTION_UNITS)), strict=True
+            )
+        },
     )
 
 
@@ -70,10 +88,15 @@ def _resting(rng: np.random.Generator, age: float) -> dict[str, float]:
     z = rng.standard_normal(8)
     older = (age - 18) / 72
     amounts = {
-        "AU4": 0.3 * z[0] - 0.2, "AU1": 1.3 + 0.35 * z[1], "AU2": 0.3 * z[2] - 0.2,
+        "AU4": 0.3 * z[0] - 0.2,
+        "AU1": 1.3 + 0.35 * z[1],
+        "AU2": 0.3 * z[2] - 0.2,
         "AU7": 0.25 * z[3] - 0.1 + 0.2 * older,
-        "AU12": 0.3 * z[4] + 0.15, "AU15": -0.25 * z[4] - 0.1 + 0.3 * older, "AU17": 0.3 * z[5] - 0.2,
-        "AU24": 0.3 * z[6] - 0.3, "AU43": 0.03 * z[7] + 0.05 * older,
+        "AU12": 0.3 * z[4] + 0.15,
+        "AU15": -0.25 * z[4] - 0.1 + 0.3 * older,
+        "AU17": 0.3 * z[5] - 0.2,
+        "AU24": 0.3 * z[6] - 0.3,
+        "AU43": 0.03 * z[7] + 0.05 * older,
     }
     limits = {"AU43": 0.12, "AU1": 2.0}  # the base mesh's inner brows hang: AU1 lifts them to rest
     return {unit: round(float(min(amount, limits.get(unit, 1.0))), 4) for unit, amount in amounts.items() if amount > 0}
@@ -83,8 +106,10 @@ def _gains(rng: np.random.Generator, age: float) -> dict[str, float]:
     """Personal dynamic range around 1: some faces move more; muscles lose a little with age."""
     general = 0.06 * rng.standard_normal() - 0.04 * (age - 50) / 40
     own = 0.07 * rng.standard_normal(len(facs.ACTION_UNITS))
-    return {unit: round(float(np.clip(np.exp(general + x), 0.82, 1.2)), 4)
-            for unit, x in zip(facs.ACTION_UNITS, own, strict=True)}
+    return {
+        unit: round(float(np.clip(np.exp(general + x), 0.82, 1.2)), 4)
+        for unit, x in zip(facs.ACTION_UNITS, own, strict=True)
+    }
 
 
 def _hair(hair: Hair, overrides: Mapping[str, Any]) -> Hair:

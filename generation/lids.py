@@ -57,11 +57,13 @@ class Lids:
         still = np.zeros(len(around), np.float32)
         droop = 1 + DROOP * lashes[self.rows] * (near[self.rows] - 1.1).clip(0, 0.4)
         return replace(
-            self, rows=np.concatenate([self.rows, around]),
+            self,
+            rows=np.concatenate([self.rows, around]),
             weight=np.concatenate([self.weight * droop, still]).astype(np.float32),
             floor=np.concatenate([self.floor, np.minimum(0.99 * near[around], CLEAR).astype(np.float32)]),
             column=np.concatenate([column, still.astype(np.int64)]),
-            share=np.concatenate([share.astype(np.float32), still]))
+            share=np.concatenate([share.astype(np.float32), still]),
+        )
 
 
 def between(xp, knots, values):

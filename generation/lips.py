@@ -51,8 +51,13 @@ class Lips:
         seam = np.intersect1d(faces[kind == MASK_CLASSES.index("mouth")], lips)
         ends = np.concatenate([lips[:, [k, (k + 1) % 3]] for k in range(3)])
         count = quads.max() + 1
-        ring = dijkstra(coo_matrix((np.ones(len(ends)), ends.T), (count, count)), directed=False, unweighted=True,
-                        indices=seam, min_only=True)
+        ring = dijkstra(
+            coo_matrix((np.ones(len(ends)), ends.T), (count, count)),
+            directed=False,
+            unweighted=True,
+            indices=seam,
+            min_only=True,
+        )
         place, side = np.full(count, -1), np.zeros(count)
         place[rows], side[rows] = np.arange(len(rows)), lift
         upper = place[lips[(ring[lips] <= RINGS).all(axis=1) & (side[lips] > 0).all(axis=1)]]
@@ -62,8 +67,18 @@ class Lips:
         table = np.full((len(near), max(map(len, near))), len(lower))
         for k, points in enumerate(near):
             table[k, : len(points)] = points
-        return Lips(place[tensors["lip_before"]], place[tensors["lip_after"]], tensors["lip_between"],
-                    rows.astype(np.int64), lift, column.astype(np.int64), share, lower, upper, table)
+        return Lips(
+            place[tensors["lip_before"]],
+            place[tensors["lip_after"]],
+            tensors["lip_between"],
+            rows.astype(np.int64),
+            lift,
+            column.astype(np.int64),
+            share,
+            lower,
+            upper,
+            table,
+        )
 
 
 def part(xp, points, lips: Lips):

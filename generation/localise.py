@@ -18,8 +18,9 @@ CORNER = 0.2  # of the mouth's width: towards its corners the lips hold each oth
 RAMP = 5.5  # and over which a field then rises to its full size
 
 
-def fades(points: np.ndarray, landmarks: np.ndarray, units: tuple[str, ...], spacing: np.ndarray, lip: np.ndarray
-          ) -> np.ndarray:
+def fades(
+    points: np.ndarray, landmarks: np.ndarray, units: tuple[str, ...], spacing: np.ndarray, lip: np.ndarray
+) -> np.ndarray:
     """[U, N]: 1 well inside each unit's regions, 0 near and beyond their border with any other region.
 
     `points` [N, 2] and `landmarks` [68, 2] are frontal coordinates, `spacing` [N] the mesh's edge lengths; metres.

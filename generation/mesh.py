@@ -26,10 +26,12 @@ def refine(quads: np.ndarray, count: int, smooth: bool = True) -> Refined:
     ends = np.stack([quads, np.roll(quads, -1, axis=1)], axis=-1).reshape(-1, 2)  # edge k of a quad: corner k to k + 1
     edges, edge_of = np.unique(np.sort(ends, axis=1), axis=0, return_inverse=True)
     edge_of = edge_of.reshape(number, 4)
-    centres = sp.csr_matrix((np.full(4 * number, 0.25), (np.repeat(np.arange(number), 4), quads.ravel())),
-                            shape=(number, count))
-    middles = sp.csr_matrix((np.full(2 * len(edges), 0.5), (np.repeat(np.arange(len(edges)), 2), edges.ravel())),
-                            shape=(len(edges), count))
+    centres = sp.csr_matrix(
+        (np.full(4 * number, 0.25), (np.repeat(np.arange(number), 4), quads.ravel())), shape=(number, count)
+    )
+    middles = sp.csr_matrix(
+        (np.full(2 * len(edges), 0.5), (np.repeat(np.arange(len(edges)), 2), edges.ravel())), shape=(len(edges), count)
+    )
     if smooth:
         old, middles = _smoothed(quads, count, edges, edge_of, centres, middles)
     else:
@@ -45,27 +47,36 @@ def refine(quads: np.ndarray, count: int, smooth: bool = True) -> Refined:
 
 def _smoothed(quads, count, edges, edge_of, centres, middles):
     number = len(quads)
-    around_edge = sp.csr_matrix((np.ones(4 * number), (edge_of.ravel(), np.repeat(np.arange(number), 4))),
-                                shape=(len(edges), number))
+    around_edge = sp.csr_matrix(
+        (np.ones(4 * number), (edge_of.ravel(), np.repeat(np.arange(number), 4))), shape=(len(edges), number)
+    )
     border = np.asarray(around_edge.sum(axis=1)).ravel() == 1
     inside = sp.diags((~border).astype(float))
     edge_points = inside @ (0.5 * middles + 0.25 * (around_edge @ centres)) + sp.diags(border.astype(float)) @ middles
 
-    touch = sp.csr_matrix((np.ones(2 * len(edges)), (edges.ravel(), np.repeat(np.arange(len(edges)), 2))),
-                          shape=(count, len(edges)))
-    faces_of = sp.csr_matrix((np.ones(4 * number), (quads.ravel(), np.repeat(np.arange(number), 4))),
-                             shape=(count, number))
+    touch = sp.csr_matrix(
+        (np.ones(2 * len(edges)), (edges.ravel(), np.repeat(np.arange(len(edges)), 2))), shape=(count, len(edges))
+    )
+    faces_of = sp.csr_matrix(
+        (np.ones(4 * number), (quads.ravel(), np.repeat(np.arange(number), 4))), shape=(count, number)
+    )
     valence = np.maximum(np.asarray(touch.sum(axis=1)).ravel(), 1)
     faces_at = np.maximum(np.asarray(faces_of.sum(axis=1)).ravel(), 1)
     on_border = np.asarray((touch @ border.astype(float)) > 0).ravel()
-    smooth = (sp.diags(1 / (valence * faces_at)) @ (faces_of @ centres)
-              + sp.diags(2 / valence**2) @ (touch @ middles) + sp.diags((valence - 3) / valence))
+    smooth = (
+        sp.diags(1 / (valence * faces_at)) @ (faces_of @ centres)
+        + sp.diags(2 / valence**2) @ (touch @ middles)
+        + sp.diags((valence - 3) / valence)
+    )
     along = touch @ sp.diags(border.astype(float)) @ middles  # the two border neighbours' midpoints: 1/8, 6/8, 1/8
     crease = 0.25 * along + sp.identity(count) * 0.5
     free = np.asarray(faces_of.sum(axis=1)).ravel() == 0
     keep = sp.diags(free.astype(float))
-    old = (sp.diags((~on_border & ~free).astype(float)) @ smooth + sp.diags((on_border & ~free).astype(float)) @ crease
-           + keep)
+    old = (
+        sp.diags((~on_border & ~free).astype(float)) @ smooth
+        + sp.diags((on_border & ~free).astype(float)) @ crease
+        + keep
+    )
     return old.tocsr(), edge_points.tocsr()
 
 
@@ -78,7 +89,7 @@ def vertex_normals(vertices: np.ndarray, faces: np.ndarray) -> np.ndarray:
     """Area-weighted unit normals [V, 3]."""
     a, b, c = (vertices[faces[:, k]] for k in range(3))
     flat = np.cross(b - a, c - a)
-    normals = np.stack([
-        sum(np.bincount(faces[:, k], flat[:, d], minlength=len(vertices)) for k in range(3)) for d in range(3)
-    ], axis=1)
+    normals = np.stack(
+        [sum(np.bincount(faces[:, k], flat[:, d], minlength=len(vertices)) for k in range(3)) for d in range(3)], axis=1
+    )
     return (normals / np.maximum(np.linalg.norm(normals, axis=1, keepdims=True), 1e-12)).astype(np.float32)

@@ -21,7 +21,17 @@ if TYPE_CHECKING:
 
 # Pixel classes of `Sample.mask` (the dataset's `mask` column).
 MASK_CLASSES = (
-    "background", "skin", "ears", "neck", "brows", "eyes", "lips", "mouth", "hair", "facial_hair", "clothes",
+    "background",
+    "skin",
+    "ears",
+    "neck",
+    "brows",
+    "eyes",
+    "lips",
+    "mouth",
+    "hair",
+    "facial_hair",
+    "clothes",
 )
 
 # Mesh parts (`Topology.face_part`). Hair, clothes and headwear are added by the renderer and are no parts of the head.
@@ -29,7 +39,14 @@ PARTS = ("skin", "eye_left", "eye_right", "teeth_upper", "teeth_lower", "tongue"
 
 # Wrinkle maps (`Face.wrinkles`, and the channels of the wrinkle normal maps in skin UV).
 WRINKLES = (
-    "glabella", "forehead", "crow_left", "crow_right", "bunny", "nasolabial_left", "nasolabial_right", "chin",
+    "glabella",
+    "forehead",
+    "crow_left",
+    "crow_right",
+    "bunny",
+    "nasolabial_left",
+    "nasolabial_right",
+    "chin",
 )
 
 # Names of `Hair.style` and `Hair.beard`.

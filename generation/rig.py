@@ -29,8 +29,12 @@ LEAN = 0.15  # a fully asymmetric person moves one side this much more and the o
 UNITS = tuple(facs.ACTION_UNITS)
 
 
-def rig(bust: Bust, action_units: Mapping[str, float], head_angles: tuple[float, float, float] = (0.0, 0.0, 0.0),
-        gaze: tuple[float, float] = (0.0, 0.0)) -> Face:
+def rig(
+    bust: Bust,
+    action_units: Mapping[str, float],
+    head_angles: tuple[float, float, float] = (0.0, 0.0, 0.0),
+    gaze: tuple[float, float] = (0.0, 0.0),
+) -> Face:
     """The bust with an expression.
 
     `action_units`: FACS intensities, 0 to 5 (AU43 0 to 1), also one-sided ("AU12L"). `head_angles`: (yaw, pitch, roll),
@@ -43,8 +47,16 @@ def rig(bust: Bust, action_units: Mapping[str, float], head_angles: tuple[float,
     alone = vertices if gaze == (0.0, 0.0) and (pain == acting).all() else expression(bust, pain, (0.0, 0.0))
     heat = _moved(alone, bust.vertices, bust.model.skin_vertices)
     vertices, pose = bend(bust, vertices, head_angles)
-    return Face(bust, units, vertices, heat, wrinkle_depths(bust.identity, shares(acting) * bust.range), pose,
-                tuple(map(float, head_angles)), tuple(map(float, gaze)))
+    return Face(
+        bust,
+        units,
+        vertices,
+        heat,
+        wrinkle_depths(bust.identity, shares(acting) * bust.range),
+        pose,
+        tuple(map(float, head_angles)),
+        tuple(map(float, gaze)),
+    )
 
 
 def intensities(action_units: Mapping[str, float]) -> np.ndarray:
@@ -66,7 +78,7 @@ def curve(xp, intensity):
     t = intensity - index
     index = index.astype(np.int64) if xp is np else index.long()
     a, b, da, db = knots[index], knots[index + 1], slopes[index], slopes[index + 1]
-    return (a + t * da + t**2 * (3 * (b - a) - 2 * da - db) + t**3 * (2 * (a - b) + da + db))
+    return a + t * da + t**2 * (3 * (b - a) - 2 * da - db) + t**3 * (2 * (a - b) + da + db)
 
 
 @lru_cache(maxsize=1)
@@ -105,8 +117,10 @@ def expression(bust: Bust, acting: np.ndarray, gaze: tuple[float, float]) -> np.
     vertices[model.skin_count :] = eyes
     surface = model.surface(_blend(bust.cage, bust.basis, weights), out=vertices[: model.skin_count])
     radius = np.float32(bust.eye_radius)
-    moved = [lids.close(np, surface, eye, centre, radius, np.float32(share))
-             for eye, centre, share in zip(bust.lids, bust.eye_centres, closure, strict=True)]
+    moved = [
+        lids.close(np, surface, eye, centre, radius, np.float32(share))
+        for eye, centre, share in zip(bust.lids, bust.eye_centres, closure, strict=True)
+    ]
     for eye, points in zip(bust.lids, moved, strict=True):
         surface[eye.rows] = points
     surface[model.lips.rows, 1] = lips.part(np, surface, model.lips)
@@ -115,8 +129,7 @@ def expression(bust: Bust, acting: np.ndarray, gaze: tuple[float, float]) -> np.
 
 @njit(cache=True)
 def _blend(cage, basis, weights):
-    """cage float32 [C, 3] + weights [A] . basis [A, C, 3], summed in the order of the fields: the same bits everywhere.
-    """
+    """cage float32 [C, 3] + weights [A] . basis [A, C, 3], summed in the order of the fields: the same bits everywhere."""
     out = cage.copy()
     flat, offsets = out.reshape(-1), basis.reshape(len(basis), -1)
     for field in range(len(weights)):
@@ -132,8 +145,11 @@ def _moved(vertices, rest, skin):
     out = np.zeros(len(skin), np.float32)
     for row in range(len(skin)):
         if skin[row] > 0:
-            x, y, z = (1000 * (vertices[row, 0] - rest[row, 0]), 1000 * (vertices[row, 1] - rest[row, 1]),
-                       1000 * (vertices[row, 2] - rest[row, 2]))
+            x, y, z = (
+                1000 * (vertices[row, 0] - rest[row, 0]),
+                1000 * (vertices[row, 1] - rest[row, 1]),
+                1000 * (vertices[row, 2] - rest[row, 2]),
+            )
             out[row] = np.sqrt(x * x + y * y + z * z)
     return out
 
@@ -224,21 +240,39 @@ def settle(model, identity: Identity, cage: np.ndarray, eye_centres: np.ndarray,
     topology = model.topology
     points = landmarks(topology, surface)
     fade = np.ones((len(UNITS), len(cage)), np.float32)
-    fade[:, model.front] = fades(surface[model.front, :2], points[:, :2], UNITS, model.front_spacing,
-                                  model.front_lip)
-    fitted = tuple(eye.fitted(surface, centre, eye_radius, model.lashes)
-                   for eye, centre in zip(model.lids, eye_centres, strict=True))
+    fade[:, model.front] = fades(surface[model.front, :2], points[:, :2], UNITS, model.front_spacing, model.front_lip)
+    fitted = tuple(
+        eye.fitted(surface, centre, eye_radius, model.lashes)
+        for eye, centre in zip(model.lids, eye_centres, strict=True)
+    )
     basis = model.actions * fade[model.field_unit][:, :, None]
-    bust = Bust(identity, model, topology, np.zeros((0, 3), np.float32), cage.astype(np.float32), basis,
-                shares(intensities(identity.resting)), personal(identity), fitted, eye_centres, eye_radius,
-                model.neck_pivot, model.neck_weight)
+    bust = Bust(
+        identity,
+        model,
+        topology,
+        np.zeros((0, 3), np.float32),
+        cage.astype(np.float32),
+        basis,
+        shares(intensities(identity.resting)),
+        personal(identity),
+        fitted,
+        eye_centres,
+        eye_radius,
+        model.neck_pivot,
+        model.neck_weight,
+    )
     object.__setattr__(bust, "vertices", expression(bust, np.zeros((2, len(UNITS))), (0.0, 0.0)))
     return bust
 
 
 # Regions of the report: name -> regions of `threedpain.regions` without their side.
-REPORT = {"brow": ("brow",), "lids": ("upper_lid", "lower_lid"), "cheeks": ("cheek",), "nose": ("nose",),
-          "upper_lip": ("upper_lip",)}
+REPORT = {
+    "brow": ("brow",),
+    "lids": ("upper_lid", "lower_lid"),
+    "cheeks": ("cheek",),
+    "nose": ("nose",),
+    "upper_lip": ("upper_lip",),
+}
 
 
 def region_report(face: Face) -> dict[str, dict[str, float]]:

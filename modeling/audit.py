@@ -31,8 +31,14 @@ PEOPLE = ("age_group", "gender", "ethnicity")  # groups of people, among which a
 ROUNDS = 500
 
 
-def audit(model: str | Callable | Any, out: str | Path, plan: Plan | None = None, scale: str = "pspi",
-          pipe: Any = None, workers: int = 1) -> dict[str, Any]:
+def audit(
+    model: str | Callable | Any,
+    out: str | Path,
+    plan: Plan | None = None,
+    scale: str = "pspi",
+    pipe: Any = None,
+    workers: int = 1,
+) -> dict[str, Any]:
     """Audit one detector; the report is returned and written to out/report.json, report.html and answers.csv.
 
     scale: what the answers are: "pspi" (0 to 16), or "score", any number that grows with pain, which is then mapped
@@ -55,13 +61,17 @@ def audit(model: str | Callable | Any, out: str | Path, plan: Plan | None = None
     told = balanced[balanced["answer"].notna()]
     threshold = detector.threshold if own else metrics.best_threshold(told["PSPI"] >= 1, told["answer"])
     report = {
-        "model": detector.name, "plan": asdict(plan), "scale": scale, "line": line,
+        "model": detector.name,
+        "plan": asdict(plan),
+        "scale": scale,
+        "line": line,
         "threshold": {"value": threshold, "from": "the model's own" if own else "best F1 on the balanced set"},
         "pictures": {"set": len(balanced), "counterfactual": len(changed)},
         "failures": {"share": float(table["answer"].isna().mean()), "reasons": detector.failures},
         "overall": figures(balanced, threshold),
-        "groups": {name: {level: figures(part, threshold) for level, part in by_level(balanced, name)}
-                   for name in GROUPS},
+        "groups": {
+            name: {level: figures(part, threshold) for level, part in by_level(balanced, name)} for name in GROUPS
+        },
         "gaps": [gap(balanced, name) for name in PEOPLE],
         "cells": cells(balanced),
         "effects": effects(changed, threshold) if len(changed) else [],
@@ -101,6 +111,7 @@ def figures(table: pd.DataFrame, threshold: float) -> dict[str, Any]:
         def of(rows: np.ndarray) -> float:
             rows = rows[chosen[rows] & told[rows]]
             return float(((answer[rows] >= threshold) == above).mean()) if len(rows) else np.nan
+
         return of
 
     statistics = {
@@ -137,8 +148,13 @@ def gap(table: pd.DataFrame, name: str) -> dict[str, Any]:
 
     seen, rng = means(group), np.random.default_rng(0)
     chance = np.array([np.ptp(means(rng.permutation(group))) for _ in range(2 * ROUNDS)])
-    return {"group": name, "best": levels[int(seen.argmin())], "worst": levels[int(seen.argmax())],
-            "gap": float(np.ptp(seen)), "p": float((1 + (chance >= np.ptp(seen)).sum()) / (1 + len(chance)))}
+    return {
+        "group": name,
+        "best": levels[int(seen.argmin())],
+        "worst": levels[int(seen.argmax())],
+        "gap": float(np.ptp(seen)),
+        "p": float((1 + (chance >= np.ptp(seen)).sum()) / (1 + len(chance))),
+    }
 
 
 def cells(table: pd.DataFrame) -> list[dict[str, Any]]:
@@ -146,9 +162,16 @@ def cells(table: pd.DataFrame) -> list[dict[str, Any]]:
     found = []
     for (age_group, gender, ethnicity), part in table.groupby(["age_group", "gender", "ethnicity"]):
         error = (part["answer"] - part["PSPI"]).dropna()
-        found.append({"age_group": age_group, "gender": gender, "ethnicity": ethnicity,
-                      "people": int(part["person"].nunique()), "mae": float(error.abs().mean()),
-                      "bias": float(error.mean())})
+        found.append(
+            {
+                "age_group": age_group,
+                "gender": gender,
+                "ethnicity": ethnicity,
+                "people": int(part["person"].nunique()),
+                "mae": float(error.abs().mean()),
+                "bias": float(error.mean()),
+            }
+        )
     return found
 
 
@@ -167,13 +190,20 @@ def effects(changed: pd.DataFrame, threshold: float) -> list[dict[str, Any]]:
             change, people = pairs["change"].to_numpy(), pairs.index.to_numpy()
             spread = change.std(ddof=1)
             turned = (pairs["level"] >= threshold) != (pairs["reference"] >= threshold)
-            found.append({
-                "factor": factor, "level": str(level), "reference": str(reference), "words": words,
-                "expression": expression, "people": len(pairs),
-                **interval(lambda rows, change=change: float(change[rows].mean()), np.arange(len(change)), people),
-                "d": float(change.mean() / spread) if spread > 0 else float("nan"),
-                "size": float(np.abs(change).mean()), "turned": float(turned.mean()),
-            })
+            found.append(
+                {
+                    "factor": factor,
+                    "level": str(level),
+                    "reference": str(reference),
+                    "words": words,
+                    "expression": expression,
+                    "people": len(pairs),
+                    **interval(lambda rows, change=change: float(change[rows].mean()), np.arange(len(change)), people),
+                    "d": float(change.mean() / spread) if spread > 0 else float("nan"),
+                    "size": float(np.abs(change).mean()),
+                    "turned": float(turned.mean()),
+                }
+            )
     return sorted(found, key=lambda effect: -abs(effect["value"]))
 
 
@@ -198,8 +228,11 @@ def curve(changed: pd.DataFrame, factor: str) -> dict[str, list[dict[str, Any]]]
         for level in map(str, FACTORS[factor]):
             if level in wide and len(wide) > 1:
                 values = centred[level].to_numpy()
-                spread = interval(lambda rows, values=values: float(values[rows].mean()), np.arange(len(values)),
-                                  centred.index.to_numpy())
+                spread = interval(
+                    lambda rows, values=values: float(values[rows].mean()),
+                    np.arange(len(values)),
+                    centred.index.to_numpy(),
+                )
                 found[expression].append({"level": level, "answer": float(wide[level].mean()), **spread})
     return found
 

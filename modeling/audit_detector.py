@@ -32,8 +32,13 @@ BATCH = 32
 class Detector:
     """`detector(pictures)` -> float [n], NaN where not answered; `failures`: reason -> count; `threshold`: its own."""
 
-    def __init__(self, name: str, ask: Callable[[pd.DataFrame], np.ndarray], threshold: float | None = None,
-                 failures: dict[str, int] | None = None):
+    def __init__(
+        self,
+        name: str,
+        ask: Callable[[pd.DataFrame], np.ndarray],
+        threshold: float | None = None,
+        failures: dict[str, int] | None = None,
+    ):
         self.name, self._ask, self.threshold = name, ask, threshold
         self.failures = failures if failures is not None else {}
 
@@ -89,8 +94,10 @@ def _model(name: str) -> Detector:
     def ask(part: pd.DataFrame) -> np.ndarray:
         inputs: dict[str, Any] = {"images": [opened(data) for data in part["image"]], "boxes": list(part["box"])}
         if compares:
-            inputs |= {"neutral_images": [opened(data) for data in part["neutral"]],
-                       "neutral_boxes": list(part["neutral_box"])}
+            inputs |= {
+                "neutral_images": [opened(data) for data in part["neutral"]],
+                "neutral_boxes": list(part["neutral_box"]),
+            }
         with torch.no_grad():
             return model(**processor(return_tensors="pt", **inputs)).pspi.float().numpy()
 
@@ -119,8 +126,11 @@ def _callable(found: Any, name: str) -> Detector:
 
 def _plain_question(found: Callable) -> Callable:
     try:
-        taken = [p for p in inspect.signature(found).parameters.values()
-                 if p.kind in (p.POSITIONAL_ONLY, p.POSITIONAL_OR_KEYWORD, p.VAR_POSITIONAL)]
+        taken = [
+            p
+            for p in inspect.signature(found).parameters.values()
+            if p.kind in (p.POSITIONAL_ONLY, p.POSITIONAL_OR_KEYWORD, p.VAR_POSITIONAL)
+        ]
     except (TypeError, ValueError):
         taken = [None]
     if not taken:
@@ -134,8 +144,9 @@ def _pipeline_question(found: Any) -> Callable | None:
     if transformers is None or not isinstance(found, transformers.Pipeline):
         return None
     if found.task == "pain-assessment":
-        return lambda photo, neutral, row: found(photo, neutral=neutral, box=list(row.box),
-                                                 neutral_box=list(row.neutral_box))
+        return lambda photo, neutral, row: found(
+            photo, neutral=neutral, box=list(row.box), neutral_box=list(row.neutral_box)
+        )
     return lambda photo, neutral, row: found(photo)
 
 
@@ -144,8 +155,9 @@ def _number(answer: Any) -> float:
         for key in ("pspi", "PSPI", "score"):
             if key in answer:
                 return float(answer[key])
-        raise InvalidInput(f"the detector answered with {', '.join(map(str, answer))}; expected a number, pspi or "
-                           "score")
+        raise InvalidInput(
+            f"the detector answered with {', '.join(map(str, answer))}; expected a number, pspi or score"
+        )
     if isinstance(answer, (list, tuple)) and answer and all(isinstance(one, Mapping) for one in answer):
         scores = {str(one.get("label", "")).lower(): float(one["score"]) for one in answer}
         pain = [score for label, score in scores.items() if "pain" in label and not re.match(r"no|non|without", label)]

@@ -122,19 +122,30 @@ def _who(plan: Plan, number: int) -> dict[str, Any]:
     group, gender, ethnicity = cell_of(number, plan.seed)
     rng = child(plan.seed, "audit", number)
     youngest, oldest = AGE_GROUPS[group]
-    return {"seed": int(rng.integers(2**31)), "age": round(float(rng.uniform(youngest, oldest)), 1), "gender": gender,
-            "ethnicity": ethnicity}
+    return {
+        "seed": int(rng.integers(2**31)),
+        "age": round(float(rng.uniform(youngest, oldest)), 1),
+        "gender": gender,
+        "ethnicity": ethnicity,
+    }
 
 
 def _row(plan: Plan, number: int, person: Person, units: dict[str, float], sample, neutral, **named: Any) -> dict:
     score = float(pspi(units))
     identity = person.identity
     return {
-        "person": f"{number:04d}", "PSPI": score,
+        "person": f"{number:04d}",
+        "PSPI": score,
         "intensity": next(name for name, (least, most) in INTENSITIES.items() if least <= round(score) <= most),
-        "age_group": age_group_of(identity.age), "gender": identity.gender, "ethnicity": identity.ethnicity,
-        "skin_tone": identity.skin.tone, "image": _png(sample.image), "neutral": _png(neutral.image),
-        "box": list(sample.bbox), "neutral_box": list(neutral.bbox), **named,
+        "age_group": age_group_of(identity.age),
+        "gender": identity.gender,
+        "ethnicity": identity.ethnicity,
+        "skin_tone": identity.skin.tone,
+        "image": _png(sample.image),
+        "neutral": _png(neutral.image),
+        "box": list(sample.bbox),
+        "neutral_box": list(neutral.bbox),
+        **named,
     }
 
 
@@ -154,8 +165,20 @@ def _balanced(pipe: PainFacePipeline, plan: Plan, number: int) -> Iterator[dict]
     for kind, name, units in expressions:
         for view in VIEWS:
             sample = pipe.photograph(person, units, sample_scene(seed, view=view, size=plan.size))
-            yield _row(plan, number, person, units, sample, neutral, part="set", factor=None, level=None,
-                       expression=name, kind=kind, view=view)
+            yield _row(
+                plan,
+                number,
+                person,
+                units,
+                sample,
+                neutral,
+                part="set",
+                factor=None,
+                level=None,
+                expression=name,
+                kind=kind,
+                view=view,
+            )
 
 
 def _changed(pipe: PainFacePipeline, plan: Plan, number: int) -> Iterator[dict]:
@@ -175,8 +198,20 @@ def _changed(pipe: PainFacePipeline, plan: Plan, number: int) -> Iterator[dict]:
             neutral = _neutral(pipe, plan, person, who["seed"])
             for name, units in expressions.items():
                 sample = pipe.photograph(person, units, scene)
-                yield _row(plan, number, person, units, sample, neutral, part="counterfactual", factor=factor,
-                           level=str(level), expression=name, kind="neutral" if not units else "pain", view="front")
+                yield _row(
+                    plan,
+                    number,
+                    person,
+                    units,
+                    sample,
+                    neutral,
+                    part="counterfactual",
+                    factor=factor,
+                    level=str(level),
+                    expression=name,
+                    kind="neutral" if not units else "pain",
+                    view="front",
+                )
 
 
 def _png(pixels: np.ndarray) -> bytes:

@@ -19,10 +19,21 @@ from .audit_pictures import FACTORS, opened
 
 INK, SOFT, LINE, PAPER = "#1c2230", "#6d7687", "#d9dde5", "#fbfaf7"
 REST, PAIN = "#3a7d8c", "#c2452d"  # at rest, in pain
-TITLES = {"age_group": "age", "gender": "gender", "ethnicity": "ethnicity", "view": "side seen", "intensity": "pain",
-          "kind": "expression"}
-FACTOR_TITLES = {"skin_tone": "skin tone, typology angle in degrees (dark to light)", "age": "age, years",
-                 "gender": "gender", "hair": "hair", "light": "light"}
+TITLES = {
+    "age_group": "age",
+    "gender": "gender",
+    "ethnicity": "ethnicity",
+    "view": "side seen",
+    "intensity": "pain",
+    "kind": "expression",
+}
+FACTOR_TITLES = {
+    "skin_tone": "skin tone, typology angle in degrees (dark to light)",
+    "age": "age, years",
+    "gender": "gender",
+    "hair": "hair",
+    "light": "light",
+}
 TILE = 132
 NOTABLE = 0.1  # PSPI points; less is no headline
 
@@ -72,8 +83,10 @@ def _verdict(report: dict[str, Any]) -> str:
     first = sure[0] if sure else None
     if first is None or abs(first["value"]) < NOTABLE:
         return f"Nothing but pain is seen to move the answer by {NOTABLE:g} PSPI points or more"
-    return (f"{html.escape(first['words'][0].upper() + first['words'][1:])} moves the answer {first['expression']} by "
-            f"{first['value']:+.1f} PSPI points")
+    return (
+        f"{html.escape(first['words'][0].upper() + first['words'][1:])} moves the answer {first['expression']} by "
+        f"{first['value']:+.1f} PSPI points"
+    )
 
 
 def _figure(figure: dict[str, float]) -> str:
@@ -104,15 +117,29 @@ def _effects(report: dict[str, Any]) -> str:
         axes.set_xlabel("change of the answer, PSPI points", color=INK)
         axes.spines["left"].set_visible(False)
 
-    rows = [[html.escape(e["words"]), e["expression"], f"{e['value']:+.2f}", f"{e['low']:+.2f} to {e['high']:+.2f}",
-             "–" if np.isnan(e["d"]) else f"{e['d']:+.2f}", f"{e['size']:.2f}", f"{100 * e['turned']:.0f} %",
-             str(e["people"])] for e in effects]
-    return ("<p>Each line compares two pictures of one person that differ in nothing else. Filled: the interval leaves "
-            "out zero. <span class='rest'>At rest</span> the truth is PSPI 0; <span class='pain'>in pain</span> it is "
-            "the same in both pictures: any change is the detector's.</p>"
-            + _plot(draw, (9.2, 0.36 * len(effects) + 0.9), "The effects of the table below, with intervals")
-            + _table(["changed", "expression", "mean change", "95 % interval", "d", "mean size", "decisions turned",
-                      "people"], rows))
+    rows = [
+        [
+            html.escape(e["words"]),
+            e["expression"],
+            f"{e['value']:+.2f}",
+            f"{e['low']:+.2f} to {e['high']:+.2f}",
+            "–" if np.isnan(e["d"]) else f"{e['d']:+.2f}",
+            f"{e['size']:.2f}",
+            f"{100 * e['turned']:.0f} %",
+            str(e["people"]),
+        ]
+        for e in effects
+    ]
+    return (
+        "<p>Each line compares two pictures of one person that differ in nothing else. Filled: the interval leaves "
+        "out zero. <span class='rest'>At rest</span> the truth is PSPI 0; <span class='pain'>in pain</span> it is "
+        "the same in both pictures: any change is the detector's.</p>"
+        + _plot(draw, (9.2, 0.36 * len(effects) + 0.9), "The effects of the table below, with intervals")
+        + _table(
+            ["changed", "expression", "mean change", "95 % interval", "d", "mean size", "decisions turned", "people"],
+            rows,
+        )
+    )
 
 
 def _faces(changed: pd.DataFrame) -> str:
@@ -128,9 +155,12 @@ def _faces(changed: pd.DataFrame) -> str:
         figures = "".join(
             f"<figure>{_picture(part.loc[level, 'image'], _level(level))}<figcaption>"
             f"<b>{part.loc[level, 'answer']:.1f}</b>{html.escape(_level(level))}</figcaption></figure>"
-            for level in shown)
-        strips.append(f"<h3>{FACTOR_TITLES[factor]}</h3><div class='strip'>{figures}"
-                      f"<p>PSPI is <b>{part['PSPI'].iloc[0]:.0f}</b> in all of them</p></div>")
+            for level in shown
+        )
+        strips.append(
+            f"<h3>{FACTOR_TITLES[factor]}</h3><div class='strip'>{figures}"
+            f"<p>PSPI is <b>{part['PSPI'].iloc[0]:.0f}</b> in all of them</p></div>"
+        )
     return "<p>For each change the person whose answers it spread most.</p>" + "".join(strips)
 
 
@@ -162,12 +192,17 @@ def _curves(curves: dict[str, dict[str, list[dict]]]) -> str:
             axes.set_xlabel(FACTOR_TITLES[factor], color=INK)
             axes.set_ylabel("answer − own mean", color=INK)
             axes.margins(x=0.12)
+
         return draw
 
-    plots = "".join(_plot(panel(factor), (4.5, 2.7), f"The answer by {FACTOR_TITLES[factor]}")
-                    for factor in curves if any(curves[factor].values()))
-    return ("<p>The answer at each level less the same person's mean over all levels.</p>"
-            f"<div class='grid'>{plots}</div>")
+    plots = "".join(
+        _plot(panel(factor), (4.5, 2.7), f"The answer by {FACTOR_TITLES[factor]}")
+        for factor in curves
+        if any(curves[factor].values())
+    )
+    return (
+        f"<p>The answer at each level less the same person's mean over all levels.</p><div class='grid'>{plots}</div>"
+    )
 
 
 def _groups(report: dict[str, Any]) -> str:
@@ -190,22 +225,43 @@ def _groups(report: dict[str, Any]) -> str:
             axes.set_yticks(ticks, names)
             axes.set_xlabel(label, color=INK)
             axes.spines["left"].set_visible(False)
+
         return draw
 
     height = 0.26 * sum(len(levels) for levels in groups.values()) + 1.4
-    plots = (_plot(draw_of("mae", "mean absolute error", False), (4.6, height), "Error by group")
-             + _plot(draw_of("bias", "answer − PSPI (below 0: too little)", True), (4.6, height), "Bias by group"))
-    gaps = _table(["among", "read best", "read worst", "gap in error", "chance parts groups as far"],
-                  [[TITLES[g["group"]], g["best"].replace("_", " "), g["worst"].replace("_", " "), f"{g['gap']:.2f}",
-                    f"{100 * g['p']:.0f} % of the time"] for g in report["gaps"]])
+    plots = _plot(draw_of("mae", "mean absolute error", False), (4.6, height), "Error by group") + _plot(
+        draw_of("bias", "answer − PSPI (below 0: too little)", True), (4.6, height), "Bias by group"
+    )
+    gaps = _table(
+        ["among", "read best", "read worst", "gap in error", "chance parts groups as far"],
+        [
+            [
+                TITLES[g["group"]],
+                g["best"].replace("_", " "),
+                g["worst"].replace("_", " "),
+                f"{g['gap']:.2f}",
+                f"{100 * g['p']:.0f} % of the time",
+            ]
+            for g in report["gaps"]
+        ],
+    )
     rows = []
     for name, levels in groups.items():
         for level, found in levels.items():
-            rows.append([TITLES[name], level.replace("_", " "), str(found["people"]), str(found["pictures"]),
-                         *(_cell(found[figure]) for figure in ("mae", "bias", "pearson", "auroc")),
-                         *(_percent(found[figure]["value"]) for figure in ("missed", "false_alarms", "failed"))])
-    table = _table(["by", "", "people", "pictures", "error", "bias", "Pearson", "AUROC", "missed", "false alarms",
-                    "not answered"], rows)
+            rows.append(
+                [
+                    TITLES[name],
+                    level.replace("_", " "),
+                    str(found["people"]),
+                    str(found["pictures"]),
+                    *(_cell(found[figure]) for figure in ("mae", "bias", "pearson", "auroc")),
+                    *(_percent(found[figure]["value"]) for figure in ("missed", "false_alarms", "failed")),
+                ]
+            )
+    table = _table(
+        ["by", "", "people", "pictures", "error", "bias", "Pearson", "AUROC", "missed", "false alarms", "not answered"],
+        rows,
+    )
     return f"<div class='grid'>{plots}</div>{gaps}<details><summary>All figures</summary>{table}</details>"
 
 
@@ -221,8 +277,9 @@ def _cells(cells: list[dict[str, Any]]) -> str:
 
     def draw(axes) -> None:
         rows = [(gender, age) for gender in GENDERS for age in AGE_GROUPS]
-        table = np.array([[found.get((age, gender, e), {}).get("bias", np.nan) for e in ETHNICITIES]
-                          for gender, age in rows])
+        table = np.array(
+            [[found.get((age, gender, e), {}).get("bias", np.nan) for e in ETHNICITIES] for gender, age in rows]
+        )
         axes.imshow(table, cmap="RdBu_r", vmin=-1.3 * most, vmax=1.3 * most, aspect="auto")
         axes.set_xticks(range(len(ETHNICITIES)), [name.replace("_", " ") for name in ETHNICITIES])
         axes.set_yticks(range(len(rows)), [f"{gender} {age}" for gender, age in rows])
@@ -233,32 +290,45 @@ def _cells(cells: list[dict[str, Any]]) -> str:
 
     people = sorted({cell["people"] for cell in cells})
     each = f"{people[0]}" if len(people) == 1 else f"{people[0]} to {people[-1]}"
-    return (f"<p>Mean of answer − PSPI. Blue reads too little pain, red too much. {each} "
-            f"{'person' if people == [1] else 'people'} a cell: a map for questions, not a verdict on any cell.</p>"
-            + _plot(draw, (9.2, 3.9), "Bias by demographic cell"))
+    return (
+        f"<p>Mean of answer − PSPI. Blue reads too little pain, red too much. {each} "
+        f"{'person' if people == [1] else 'people'} a cell: a map for questions, not a verdict on any cell.</p>"
+        + _plot(draw, (9.2, 3.9), "Bias by demographic cell")
+    )
 
 
 def _failures(report: dict[str, Any]) -> str:
-    rows = [[html.escape(reason), str(count)] for reason, count in
-            sorted(report["failures"]["reasons"].items(), key=lambda item: -item[1])[:10]]
-    return ("<p>Pictures without an answer are left out of every figure above; who they show is in the table of all "
-            "figures.</p>" + _table(["reason", "pictures"], rows))
+    rows = [
+        [html.escape(reason), str(count)]
+        for reason, count in sorted(report["failures"]["reasons"].items(), key=lambda item: -item[1])[:10]
+    ]
+    return (
+        "<p>Pictures without an answer are left out of every figure above; who they show is in the table of all "
+        "figures.</p>" + _table(["reason", "pictures"], rows)
+    )
 
 
 def _method(report: dict[str, Any]) -> str:
     plan, threshold = report["plan"], report["threshold"]
-    scale = "PSPI" if report["scale"] == "pspi" else (
-        f"a score, mapped to PSPI by {report['line'][0]:.3g} × score {report['line'][1]:+.3g}, the line that fits the "
-        "balanced set best")
-    return (f"<p>{report['pictures']['set']:,} pictures of {plan['identities']} people balanced over age, gender and "
-            "ethnicity: each at rest, in mild, moderate and severe pain and in two expressions that are no pain, from "
-            f"three sides. {report['pictures']['counterfactual']:,} counterfactual pictures of "
-            f"{plan['counterfactuals']} people. {plan['size']} pixels, seed {plan['seed']}: the same plan gives the "
-            "same pictures to every detector. A detector that compares is given the person's neutral photograph from "
-            "another occasion. "
-            f"The answers are {scale}. Pain is decided at {threshold['value']:.2f} ({html.escape(threshold['from'])}). "
-            "Intervals: 95 %, people drawn with replacement. Changing gender changes what the generator draws "
-            "differently for women and men, shape, skin and hair; changing age likewise.</p>")
+    scale = (
+        "PSPI"
+        if report["scale"] == "pspi"
+        else (
+            f"a score, mapped to PSPI by {report['line'][0]:.3g} × score {report['line'][1]:+.3g}, the line that fits the "
+            "balanced set best"
+        )
+    )
+    return (
+        f"<p>{report['pictures']['set']:,} pictures of {plan['identities']} people balanced over age, gender and "
+        "ethnicity: each at rest, in mild, moderate and severe pain and in two expressions that are no pain, from "
+        f"three sides. {report['pictures']['counterfactual']:,} counterfactual pictures of "
+        f"{plan['counterfactuals']} people. {plan['size']} pixels, seed {plan['seed']}: the same plan gives the "
+        "same pictures to every detector. A detector that compares is given the person's neutral photograph from "
+        "another occasion. "
+        f"The answers are {scale}. Pain is decided at {threshold['value']:.2f} ({html.escape(threshold['from'])}). "
+        "Intervals: 95 %, people drawn with replacement. Changing gender changes what the generator draws "
+        "differently for women and men, shape, skin and hair; changing age likewise.</p>"
+    )
 
 
 # ---- parts of a page

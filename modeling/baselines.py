@@ -44,8 +44,19 @@ class PairwisePainConfig(PretrainedConfig):
 
     model_type = "pairwise-pain"
 
-    def __init__(self, image_size=128, num_channels=3, focus=1.0, widths=(64, 128, 128), features=200, margin=1.0,
-                 dropout=0.1, loss_weights=None, initializer_range=0.02, **kwargs):
+    def __init__(
+        self,
+        image_size=128,
+        num_channels=3,
+        focus=1.0,
+        widths=(64, 128, 128),
+        features=200,
+        margin=1.0,
+        dropout=0.1,
+        loss_weights=None,
+        initializer_range=0.02,
+        **kwargs,
+    ):
         self.image_size, self.num_channels, self.focus = image_size, num_channels, focus
         self.widths, self.features = list(widths), features
         self.margin, self.dropout = margin, dropout
@@ -57,8 +68,9 @@ class PairwisePainConfig(PretrainedConfig):
 
 
 def _stage(inputs: int, outputs: int, stride: int) -> nn.Sequential:
-    return nn.Sequential(nn.Conv2d(inputs, outputs, 5, stride=stride, padding=2, bias=False), nn.GroupNorm(8, outputs),
-                         nn.ReLU())
+    return nn.Sequential(
+        nn.Conv2d(inputs, outputs, 5, stride=stride, padding=2, bias=False), nn.GroupNorm(8, outputs), nn.ReLU()
+    )
 
 
 class PairwisePainModel(PreTrainedModel):
@@ -73,10 +85,18 @@ class PairwisePainModel(PreTrainedModel):
         self.shared = _stage(1, first, 2)
         self.blank = nn.Parameter(torch.empty(first, 1, 1))  # stands for the maps of a missing neutral face
         self.compare = nn.Sequential(
-            nn.MaxPool2d(2), nn.Dropout2d(config.dropout),
-            _stage(first, second, 1), nn.MaxPool2d(2), nn.Dropout2d(config.dropout),
-            _stage(second, third, 1), nn.MaxPool2d(2), nn.Dropout2d(config.dropout),
-            nn.AdaptiveAvgPool2d(6), nn.Flatten(), nn.Linear(third * 36, config.features), nn.ReLU(),
+            nn.MaxPool2d(2),
+            nn.Dropout2d(config.dropout),
+            _stage(first, second, 1),
+            nn.MaxPool2d(2),
+            nn.Dropout2d(config.dropout),
+            _stage(second, third, 1),
+            nn.MaxPool2d(2),
+            nn.Dropout2d(config.dropout),
+            nn.AdaptiveAvgPool2d(6),
+            nn.Flatten(),
+            nn.Linear(third * 36, config.features),
+            nn.ReLU(),
         )
         self.pspi = nn.Linear(config.features, 1)
         self.pain = nn.Linear(config.features, len(PAIN_THRESHOLDS))
@@ -94,9 +114,20 @@ class PairwisePainModel(PreTrainedModel):
         elif isinstance(module, PairwisePainModel):
             init.zeros_(module.blank)
 
-    def forward(self, pixel_values, neutral_pixel_values=None, neutral_mask=None, neutral_index=None, labels=None,
-                au_labels=None, pain_labels=None, heatmap_labels=None, mask_labels=None, output_attentions=False,
-                return_dict=True) -> ViTPainOutput | tuple:
+    def forward(
+        self,
+        pixel_values,
+        neutral_pixel_values=None,
+        neutral_mask=None,
+        neutral_index=None,
+        labels=None,
+        au_labels=None,
+        pain_labels=None,
+        heatmap_labels=None,
+        mask_labels=None,
+        output_attentions=False,
+        return_dict=True,
+    ) -> ViTPainOutput | tuple:
         """As ViTPain's. Where a reference is missing a learned blank takes its place. Of the labels only PSPI and pain
         are read."""
         maps = self._maps(pixel_values)
@@ -139,17 +170,20 @@ class PairwisePainModel(PreTrainedModel):
         share = torch.where(mask.any(1, keepdim=True), mask, torch.ones_like(mask)).to(maps.dtype)
         return found, share / share.sum(1, keepdim=True)
 
-    def _losses(self, output: ViTPainOutput, features: torch.Tensor, labels: torch.Tensor,
-                pain: torch.Tensor | None) -> dict[str, torch.Tensor]:
+    def _losses(
+        self, output: ViTPainOutput, features: torch.Tensor, labels: torch.Tensor, pain: torch.Tensor | None
+    ) -> dict[str, torch.Tensor]:
         if pain is None:
             reached = (labels[:, None] >= labels.new_tensor(PAIN_THRESHOLDS)).to(labels.dtype)
             pain = torch.where(labels[:, None].isnan(), torch.nan, reached)
         # Where PSPI is not told, pain or none is what makes two faces alike: far apart on PSPI's scale.
         strength = torch.where(labels.isnan(), PSPI_MAX * pain[:, 0], labels)
         told = ~strength.isnan()
-        return {"pspi": _known(F.smooth_l1_loss, output.pspi, labels),
-                "pain": _known(F.binary_cross_entropy_with_logits, output.pain_logits, pain),
-                "contrastive": contrastive(features[told], strength[told], self.config.margin)}
+        return {
+            "pspi": _known(F.smooth_l1_loss, output.pspi, labels),
+            "pain": _known(F.binary_cross_entropy_with_logits, output.pain_logits, pain),
+            "contrastive": contrastive(features[told], strength[told], self.config.margin),
+        }
 
 
 def contrastive(features: torch.Tensor, pspi: torch.Tensor, margin: float) -> torch.Tensor:
@@ -181,7 +215,7 @@ class AuHeads(PainHeads):
         self.pain = nn.Linear(len(PAIN_UNITS), len(PAIN_THRESHOLDS))
 
     def forward(self, tokens: torch.Tensor, where: torch.Tensor, weights: bool) -> dict[str, torch.Tensor | None]:
-        patches = tokens[:, -self.config.grid_size**2 :]
+        patches = tokens[:, -(self.config.grid_size**2) :]
         if self.decoder:
             values = self.norm(patches)
             keys, read, attention = values + where[-patches.shape[1] :], self.queries.expand(len(tokens), -1, -1), None
@@ -194,8 +228,14 @@ class AuHeads(PainHeads):
         au = self._units(units)
         pspi = self.pspi(au.detach()).squeeze(-1)
         heat, mask = self._maps(patches)
-        return {"pspi": pspi if self.training else pspi.clamp(0, PSPI_MAX), "pain_logits": self.pain(au.detach()),
-                "au": au, "heatmap": heat, "mask_logits": mask, "attention": attention}
+        return {
+            "pspi": pspi if self.training else pspi.clamp(0, PSPI_MAX),
+            "pain_logits": self.pain(au.detach()),
+            "au": au,
+            "heatmap": heat,
+            "mask_logits": mask,
+            "attention": attention,
+        }
 
 
 class AuLinearModel(ViTPainModel):
@@ -218,8 +258,16 @@ def vanilla(image_size: int, **changes: Any) -> ViTPainModel:
     backbone = ViTPainConfig().backbone_config.to_dict() | {"patch_size": 2 * max(1, image_size // 20)}
     backbone["initializer_range"] = backbone["hidden_size"] ** -0.5  # the usual 0.02 suits four times the width
     weights = {"au": 0.0, "pain": 0.0, "heatmap": 0.0, "mask": 0.0, "consistency": 0.0}
-    given = {"backbone_config": backbone, "focus": STUDENT["focus"], "reference": "none", "decoder_layers": 0,
-             "au_head": False, "heatmap_upsample": 0, "loss_weights": weights, **changes}
+    given = {
+        "backbone_config": backbone,
+        "focus": STUDENT["focus"],
+        "reference": "none",
+        "decoder_layers": 0,
+        "au_head": False,
+        "heatmap_upsample": 0,
+        "loss_weights": weights,
+        **changes,
+    }
     return ViTPainModel(ViTPainConfig(image_size=image_size, **given))
 
 
@@ -235,7 +283,9 @@ def au_linear(image_size: int, **changes: Any) -> AuLinearModel:
 
 
 BASELINES: dict[str, Callable[..., PreTrainedModel]] = {
-    "vanilla": vanilla, "pairwise": pairwise, "au-linear": au_linear,
+    "vanilla": vanilla,
+    "pairwise": pairwise,
+    "au-linear": au_linear,
 }
 
 

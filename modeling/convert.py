@@ -82,8 +82,13 @@ class Conversion:
         return folder
 
 
-def convert(checkpoint: str | Path, *, image_size: int = 224, attention_heads: int | None = None,
-            lora_alpha: float | None = None) -> Conversion:
+def convert(
+    checkpoint: str | Path,
+    *,
+    image_size: int = 224,
+    attention_heads: int | None = None,
+    lora_alpha: float | None = None,
+) -> Conversion:
     """Read a .ckpt, .pt or .safetensors of the published structure.
 
     `attention_heads` of the backbone are no part of a checkpoint: a head of every DINOv3 is 64 wide, unless told
@@ -100,12 +105,17 @@ def convert(checkpoint: str | Path, *, image_size: int = 224, attention_heads: i
         if key == "missing" or not value.numel():  # a token the published model does not have; no register tokens
             converted[key] = torch.zeros_like(value)
     missing = sorted(wanted.keys() - converted.keys())
-    misshapen = [f"{key} {list(converted[key].shape)} instead of {list(wanted[key].shape)}"
-                 for key in sorted(wanted.keys() & converted.keys()) if converted[key].shape != wanted[key].shape]
+    misshapen = [
+        f"{key} {list(converted[key].shape)} instead of {list(wanted[key].shape)}"
+        for key in sorted(wanted.keys() & converted.keys())
+        if converted[key].shape != wanted[key].shape
+    ]
     unknown += [f"{key} (converted)" for key in sorted(converted.keys() - wanted.keys())]
     if missing or misshapen:
-        raise InvalidInput(f"{checkpoint} is no complete ViTPain checkpoint: missing {_listed(missing)}; of another "
-                           f"shape {_listed(misshapen)}; unknown {_listed(unknown)}")
+        raise InvalidInput(
+            f"{checkpoint} is no complete ViTPain checkpoint: missing {_listed(missing)}; of another "
+            f"shape {_listed(misshapen)}; unknown {_listed(unknown)}"
+        )
     if unknown:
         logger.warning("%s: %d unknown keys were left out: %s", checkpoint, len(unknown), _listed(unknown))
     model.load_state_dict({key: converted[key] for key in wanted})
@@ -126,8 +136,10 @@ def read(checkpoint: str | Path) -> tuple[dict[str, torch.Tensor], dict[str, Any
         content = torch.load(path, map_location="cpu", weights_only=True)
     except pickle.UnpicklingError as error:
         reason = next((line.strip() for line in str(error).splitlines() if "GLOBAL" in line), "")
-        raise InvalidInput(f"{path} holds more than weights, and opening it could run foreign code: it was not opened "
-                           f"({reason or type(error).__name__})") from None
+        raise InvalidInput(
+            f"{path} holds more than weights, and opening it could run foreign code: it was not opened "
+            f"({reason or type(error).__name__})"
+        ) from None
     except Exception as error:  # the reader raises whatever strange bytes make it stumble over
         raise InvalidInput(f"{path} is no PyTorch checkpoint ({type(error).__name__})") from None
     state = content.get("state_dict", content) if isinstance(content, dict) else None
@@ -165,25 +177,43 @@ def config_of(state: dict[str, torch.Tensor], image_size: int, attention_heads: 
         embedding = state["vit_model.patch_embed.proj.weight"]
         intermediate = state["vit_model.blocks.0.mlp.fc1.weight"].shape[0]
     except KeyError as error:
-        raise InvalidInput(f"no ViTPain checkpoint: it has no {error}; its first keys are "
-                           f"{_listed(sorted(state))}") from None
+        raise InvalidInput(
+            f"no ViTPain checkpoint: it has no {error}; its first keys are {_listed(sorted(state))}"
+        ) from None
     width, _, patch, _ = embedding.shape
     layers = 1 + max(int(match[1]) for key in state if (match := re.match(r"vit_model\.blocks\.(\d+)\.", key)))
     fused = "vit_model.blocks.0.attn.qkv.bias" in state
     biased = fused or "vit_model.blocks.0.attn.q_bias" in state
     backbone = DINOv3ViTConfig(
-        hidden_size=width, intermediate_size=intermediate, num_hidden_layers=layers, patch_size=patch,
-        num_attention_heads=attention_heads or max(1, width // 64), num_register_tokens=0, image_size=image_size,
-        query_bias=biased, key_bias=fused, value_bias=biased, layer_norm_eps=1e-5,
+        hidden_size=width,
+        intermediate_size=intermediate,
+        num_hidden_layers=layers,
+        patch_size=patch,
+        num_attention_heads=attention_heads or max(1, width // 64),
+        num_register_tokens=0,
+        image_size=image_size,
+        query_bias=biased,
+        key_bias=fused,
+        value_bias=biased,
+        layer_norm_eps=1e-5,
     )
     neutral = any(key.startswith("neutral_encoder.") for key in state)
     hidden = [state[f"pspi_head.{i}.weight"].shape[0] for i in (2, 5, 8) if f"pspi_head.{i}.weight" in state]
     au = state.get("au_shared_features.2.weight")
     return ViTPainConfig(
-        backbone_config=backbone, image_size=image_size, backbone_rope=False,
-        reference="attention" if neutral else "none", separate_neutral_backbone=neutral, num_attention_heads=8,
-        decoder_layers=0, pspi_hidden=hidden, au_head=True, au_hidden=512 if au is None else au.shape[0],
-        au_activation="relu", heatmap_upsample=0, mask_classes=0,
+        backbone_config=backbone,
+        image_size=image_size,
+        backbone_rope=False,
+        reference="attention" if neutral else "none",
+        separate_neutral_backbone=neutral,
+        num_attention_heads=8,
+        decoder_layers=0,
+        pspi_hidden=hidden,
+        au_head=True,
+        au_hidden=512 if au is None else au.shape[0],
+        au_activation="relu",
+        heatmap_upsample=0,
+        mask_classes=0,
     )
 
 

@@ -159,8 +159,10 @@ def check_changes(
     found = {}
     for change, name in (("light", "relit"), ("hair", "other_hair")):
         made = retake(dataset, rows, change, workers, texture)
-        stored = [{"bytes": made[at], "path": None} if at in made else value
-                  for at, value in enumerate(dataset.cast_column("image", datasets.Image(decode=False))["image"])]
+        stored = [
+            {"bytes": made[at], "path": None} if at in made else value
+            for at, value in enumerate(dataset.cast_column("image", datasets.Image(decode=False))["image"])
+        ]
         changed = dataset.remove_columns("image").add_column("image", stored, feature=datasets.Image())
         after = predict(model, FaceSet.pack(changed, size=size), processor=processor).iloc[rows]
         found[f"{name}_mae"] = metrics.mae(after["PSPI"], after["pspi_hat"])

@@ -46,5 +46,3 @@ def load_model(name: str | Path) -> PreTrainedModel:
 def load_processor(name: str | Path):
     """The image processor that belongs to a model."""
     return AutoImageProcessor.from_pretrained(model_folder(name))
-
-

@@ -103,9 +103,16 @@ def plan(protocol: str, table: pd.DataFrame, seed: int = 0) -> list[Fold]:
         for k in range(5):
             test, validation = parts[k], parts[(k + 1) % 5]
             train = [name for name in order if name not in {*test, *validation}]
-            folds += [Fold(f"fold-{k}{'' if protocol == 'cv5' else '-' + str(arm)}", tuple(train), tuple(validation),
-                           tuple(test), "" if protocol == "cv5" else ARMS[arm])
-                      for arm in range(1 if protocol == "cv5" else 3)]
+            folds += [
+                Fold(
+                    f"fold-{k}{'' if protocol == 'cv5' else '-' + str(arm)}",
+                    tuple(train),
+                    tuple(validation),
+                    tuple(test),
+                    "" if protocol == "cv5" else ARMS[arm],
+                )
+                for arm in range(1 if protocol == "cv5" else 3)
+            ]
         return folds
     raise InvalidInput(f"unknown protocol {protocol!r}; known are {', '.join(PROTOCOLS)}")
 
@@ -124,8 +131,15 @@ def _published_folds(table: pd.DataFrame, people: list[str]) -> list[Fold]:
     fold_of = fold_of.first().astype(int)
     if left := [name for name in people if name not in fold_of]:
         logger.warning("%d people are in no fold and take no part: %s", len(left), ", ".join(left[:5]))
-    return [Fold(f"fold-{k}", tuple(p for p in fold_of.index if fold_of[p] != k), (),
-                 tuple(p for p in fold_of.index if fold_of[p] == k)) for k in sorted(fold_of.unique())]
+    return [
+        Fold(
+            f"fold-{k}",
+            tuple(p for p in fold_of.index if fold_of[p] != k),
+            (),
+            tuple(p for p in fold_of.index if fold_of[p] == k),
+        )
+        for k in sorted(fold_of.unique())
+    ]
 
 
 # ---- what a fold is worth
@@ -161,8 +175,9 @@ def calibrate(predictions: pd.DataFrame, by_pspi: bool = True) -> dict[int, floa
     return thresholds
 
 
-def statistic(predictions: pd.DataFrame, name: str, thresholds: dict[int, float],
-              by_pspi: bool = True) -> Callable[[np.ndarray], float]:
+def statistic(
+    predictions: pd.DataFrame, name: str, thresholds: dict[int, float], by_pspi: bool = True
+) -> Callable[[np.ndarray], float]:
     """A figure of the table as a function of row numbers; NaN where these rows cannot tell (no pain, or only pain)."""
     what, _, level = name.partition("@")
     answers = score(predictions, by_pspi)
@@ -197,8 +212,11 @@ def summary(folds: Sequence[dict[str, float]]) -> dict[str, dict[str, float]]:
         values = np.array([fold[name] for fold in folds], float)
         values = values[~np.isnan(values)]
         mean = float(values.mean()) if len(values) else float("nan")
-        half = (float(stats.t.ppf(0.975, len(values) - 1) * values.std(ddof=1) / len(values) ** 0.5)
-                if len(values) > 1 else float("nan"))
+        half = (
+            float(stats.t.ppf(0.975, len(values) - 1) * values.std(ddof=1) / len(values) ** 0.5)
+            if len(values) > 1
+            else float("nan")
+        )
         told[name] = {"mean": mean, "half": half, "folds": len(values)}
     return told
 
@@ -248,8 +266,10 @@ def _same_run(out: Path, protocol: str, settings: Settings) -> None:
     if kept.is_file():
         before = json.loads(kept.read_text())
         if changed := [name for name in wanted if wanted[name] != before.get(name)]:
-            raise InvalidInput(f"{out} holds a run with {changed[0]} = {before.get(changed[0])!r}, not "
-                               f"{wanted[changed[0]]!r}: go on with the same settings or choose another folder")
+            raise InvalidInput(
+                f"{out} holds a run with {changed[0]} = {before.get(changed[0])!r}, not "
+                f"{wanted[changed[0]]!r}: go on with the same settings or choose another folder"
+            )
     else:
         _write(kept, wanted)
 
@@ -272,8 +292,9 @@ def _cross_fold(faces: FaceSet, extra: FaceSet) -> list[Fold]:
     return [Fold("cross", own, (), other)]
 
 
-def _sets(fold: Fold, faces: FaceSet, extra: FaceSet | None, protocol: str,
-          settings: Settings) -> tuple[FaceSet, FaceSet, FaceSet]:
+def _sets(
+    fold: Fold, faces: FaceSet, extra: FaceSet | None, protocol: str, settings: Settings
+) -> tuple[FaceSet, FaceSet, FaceSet]:
     who = faces.table["identity"].astype(str)
     learn = faces.subset(who.isin(fold.train).to_numpy())
     if fold.validation:
@@ -316,41 +337,71 @@ def _pretrained(settings: Settings, out: Path) -> str:
 def _fit(begin: str, train_set: FaceSet, watch: FaceSet, settings: Settings, out: Path, epochs: int) -> Path:
     scratch = begin in SCRATCH
     config = TrainConfig(
-        role=begin if scratch else "student", init=None if scratch else begin, out=str(out), epochs=epochs,
-        batch_size=settings.batch_size, learning_rate=settings.learning_rate, pain_weight=settings.pain_weight,
-        model={"image_size": settings.image_size} if scratch else {}, loss_weights={"au": settings.au_weight},
-        validations=min(4, epochs), validation_pictures=_MONITORED, seed=settings.seed,
+        role=begin if scratch else "student",
+        init=None if scratch else begin,
+        out=str(out),
+        epochs=epochs,
+        batch_size=settings.batch_size,
+        learning_rate=settings.learning_rate,
+        pain_weight=settings.pain_weight,
+        model={"image_size": settings.image_size} if scratch else {},
+        loss_weights={"au": settings.au_weight},
+        validations=min(4, epochs),
+        validation_pictures=_MONITORED,
+        seed=settings.seed,
     )
     return Path(train(config, train_set, watch))
 
 
 def _ask(folder: Path, faces: FaceSet, settings: Settings) -> pd.DataFrame:
-    return predict(load_model(folder), faces, processor=load_processor(folder), reference="realistic",
-                   shots=settings.shots, seed=settings.seed)
+    return predict(
+        load_model(folder),
+        faces,
+        processor=load_processor(folder),
+        reference="realistic",
+        shots=settings.shots,
+        seed=settings.seed,
+    )
 
 
-def _run_fold(fold: Fold, learn: FaceSet, watch: FaceSet, test: FaceSet, begin: str, settings: Settings,
-              out: Path) -> dict[str, Any]:
+def _run_fold(
+    fold: Fold, learn: FaceSet, watch: FaceSet, test: FaceSet, begin: str, settings: Settings, out: Path
+) -> dict[str, Any]:
     folder = _fit(begin, learn, watch, settings, out / "model", settings.epochs)
     by_pspi = bool(learn.table["PSPI"].notna().any())
     told = {name: _ask(folder, faces, settings) for name, faces in (("train", learn), ("test", test))}
     thresholds = calibrate(told["train"], by_pspi)
     told["test"].to_csv(out / "predictions.csv", index=False)
-    return {"fold": asdict(fold), "pictures": {"train": len(learn), "test": len(test)}, "by_pspi": by_pspi,
-            "thresholds": thresholds, "figures": measure(told["test"], thresholds, by_pspi)}
+    return {
+        "fold": asdict(fold),
+        "pictures": {"train": len(learn), "test": len(test)},
+        "by_pspi": by_pspi,
+        "thresholds": thresholds,
+        "figures": measure(told["test"], thresholds, by_pspi),
+    }
 
 
-def _report(protocol: str, settings: Settings, folds: list[Fold], results: dict[str, dict],
-            out: Path) -> dict[str, Any]:
+def _report(
+    protocol: str, settings: Settings, folds: list[Fold], results: dict[str, dict], out: Path
+) -> dict[str, Any]:
     arms = list(dict.fromkeys(fold.arm for fold in folds))
-    rows = {arm or Path(settings.model).name: summary([results[f.name]["figures"] for f in folds if f.arm == arm])
-            for arm in arms}
-    report = {"protocol": protocol, "settings": asdict(settings), "rows": rows, "folds": results,
-              "table": markdown(rows)}
+    rows = {
+        arm or Path(settings.model).name: summary([results[f.name]["figures"] for f in folds if f.arm == arm])
+        for arm in arms
+    }
+    report = {
+        "protocol": protocol,
+        "settings": asdict(settings),
+        "rows": rows,
+        "folds": results,
+        "table": markdown(rows),
+    }
     if protocol == "augmentation":
         report["gains"] = {arm: _gain(folds, results, arm) for arm in ARMS[1:]}
-        report["table"] += "".join(f"\n\nAP@1 of {arm} over {ARMS[0]}, paired by fold: {gain['mean']:+.3f} ± "
-                                   f"{gain['half']:.3f}" for arm, gain in report["gains"].items())
+        report["table"] += "".join(
+            f"\n\nAP@1 of {arm} over {ARMS[0]}, paired by fold: {gain['mean']:+.3f} ± {gain['half']:.3f}"
+            for arm, gain in report["gains"].items()
+        )
     _write(out / "report.json", report)
     (out / "table.md").write_text(report["table"] + "\n")
     return report

@@ -1,6 +1,6 @@
 """Several models on the same pictures in one table, with intervals over identities and paired differences.
 
-    3dpain compare --data 3dpain --model "ViTPain=runs/student" --model "ViTPain alone=runs/student@none" ...
+3dpain compare --data 3dpain --model "ViTPain=runs/student" --model "ViTPain alone=runs/student@none" ...
 """
 
 from __future__ import annotations
@@ -47,13 +47,21 @@ class Entrant:
         model, at, reference = rest.rpartition("@")
         model, reference = (model, reference) if at else (rest, "realistic")
         if reference not in CONDITIONS or not model:
-            raise InvalidInput(f"{text!r} must be LABEL=MODEL or LABEL=MODEL@REFERENCE, the reference one of "
-                               f"{', '.join(CONDITIONS)}")
+            raise InvalidInput(
+                f"{text!r} must be LABEL=MODEL or LABEL=MODEL@REFERENCE, the reference one of {', '.join(CONDITIONS)}"
+            )
         return cls(label or Path(model).name + (f", {reference}" if at else ""), model, reference)
 
 
-def compare(entrants: Sequence[Entrant], data: str, out: str | Path, split: str = "test", shots: int = 1,
-            seed: int = 0, thresholds: str | None = None) -> dict[str, Any]:
+def compare(
+    entrants: Sequence[Entrant],
+    data: str,
+    out: str | Path,
+    split: str = "test",
+    shots: int = 1,
+    seed: int = 0,
+    thresholds: str | None = None,
+) -> dict[str, Any]:
     """The report, also in out/report.json, out/table.md and out/predictions.parquet.
 
     thresholds: the set on whose validation people the thresholds of F1 are found; by default those of `data`, unless
@@ -87,9 +95,16 @@ def compare(entrants: Sequence[Entrant], data: str, out: str | Path, split: str 
         first = answers[entrants[0].label]
         if entrant is not entrants[0]:
             differences[entrant.label] = _difference(first, told)
-    report = {"data": data, "split": split, "thresholds": thresholds, "pictures": len(told),
-              "people": int(told["identity"].nunique()), "rows": rows, "differences": differences,
-              "table": _table(rows, differences, entrants[0].label)}
+    report = {
+        "data": data,
+        "split": split,
+        "thresholds": thresholds,
+        "pictures": len(told),
+        "people": int(told["identity"].nunique()),
+        "rows": rows,
+        "differences": differences,
+        "table": _table(rows, differences, entrants[0].label),
+    }
     out = Path(out)
     _write(out / "report.json", report)
     (out / "table.md").write_text(report["table"] + "\n")

@@ -60,9 +60,7 @@ class TrainConfig:
     batch_size: int = 48  # pictures of a step over all processes and accumulated parts
     accumulate: int = 1
     group: int = 4  # pictures of one person that share a reference
-    references: dict[str, float] = field(
-        default_factory=lambda: {"realistic": 0.6, "aligned": 0.25, "none": 0.15}
-    )
+    references: dict[str, float] = field(default_factory=lambda: {"realistic": 0.6, "aligned": 0.25, "none": 0.15})
     learning_rate: float = 1e-3
     weight_decay: float = 0.05
     warmup: float = 0.05  # share of the steps

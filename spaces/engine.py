@@ -179,9 +179,7 @@ def make(request: FaceRequest) -> MadeFace:
     sample = pipeline().photograph(
         sitting.person, request.active, sitting.scene, head_angles=(request.yaw, request.pitch, 0.0)
     )
-    return MadeFace(
-        Image.fromarray(sample.image), sitting.neutral, Image.fromarray(sample.heatmap), sample.landmarks
-    )
+    return MadeFace(Image.fromarray(sample.image), sitting.neutral, Image.fromarray(sample.heatmap), sample.landmarks)
 
 
 def _made(out: PainFaceOutput) -> MadeFace:

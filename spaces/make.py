@@ -243,9 +243,9 @@ def build() -> MakeTab:
         button.click(
             lambda values=values: values, None, sliders, queue=False, show_progress="hidden", api_visibility="private"
         ).then(**call, **queued, trigger_mode="multiple")
-    anyone.click(
-        _anyone, None, drawn, queue=False, show_progress="hidden", api_visibility="private"
-    ).then(**call, **queued, trigger_mode="multiple")
+    anyone.click(_anyone, None, drawn, queue=False, show_progress="hidden", api_visibility="private").then(
+        **call, **queued, trigger_mode="multiple"
+    )
     return MakeTab(made, send, call)
 
 

@@ -53,10 +53,16 @@ class Photographer:
         image = noise.integers(0, 60, (size, size, 3)) + np.where(oval[..., None], [150, 110, 90], [40, 60, 90])
         heat = min(255, int(20 * sum(value for unit, value in action_units.items() if unit in HOT)))
         return Sample(
-            image=image.astype(np.uint8), heatmap=np.where(oval, heat, 0).astype(np.uint8), mask=oval.astype(np.uint8),
-            depth=np.where(oval, 1.0, 0.0).astype(np.float32), landmarks=points.astype(np.float32),
-            landmarks_3d=solid.astype(np.float32), landmarks_visible=np.ones(68, bool), bbox=(x0, y0, x1, y1),
-            camera=scene.camera, regions=oval.astype(np.uint8),
+            image=image.astype(np.uint8),
+            heatmap=np.where(oval, heat, 0).astype(np.uint8),
+            mask=oval.astype(np.uint8),
+            depth=np.where(oval, 1.0, 0.0).astype(np.float32),
+            landmarks=points.astype(np.float32),
+            landmarks_3d=solid.astype(np.float32),
+            landmarks_visible=np.ones(68, bool),
+            bbox=(x0, y0, x1, y1),
+            camera=scene.camera,
+            regions=oval.astype(np.uint8),
         )
 
 

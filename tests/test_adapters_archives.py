@@ -26,8 +26,9 @@ def tar(path, entries, mode="w:gz"):
     return path
 
 
-@pytest.mark.parametrize("suffix, mode", [(".tar", "w"), (".tar.gz", "w:gz"), (".tar.bz2", "w:bz2"),
-                                          (".tar.xz", "w:xz")])
+@pytest.mark.parametrize(
+    "suffix, mode", [(".tar", "w"), (".tar.gz", "w:gz"), (".tar.bz2", "w:bz2"), (".tar.xz", "w:xz")]
+)
 def test_tar_comes_out_as_it_went_in(tmp_path, suffix, mode):
     content = {"a/one.txt": b"1" * 5000, "a/b/two.txt": b"", "three.txt": b"3"}
     problems = Problems()
@@ -61,17 +62,20 @@ def link(name, target, kind):
     return info
 
 
-@pytest.mark.parametrize("entry, data, sentence", [
-    ("/etc/evil", b"x", "'/etc/evil', which points outside"),
-    ("../evil", b"x", "'../evil', which points outside"),
-    ("a/../../evil", b"x", "points outside"),
-    ("c:evil", b"x", "points outside"),
-    ("a\\..\\evil", b"x", "points outside"),
-    (link("soft", "/etc/passwd", tarfile.SYMTYPE), None, "'soft', which is a link"),
-    (link("hard", "ok.txt", tarfile.LNKTYPE), None, "'hard', which is a link"),
-    (link("pipe", "", tarfile.FIFOTYPE), None, "'pipe', which is a device"),
-    (link("null", "", tarfile.CHRTYPE), None, "'null', which is a device"),
-])
+@pytest.mark.parametrize(
+    "entry, data, sentence",
+    [
+        ("/etc/evil", b"x", "'/etc/evil', which points outside"),
+        ("../evil", b"x", "'../evil', which points outside"),
+        ("a/../../evil", b"x", "points outside"),
+        ("c:evil", b"x", "points outside"),
+        ("a\\..\\evil", b"x", "points outside"),
+        (link("soft", "/etc/passwd", tarfile.SYMTYPE), None, "'soft', which is a link"),
+        (link("hard", "ok.txt", tarfile.LNKTYPE), None, "'hard', which is a link"),
+        (link("pipe", "", tarfile.FIFOTYPE), None, "'pipe', which is a device"),
+        (link("null", "", tarfile.CHRTYPE), None, "'null', which is a device"),
+    ],
+)
 def test_hostile_tar_is_refused_and_leaves_nothing(tmp_path, entry, data, sentence):
     archive = tar(tmp_path / "evil.tar.gz", [("ok.txt", b"fine"), (entry, data)])
     with pytest.raises(InvalidInput, match=sentence):

@@ -51,8 +51,11 @@ def official(root):
 
 
 def synpain(root):
-    return root / "pictures.tar", {f"p{person}_{kind}.png": picture(person) for person in range(4)
-                                   for kind in ("neutral", "pain")}, {"pattern": "{subject}_{expression}.png"}
+    return (
+        root / "pictures.tar",
+        {f"p{person}_{kind}.png": picture(person) for person in range(4) for kind in ("neutral", "pain")},
+        {"pattern": "{subject}_{expression}.png"},
+    )
 
 
 def synpain_csv(root):

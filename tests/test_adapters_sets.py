@@ -65,8 +65,12 @@ def official(tmp_path):
                 labels.append((f"{base}_annotations.json", json.dumps({**AUS, "PSPI": 12}).encode()))
                 heat.append((f"{base}_heatmap.png", picture(200)))
         meshes.append((f"flame_sample_{person:04d}_neutral_textured.obj", b"v 0 0 0\n"))
-    for kind, folder, entries in (("images", "images", images), ("annotations", "annotations", labels),
-                                  ("heatmaps", "heatmaps", heat), ("meshes", "textured_meshes", meshes)):
+    for kind, folder, entries in (
+        ("images", "images", images),
+        ("annotations", "annotations", labels),
+        ("heatmaps", "heatmaps", heat),
+        ("meshes", "textured_meshes", meshes),
+    ):
         half = len(entries) // 2
         shard(root / folder / f"{kind}_00000.tar.gz", entries[:half])
         shard(root / folder / f"{kind}_00001.tar.gz", entries[half:])
@@ -127,18 +131,24 @@ def test_official_neutral_of_another_view_stands_in(official):
 
 
 def test_official_counts_and_names_what_does_not_fit(official):
-    shard(official / "images" / "images_00002.tar.gz", [
-        ("flame_sample_0000_pain_9_textured_view_000_inpainted.png", picture()),
-        ("flame_sample_0001_pain_1_textured_view_000_inpainted.png", picture()),
-        ("holiday.png", picture()),
-        ("flame_sample_0000_pain_1_textured_view_005_inpainted.png", b"no picture"),
-    ])
-    shard(official / "annotations" / "annotations_00002.tar.gz", [
-        ("flame_sample_0000_pain_7_annotations.json", json.dumps({**AUS, "PSPI": 12}).encode()),
-        ("flame_sample_0000_pain_8_annotations.json", b"{broken"),
-        ("flame_sample_0002_pain_3_annotations.json", json.dumps({**AUS, "AU4": 9, "PSPI": 12}).encode()),
-        ("flame_sample_0002_pain_4_annotations.json", json.dumps({**AUS, "PSPI": 3}).encode()),
-    ])
+    shard(
+        official / "images" / "images_00002.tar.gz",
+        [
+            ("flame_sample_0000_pain_9_textured_view_000_inpainted.png", picture()),
+            ("flame_sample_0001_pain_1_textured_view_000_inpainted.png", picture()),
+            ("holiday.png", picture()),
+            ("flame_sample_0000_pain_1_textured_view_005_inpainted.png", b"no picture"),
+        ],
+    )
+    shard(
+        official / "annotations" / "annotations_00002.tar.gz",
+        [
+            ("flame_sample_0000_pain_7_annotations.json", json.dumps({**AUS, "PSPI": 12}).encode()),
+            ("flame_sample_0000_pain_8_annotations.json", b"{broken"),
+            ("flame_sample_0002_pain_3_annotations.json", json.dumps({**AUS, "AU4": 9, "PSPI": 12}).encode()),
+            ("flame_sample_0002_pain_4_annotations.json", json.dumps({**AUS, "PSPI": 3}).encode()),
+        ],
+    )
     cut = official / "heatmaps" / "heatmaps_00001.tar.gz"
     cut.write_bytes(cut.read_bytes()[:60])
     found = problems(load("official", official, "all"))
@@ -146,12 +156,14 @@ def test_official_counts_and_names_what_does_not_fit(official):
     assert found["image key twice, the first one kept"] == ["flame_sample_0001_pain_1_textured_view_000_inpainted.png"]
     assert found["name in images that is no key of the release"] == ["holiday.png"]
     assert [name.split(" ")[0] for name in found["picture that cannot be read"]] == [
-        "flame_sample_0000_pain_1_textured_view_005_inpainted.png"]
+        "flame_sample_0000_pain_1_textured_view_005_inpainted.png"
+    ]
     assert set(found["annotation without image"]) == {"flame_sample_0000_pain_7", "flame_sample_0002_pain_4"}
     assert found["annotation that cannot be read"][0].startswith("flame_sample_0000_pain_8_annotations.json")
     assert "AU4 must be from 0 to 5, got 9" in found["annotation outside the scales"][0]
     assert found["annotation whose PSPI is not that of its action units, kept as published"] == [
-        "flame_sample_0002_pain_4"]
+        "flame_sample_0002_pain_4"
+    ]
     assert found["damaged archive, read up to the damage"][0].startswith("heatmaps_00001.tar.gz")
 
 
@@ -183,8 +195,9 @@ def synpain(tmp_path):
 
 
 def test_synpain_by_pattern(synpain):
-    rows = load("synpain", synpain, "all", config="pairs",
-                pattern="{age_group}/{ethnicity}_{gender}/{subject}_{expression}.png")
+    rows = load(
+        "synpain", synpain, "all", config="pairs", pattern="{age_group}/{ethnicity}_{gender}/{subject}_{expression}.png"
+    )
     assert len(rows) == 10 and problems(rows) == {}
     labels = datasets.ClassLabel(names=["neutral", "pain", "other"])
     for row in rows:
@@ -216,15 +229,21 @@ def test_synpain_by_csv_and_names_that_do_not_fit(synpain):
     assert problems(odd) == {"picture whose name does not fit the pattern": ["cover.png"]}
 
 
-@pytest.mark.parametrize("options, sentence", [
-    ({}, "how the files of .* are named is not known; give a csv"),
-    ({"pattern": "{subject}.png"}, "must name {subject} and {expression}"),
-    ({"pattern": "{subject}_{expression}_{mood}.png"}, "unknown is {mood}"),
-    ({"pattern": "{subject}-{expression}.jpg"}, "no picture of .* fits the pattern"),
-    ({"pattern": "{any}/{any}/{expression}_{subject}.png"}, "unknown expression 'p0'; known are neutral, pain, other"),
-    ({"pattern": "a", "csv": "b"}, "give a csv or a pattern, not both"),
-    ({"folder": "x"}, "synpain has no option 'folder'; it has csv, pattern"),
-])
+@pytest.mark.parametrize(
+    "options, sentence",
+    [
+        ({}, "how the files of .* are named is not known; give a csv"),
+        ({"pattern": "{subject}.png"}, "must name {subject} and {expression}"),
+        ({"pattern": "{subject}_{expression}_{mood}.png"}, "unknown is {mood}"),
+        ({"pattern": "{subject}-{expression}.jpg"}, "no picture of .* fits the pattern"),
+        (
+            {"pattern": "{any}/{any}/{expression}_{subject}.png"},
+            "unknown expression 'p0'; known are neutral, pain, other",
+        ),
+        ({"pattern": "a", "csv": "b"}, "give a csv or a pattern, not both"),
+        ({"folder": "x"}, "synpain has no option 'folder'; it has csv, pattern"),
+    ],
+)
 def test_synpain_never_guesses(synpain, options, sentence):
     with pytest.raises(InvalidInput, match=sentence):
         load("synpain", synpain, "all", **options)
@@ -255,10 +274,12 @@ def unbc(tmp_path):
         score = 6.0 if 4 in units else 0.0
         (root / "Frame_Labels/PSPI" / person / sequence / f"{frame}_facs.txt").write_text(f"   {score:.7e}\n")
         (root / "Frame_Labels/FACS" / person / sequence / f"{frame}_facs.txt").write_text(
-            "".join(f"   {code:.7e}   {value:.7e}   0.0000000e+00   0.0000000e+00\n" for code, value in units.items()))
+            "".join(f"   {code:.7e}   {value:.7e}   0.0000000e+00   0.0000000e+00\n" for code, value in units.items())
+        )
         points = np.stack([np.arange(66) + 0.5, np.arange(66) + 100.25], 1)
         (root / "AAM_landmarks" / person / sequence / f"{frame}_aam.txt").write_text(
-            "".join(f"   {x:.7e}   {y:.7e}\n" for x, y in points))
+            "".join(f"   {x:.7e}   {y:.7e}\n" for x, y in points)
+        )
     return root
 
 
@@ -377,9 +398,15 @@ def folder(tmp_path):
     root.mkdir()
     for i in range(6):
         (root / f"{i}.png").write_bytes(picture(i))
-    write_csv(root / "labels.csv", "path,subject,PSPI,AU4,AU43,neutral_path,age,gender,ethnicity,split",
-              "0.png,ann,0,0,0,,72,f,Black,train", "1.png,ann,5,4,1,0.png,72,f,Black,train",
-              "2.png,bo,3,,,3.png,19,male,east asian,validation", "4.png,cy,,2,0,,,,,test", "5.png,cy,0,,,,,,,test")
+    write_csv(
+        root / "labels.csv",
+        "path,subject,PSPI,AU4,AU43,neutral_path,age,gender,ethnicity,split",
+        "0.png,ann,0,0,0,,72,f,Black,train",
+        "1.png,ann,5,4,1,0.png,72,f,Black,train",
+        "2.png,bo,3,,,3.png,19,male,east asian,validation",
+        "4.png,cy,,2,0,,,,,test",
+        "5.png,cy,0,,,,,,,test",
+    )
     return root
 
 
@@ -399,18 +426,21 @@ def test_folder_reads_what_is_said_and_leaves_the_rest_null(folder):
     assert counts == {"train": 2, "validation": 2, "test": 2}
 
 
-@pytest.mark.parametrize("header, line, sentence", [
-    ("path,subject", "0.png,a", "labels.csv has no column PSPI; it has path, subject"),
-    ("path,subject,PSPI", "0.png,a,17", "labels.csv line 2: PSPI must be from 0 to 16, got '17'"),
-    ("path,subject,PSPI", "0.png,a,mild", "line 2: PSPI must be from 0 to 16, got 'mild'"),
-    ("path,subject,PSPI,AU43", "0.png,a,1,2", "line 2: AU43 must be from 0 to 1, got '2'"),
-    ("path,subject,PSPI", "0.png,,1", "line 2: subject is empty"),
-    ("path,subject,PSPI", "../secret.png,a,1", "line 2: '../secret.png' points outside"),
-    ("path,subject,PSPI,gender", "0.png,a,1,robot", "unknown gender 'robot'; known are female, male"),
-    ("path,subject,PSPI,split", "0.png,a,1,exam", "unknown split 'exam'; known are train, validation, test"),
-    ("path,subject,PSPI", "0.png,a,1,2,3", "line 2: 5 cells, but 3 columns"),
-    ("path,subject,PSPI,age", "0.png,a,1,old", "age must be years, got 'old'"),
-])
+@pytest.mark.parametrize(
+    "header, line, sentence",
+    [
+        ("path,subject", "0.png,a", "labels.csv has no column PSPI; it has path, subject"),
+        ("path,subject,PSPI", "0.png,a,17", "labels.csv line 2: PSPI must be from 0 to 16, got '17'"),
+        ("path,subject,PSPI", "0.png,a,mild", "line 2: PSPI must be from 0 to 16, got 'mild'"),
+        ("path,subject,PSPI,AU43", "0.png,a,1,2", "line 2: AU43 must be from 0 to 1, got '2'"),
+        ("path,subject,PSPI", "0.png,,1", "line 2: subject is empty"),
+        ("path,subject,PSPI", "../secret.png,a,1", "line 2: '../secret.png' points outside"),
+        ("path,subject,PSPI,gender", "0.png,a,1,robot", "unknown gender 'robot'; known are female, male"),
+        ("path,subject,PSPI,split", "0.png,a,1,exam", "unknown split 'exam'; known are train, validation, test"),
+        ("path,subject,PSPI", "0.png,a,1,2,3", "line 2: 5 cells, but 3 columns"),
+        ("path,subject,PSPI,age", "0.png,a,1,old", "age must be years, got 'old'"),
+    ],
+)
 def test_folder_mistakes_are_one_sentence(folder, header, line, sentence):
     write_csv(folder / "labels.csv", header, line)
     with pytest.raises(InvalidInput, match=sentence):
@@ -425,8 +455,9 @@ def test_folder_refuses_a_person_in_two_splits(folder):
 
 def test_folder_names_missing_and_damaged_pictures_and_unread_columns(folder):
     (folder / "1.png").write_bytes(b"broken")
-    write_csv(folder / "labels.csv", "path,subject,PSPI,mood",
-              "0.png,a,0,x", "1.png,a,1,x", "gone.png,a,1,x", "0.png,a,3,x")
+    write_csv(
+        folder / "labels.csv", "path,subject,PSPI,mood", "0.png,a,0,x", "1.png,a,1,x", "gone.png,a,1,x", "0.png,a,3,x"
+    )
     rows = load("folder", folder, "all")
     found = problems(rows)
     assert rows["id"][:] == ["0.png"]
@@ -444,22 +475,30 @@ def test_a_changed_folder_is_read_again(folder):
 # ---- SET strings
 
 
-@pytest.mark.parametrize("text, adapter, path, options", [
-    ("unbc:/data/unbc", "unbc", "/data/unbc", {}),
-    ("synpain:/d?pattern={subject}_{expression}.png", "synpain", "/d", {"pattern": "{subject}_{expression}.png"}),
-    ("3dpain", "", "3dpain", {}),
-    ("user/3dpain", "", "user/3dpain", {}),
-    ("C:/faces", "", "C:/faces", {}),
-])
+@pytest.mark.parametrize(
+    "text, adapter, path, options",
+    [
+        ("unbc:/data/unbc", "unbc", "/data/unbc", {}),
+        ("synpain:/d?pattern={subject}_{expression}.png", "synpain", "/d", {"pattern": "{subject}_{expression}.png"}),
+        ("3dpain", "", "3dpain", {}),
+        ("user/3dpain", "", "user/3dpain", {}),
+        ("C:/faces", "", "C:/faces", {}),
+    ],
+)
 def test_set_strings(text, adapter, path, options):
     spec = parse_set(text)
     assert (spec.adapter, spec.path, spec.options) == (adapter, path, options)
 
 
-@pytest.mark.parametrize("text, sentence", [
-    ("biovid:/x", "unknown kind of data set 'biovid'.*official:PATH, synpain:PATH, unbc:PATH, folder:PATH"),
-    ("unbc:", "names no path"), (" ", "the data set is empty"), ("folder:/x?csv", "name=value"),
-])
+@pytest.mark.parametrize(
+    "text, sentence",
+    [
+        ("biovid:/x", "unknown kind of data set 'biovid'.*official:PATH, synpain:PATH, unbc:PATH, folder:PATH"),
+        ("unbc:", "names no path"),
+        (" ", "the data set is empty"),
+        ("folder:/x?csv", "name=value"),
+    ],
+)
 def test_set_string_mistakes(text, sentence):
     with pytest.raises(InvalidInput, match=sentence):
         load(text)

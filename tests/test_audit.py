@@ -72,8 +72,11 @@ def test_balanced_set_holds_every_cell_expression_and_side_alike(flat):
 
 def differing(one, other):
     """The fields in which two identities differ."""
-    return {field.name for field in dataclasses.fields(one)
-            if not np.array_equal(getattr(one, field.name), getattr(other, field.name))}
+    return {
+        field.name
+        for field in dataclasses.fields(one)
+        if not np.array_equal(getattr(one, field.name), getattr(other, field.name))
+    }
 
 
 def test_a_changed_person_differs_in_one_thing():
@@ -156,8 +159,12 @@ def test_intervals_draw_people_not_pictures():
 def test_gap_is_large_and_unlikely_only_where_it_was_put():
     rng = np.random.default_rng(1)
     people = 40
-    table = answered(PSPI=np.full(people, 4.0), answer=4 + rng.normal(0, 0.5, people),
-                     gender=["female", "male"] * (people // 2), ethnicity=["black", "black", "white", "white"] * 10)
+    table = answered(
+        PSPI=np.full(people, 4.0),
+        answer=4 + rng.normal(0, 0.5, people),
+        gender=["female", "male"] * (people // 2),
+        ethnicity=["black", "black", "white", "white"] * 10,
+    )
     table.loc[table["gender"] == "female", "answer"] -= 2
     unfair, fair = gap(table, "gender"), gap(table, "ethnicity")
     assert (unfair["best"], unfair["worst"]) == ("male", "female") and unfair["gap"] > 1 and unfair["p"] < 0.01
@@ -165,9 +172,11 @@ def test_gap_is_large_and_unlikely_only_where_it_was_put():
 
 
 def test_effect_is_the_mean_of_paired_changes_with_cohens_d():
-    rows = [dict(person=f"{p}", factor="gender", level=level, expression="in pain", answer=answer)
-            for p, (female, male) in enumerate([(5, 4), (6, 4), (3, 0)])
-            for level, answer in (("female", female), ("male", male))]
+    rows = [
+        dict(person=f"{p}", factor="gender", level=level, expression="in pain", answer=answer)
+        for p, (female, male) in enumerate([(5, 4), (6, 4), (3, 0)])
+        for level, answer in (("female", female), ("male", male))
+    ]
     rows.append(dict(person="9", factor="gender", level="male", expression="in pain", answer=7.0))  # no counterpart
     table = pd.DataFrame(rows)
     assert paired(table, "gender", "male", "female", "in pain")["change"].tolist() == [-1, -2, -3]
@@ -204,9 +213,11 @@ def test_module_callables_are_found_from_the_current_folder(two, tmp_path, monke
     (tmp_path / "my_detector.py").write_text(code)
     monkeypatch.chdir(tmp_path)
     assert open_detector("my_detector:Box.read")(two).tolist() == [2.5, 2.5]
-    for name, sentence in (("my_detector:none", "my_detector has no 'none'"),
-                           ("no_such_module:f", "cannot be imported"),
-                           ("my_detector:Box.read.__doc__", "is not callable")):
+    for name, sentence in (
+        ("my_detector:none", "my_detector has no 'none'"),
+        ("no_such_module:f", "cannot be imported"),
+        ("my_detector:Box.read.__doc__", "is not callable"),
+    ):
         with pytest.raises(InvalidInput, match=sentence):
             open_detector(name)
 
@@ -216,6 +227,7 @@ def test_class_scores_count_the_labels_that_name_pain(two):
 
     def classifier(photo):
         return [{"label": label, "score": score} for label, score in scores.items()]
+
     assert open_detector(classifier)(two).tolist() == [0.7, 0.7]
     with pytest.raises(InvalidInput, match="none of the detector's labels names pain: happy"):
         open_detector(lambda photo: [{"label": "happy", "score": 1.0}])(two)
@@ -230,6 +242,7 @@ def test_pictures_that_fail_are_counted_not_fatal(two):
         if np.asarray(photo).mean() < 60:
             raise RuntimeError("no face found")
         return 1.0
+
     detector = open_detector(blind)
     answers = detector(two.assign(image=[two["image"].iloc[0], _grey(200)]))
     assert math.isnan(answers[0]) and answers[1] == 1.0 and detector.failures == {"RuntimeError: no face found": 1}
@@ -254,12 +267,15 @@ def test_model_folders_are_read_with_boxes_and_neutrals(two, tmp_path):
         open_detector(str(tmp_path / "nothing"))
 
 
-@pytest.mark.parametrize("arguments, sentence", [
-    (["--model", "nothing/here"], "nothing/here"),
-    (["--model", "no_such_module:read"], "the module no_such_module cannot be imported"),
-    (["--model", "vitpain", "--scale", "percent"], "scale must be one of pspi, score, got 'percent'"),
-    (["--model", "vitpain", "--identities", "1"], "greater than or equal to 2"),
-])
+@pytest.mark.parametrize(
+    "arguments, sentence",
+    [
+        (["--model", "nothing/here"], "nothing/here"),
+        (["--model", "no_such_module:read"], "the module no_such_module cannot be imported"),
+        (["--model", "vitpain", "--scale", "percent"], "scale must be one of pspi, score, got 'percent'"),
+        (["--model", "vitpain", "--identities", "1"], "greater than or equal to 2"),
+    ],
+)
 def test_command_says_mistakes_in_one_sentence(tmp_path, capsys, arguments, sentence):
     from threedpain.cli import main
 
@@ -281,11 +297,12 @@ def test_the_real_generator_changes_one_thing(tmp_path):
 
     table = pictures(Plan(1, 1, 96), PainFacePipeline.from_pretrained())
     part = table[(table["part"] == "counterfactual") & (table["expression"] == "in pain")]
-    images = {(row.factor, row.level): np.asarray(audit_pictures.opened(row.image), float)
-              for row in part.itertuples()}
+    images = {(row.factor, row.level): np.asarray(audit_pictures.opened(row.image), float) for row in part.itertuples()}
     x0, y0, x1, y1 = part["box"].iloc[0]
-    middle = np.s_[round(y0 + (y1 - y0) * 0.5) : round(y0 + (y1 - y0) * 0.8), round(x0 + (x1 - x0) * 0.35) :
-                   round(x0 + (x1 - x0) * 0.65)]
+    middle = np.s_[
+        round(y0 + (y1 - y0) * 0.5) : round(y0 + (y1 - y0) * 0.8),
+        round(x0 + (x1 - x0) * 0.35) : round(x0 + (x1 - x0) * 0.65),
+    ]
     scarf = np.abs(images["hair", "headscarf"] - images["hair", "bald"])
     assert scarf.mean() > 2 and np.median(scarf[middle]) < 12
     tones = [images["skin_tone", str(level)][middle].mean() for level in FACTORS["skin_tone"]]

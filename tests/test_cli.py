@@ -155,10 +155,12 @@ def test_exit_codes_of_commands_pass_through(run, command):
 
 
 def test_interrupt_of_the_process_exits_130(tmp_path):
-    code = ("import time, typer\nfrom threedpain import cli\n"
-            "app = typer.Typer(); app.callback()(lambda: None)\n"
-            "def do(): print('ready', flush=True); time.sleep(60)\n"
-            "app.command('do')(do); cli.app = app; cli.main(['do'])")
+    code = (
+        "import time, typer\nfrom threedpain import cli\n"
+        "app = typer.Typer(); app.callback()(lambda: None)\n"
+        "def do(): print('ready', flush=True); time.sleep(60)\n"
+        "app.command('do')(do); cli.app = app; cli.main(['do'])"
+    )
     process = subprocess.Popen([sys.executable, "-c", code], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
     assert process.stdout.readline() == "ready\n"
     time.sleep(0.2)
@@ -221,8 +223,11 @@ def test_writable(tmp_path, monkeypatch):
     file = tmp_path / "file"
     file.touch()
     assert arguments.writable(file) == file
-    for path, folder, text in [(tmp_path, False, "is a folder; name a file"), (file, True, "is a file; name a folder"),
-                               (tmp_path / "no" / "a.png", False, "no does not exist")]:
+    for path, folder, text in [
+        (tmp_path, False, "is a folder; name a file"),
+        (file, True, "is a file; name a folder"),
+        (tmp_path / "no" / "a.png", False, "no does not exist"),
+    ]:
         with pytest.raises(InvalidInput, match=text):
             arguments.writable(path, folder)
     monkeypatch.setattr(os, "access", lambda *_: False)  # root may write anywhere
@@ -232,8 +237,12 @@ def test_writable(tmp_path, monkeypatch):
 
 @pytest.mark.parametrize(
     ("pairs", "text"),
-    [(["AU4=x"], "AU4 must be a number, got 'x'"), (["AU4=1", "au4=2"], "AU4 is given twice"),
-     (["=3"], "unknown action unit"), (["AU12=1", "AU12L=2"], "AU12 and AU12L exclude each other")],
+    [
+        (["AU4=x"], "AU4 must be a number, got 'x'"),
+        (["AU4=1", "au4=2"], "AU4 is given twice"),
+        (["=3"], "unknown action unit"),
+        (["AU12=1", "AU12L=2"], "AU12 and AU12L exclude each other"),
+    ],
 )
 def test_action_units_of_the_command_line(pairs, text):
     assert arguments.action_units(["au4=3", "AU12L=0.5"]) == {"AU4": 3, "AU12L": 0.5}

@@ -25,10 +25,16 @@ class Published(nn.Module):
         name = "vit_small_patch16_dinov3_qkvb" if fused_bias else "vit_small_patch16_dinov3"
 
         def encoder():
-            made = timm.create_model(name, num_classes=0, depth=DEPTH, embed_dim=WIDTH, num_heads=HEADS_COUNT,
-                                     img_size=SIDE)
-            lora = peft.LoraConfig(r=3, lora_alpha=ALPHA, target_modules=["qkv", "proj"], lora_dropout=0.1,
-                                   task_type=peft.TaskType.FEATURE_EXTRACTION)
+            made = timm.create_model(
+                name, num_classes=0, depth=DEPTH, embed_dim=WIDTH, num_heads=HEADS_COUNT, img_size=SIDE
+            )
+            lora = peft.LoraConfig(
+                r=3,
+                lora_alpha=ALPHA,
+                target_modules=["qkv", "proj"],
+                lora_dropout=0.1,
+                task_type=peft.TaskType.FEATURE_EXTRACTION,
+            )
             return peft.get_peft_model(made, lora)
 
         self.vit_model = encoder()
@@ -42,9 +48,11 @@ class Published(nn.Module):
             layers += [nn.Linear(before, after), nn.GELU(), nn.Dropout()]
         self.pspi_head = nn.Sequential(*layers, nn.Linear(sizes[-2], 1))
         self.pspi_binary_heads = nn.ModuleDict(
-            {key: nn.Sequential(nn.LayerNorm(WIDTH), nn.Dropout(), nn.Linear(WIDTH, 1)) for key in "123"})
-        self.au_shared_features = nn.Sequential(nn.LayerNorm(WIDTH), nn.Dropout(), nn.Linear(WIDTH, 40), nn.GELU(),
-                                                nn.Dropout())
+            {key: nn.Sequential(nn.LayerNorm(WIDTH), nn.Dropout(), nn.Linear(WIDTH, 1)) for key in "123"}
+        )
+        self.au_shared_features = nn.Sequential(
+            nn.LayerNorm(WIDTH), nn.Dropout(), nn.Linear(WIDTH, 40), nn.GELU(), nn.Dropout()
+        )
         self.au_queries = nn.Parameter(torch.randn(6, WIDTH))
         self.au_head = nn.Linear(40, 1)
 
@@ -81,14 +89,28 @@ def published():
                 value.data.normal_(1.0 if "norm" in name and "weight" in name else 0.0, 0.2)
             model.au_head.bias.data.fill_(0.5)
         return model
+
     return make
 
 
 def lightning(model, path, **extra):
-    torch.save({"epoch": 149, "global_step": 1, "pytorch-lightning_version": "2.5.0", "state_dict": model.state_dict(),
-                "optimizer_states": [{"state": {}, "param_groups": []}], "lr_schedulers": [],
-                "hyper_parameters": {"model_name": "timm/vit_large_patch16_dinov3.sat493m", "lora_rank": 3,
-                                     "lora_alpha": ALPHA}, **extra}, path)
+    torch.save(
+        {
+            "epoch": 149,
+            "global_step": 1,
+            "pytorch-lightning_version": "2.5.0",
+            "state_dict": model.state_dict(),
+            "optimizer_states": [{"state": {}, "param_groups": []}],
+            "lr_schedulers": [],
+            "hyper_parameters": {
+                "model_name": "timm/vit_large_patch16_dinov3.sat493m",
+                "lora_rank": 3,
+                "lora_alpha": ALPHA,
+            },
+            **extra,
+        },
+        path,
+    )
     return path
 
 
@@ -100,8 +122,9 @@ def pictures():
 
 def same(ours, theirs):
     for name, value in theirs.items():
-        torch.testing.assert_close(ours[name], value, atol=2e-5, rtol=1e-5,
-                                   msg=lambda text, name=name: f"{name}: {text}")
+        torch.testing.assert_close(
+            ours[name], value, atol=2e-5, rtol=1e-5, msg=lambda text, name=name: f"{name}: {text}"
+        )
 
 
 @torch.no_grad()
@@ -141,8 +164,9 @@ def test_multi_shot_is_the_mean_of_the_single_shots(published, pictures, tmp_pat
 
 
 def test_every_declared_name_occurs_and_register_tokens_are_the_only_unused(published, tmp_path):
-    converted = convert(lightning(published(fused_bias=True), tmp_path / "v.ckpt"), image_size=SIDE,
-                        attention_heads=HEADS_COUNT)
+    converted = convert(
+        lightning(published(fused_bias=True), tmp_path / "v.ckpt"), image_size=SIDE, attention_heads=HEADS_COUNT
+    )
     assert set(converted.unused) == {"vit_model.reg_token", "neutral_encoder.reg_token"}
     assert len(BACKBONE) == 13 and len(HEADS) == 10
 
@@ -157,8 +181,10 @@ def test_unknown_keys_are_listed_and_missing_ones_stop(published, tmp_path, capl
     for key in ("neutral_norm.weight", "au_queries"):
         del state[key]
     torch.save({"state_dict": state}, tmp_path / "less.ckpt")
-    with pytest.raises(InvalidInput, match="missing comparison.0.norm.weight, heads.queries; of another shape "
-                                           "none; unknown train_metric.total"):
+    with pytest.raises(
+        InvalidInput,
+        match="missing comparison.0.norm.weight, heads.queries; of another shape none; unknown train_metric.total",
+    ):
         convert(tmp_path / "less.ckpt", image_size=SIDE, attention_heads=HEADS_COUNT)
 
 
@@ -180,8 +206,9 @@ def test_pickled_code_is_never_run(published, tmp_path):
     assert not Evil.target.exists()
 
 
-@pytest.mark.parametrize("content, sentence", [
-    (b"text", "is no PyTorch checkpoint|could run foreign code"), (None, "does not exist")])
+@pytest.mark.parametrize(
+    "content, sentence", [(b"text", "is no PyTorch checkpoint|could run foreign code"), (None, "does not exist")]
+)
 def test_what_is_no_checkpoint(tmp_path, content, sentence):
     path = tmp_path / "x.ckpt"
     if content is not None:
@@ -205,8 +232,9 @@ def test_command_writes_a_folder_or_one_sentence(published, tmp_path, capsys):
 
 def test_another_models_checkpoint_says_so(tmp_path):
     torch.save({"state_dict": {"conv1.weight": torch.zeros(1)}}, tmp_path / "resnet.ckpt")
-    with pytest.raises(InvalidInput, match="it has no 'vit_model.patch_embed.proj.weight'; its first "
-                                           "keys are conv1.weight"):
+    with pytest.raises(
+        InvalidInput, match="it has no 'vit_model.patch_embed.proj.weight'; its first keys are conv1.weight"
+    ):
         convert(tmp_path / "resnet.ckpt")
     torch.save([1, 2], tmp_path / "list.ckpt")
     with pytest.raises(InvalidInput, match="holds no state_dict"):

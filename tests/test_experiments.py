@@ -76,8 +76,15 @@ def test_a_page_says_what_is_not_measured_and_what_these_people_cannot_show(expe
     figures = {name: [0.5, 0.4, 0.6] for name in ("mae", "pearson", "auroc3", "further")}
 
     def line(label, further):
-        return {"row": {"label": label}, "trained_on": 150, "tested_on": "all", "pictures": 9, "people": 3,
-                "guessing": 4.26, "figures": {**figures, "further": further}}
+        return {
+            "row": {"label": label},
+            "trained_on": 150,
+            "tested_on": "all",
+            "pictures": 9,
+            "people": 3,
+            "guessing": 4.26,
+            "figures": {**figures, "further": further},
+        }
 
     rows = [line("undistilled", [0, 0, 0]), line("distilled", [-0.2, -0.3, -0.1]), line("other", [0.1, -0.1, 0.3])]
     page = experiments.page(bench, {"distillation": rows})

@@ -137,8 +137,10 @@ def test_sampling_for_a_target_is_exact_plausible_and_integer(target):
 
 def _seen(target, draws):
     rng = np.random.default_rng(1000 + target)
-    return {tuple(drawn[name] for name in facs.PAIN_UNITS)
-            for drawn in (facs.sample_for_pspi(target, rng) for _ in range(draws))}
+    return {
+        tuple(drawn[name] for name in facs.PAIN_UNITS)
+        for drawn in (facs.sample_for_pspi(target, rng) for _ in range(draws))
+    }
 
 
 @pytest.mark.parametrize("target", [0, 1, 2, 16])

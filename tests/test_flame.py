@@ -23,17 +23,27 @@ def flame_arrays():
     used, faces = np.unique(mesh["faces"][kept], return_inverse=True)
     vertices = bust.vertices[mesh["rows"]][used]
     rng = np.random.default_rng(0)
-    moves = [(rig(bust, {f"{unit}{side}": 5}).vertices - bust.vertices)[mesh["rows"]][used]
-             for unit in ("AU4", "AU6", "AU7", "AU9", "AU10", "AU12") for side in "LR"]
+    moves = [
+        (rig(bust, {f"{unit}{side}": 5}).vertices - bust.vertices)[mesh["rows"]][used]
+        for unit in ("AU4", "AU6", "AU7", "AU9", "AU10", "AU12")
+        for side in "LR"
+    ]
     smooth = [np.sin(vertices @ rng.normal(size=(3, 3)) * 30 + rng.uniform(0, 6, 3)) * 1e-3 for _ in range(34)]
-    woman, man = (head(sample_identity(3, age=40, gender=gender, ethnicity="white", resting={})).vertices
-                  for gender in ("female", "male"))
+    woman, man = (
+        head(sample_identity(3, age=40, gender=gender, ethnicity="white", resting={})).vertices
+        for gender in ("female", "male")
+    )
     traits = [0.5 * (man - woman)[mesh["rows"]][used], 0.03 * vertices]
     directions = np.stack([*traits, *smooth, *moves], axis=-1)
     weights = np.zeros((len(vertices), 5))
     weights[:, 1] = 1
-    return {"v_template": vertices * 1.1 + [0, 0.03, -0.02], "shapedirs": directions, "weights": weights,
-            "f": faces.reshape(-1, 3).astype("u4"), "J_regressor": np.zeros((5, len(vertices)))}
+    return {
+        "v_template": vertices * 1.1 + [0, 0.03, -0.02],
+        "shapedirs": directions,
+        "weights": weights,
+        "f": faces.reshape(-1, 3).astype("u4"),
+        "J_regressor": np.zeros((5, len(vertices))),
+    }
 
 
 @pytest.fixture(scope="module")
@@ -65,10 +75,14 @@ def test_people_differ_and_repeat(flame):
 
 
 def test_age_gender_and_size_show_in_the_head(flame):
-    woman, man = (flame(sample_identity(8, age=40, gender=gender, ethnicity="white", resting={})).vertices
-                  for gender in ("female", "male"))
-    ours = [HeadModel.load()(sample_identity(8, age=40, gender=gender, ethnicity="white", resting={})).vertices
-            for gender in ("female", "male")]
+    woman, man = (
+        flame(sample_identity(8, age=40, gender=gender, ethnicity="white", resting={})).vertices
+        for gender in ("female", "male")
+    )
+    ours = [
+        HeadModel.load()(sample_identity(8, age=40, gender=gender, ethnicity="white", resting={})).vertices
+        for gender in ("female", "male")
+    ]
     count = len(flame.cage)
     change, wanted = (man - woman)[:count], (ours[1] - ours[0])[flame._partner]
     assert (change * wanted).sum() > 0.5 * np.linalg.norm(change) * np.linalg.norm(wanted)

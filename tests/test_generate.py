@@ -267,7 +267,11 @@ def test_a_full_disk_loses_nothing(whole, tmp_path):
 
     code = "import sys, test_generate as t; from pathlib import Path; t.make(Path(sys.argv[1]), workers=1)"
     done = subprocess.run(
-        [sys.executable, "-c", code, str(out)], preexec_fn=no_room, capture_output=True, text=True, env=os.environ,
+        [sys.executable, "-c", code, str(out)],
+        preexec_fn=no_room,
+        capture_output=True,
+        text=True,
+        env=os.environ,
     )
     assert f"The disk of {out} is full. What was finished is safe. Make room and run the same command" in done.stderr
     assert not list(out.rglob("*.tmp"))

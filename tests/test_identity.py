@@ -25,11 +25,19 @@ def test_the_same_seed_is_the_same_person():
     assert len(changed(sample_identity(12), sample_identity(13))) > 8
 
 
-@pytest.mark.parametrize(("override", "fields"), [
-    ({"skin_tone": -30.0}, {"skin"}), ({"hair": "bald"}, {"hair"}), ({"hair": {"grey": 1.0}}, {"hair"}),
-    ({"beard": "full"}, {"hair"}), ({"asymmetry": 0.0}, {"shape", "asymmetry"}),
-    ({"resting": {"AU15": 2.0}}, {"resting"}), ({"eyes": {"pupil": 0.5}}, {"eyes"}), ({"gain": {"AU4": 1.1}}, {"gain"}),
-])
+@pytest.mark.parametrize(
+    ("override", "fields"),
+    [
+        ({"skin_tone": -30.0}, {"skin"}),
+        ({"hair": "bald"}, {"hair"}),
+        ({"hair": {"grey": 1.0}}, {"hair"}),
+        ({"beard": "full"}, {"hair"}),
+        ({"asymmetry": 0.0}, {"shape", "asymmetry"}),
+        ({"resting": {"AU15": 2.0}}, {"resting"}),
+        ({"eyes": {"pupil": 0.5}}, {"eyes"}),
+        ({"gain": {"AU4": 1.1}}, {"gain"}),
+    ],
+)
 def test_one_thing_changes_and_all_else_stays(override, fields):
     before = sample_identity(21, age=40, gender="male", ethnicity="white")
     assert changed(before, sample_identity(21, age=40, gender="male", ethnicity="white", **override)) == fields
@@ -79,12 +87,20 @@ def _cell(index):
 def test_cells_differ_less_than_people():
     """But for a cell's own traits, people of one cell differ more among themselves than cells do on average."""
     model = HeadModel.load()
-    local = [i for i, name in enumerate(model.shape_names) if not name.startswith(("universal", "african", "asian",
-                                                                                 "caucasian"))]
-    cells = [(age, gender, ethnicity) for age in (25, 75) for gender in demographics.GENDERS
-             for ethnicity in demographics.ETHNICITIES]
-    forms = np.array([[sample_identity(1000 + k, age=a, gender=g, ethnicity=e).shape[local] for k in range(20)]
-                      for a, g, e in cells])
+    local = [
+        i
+        for i, name in enumerate(model.shape_names)
+        if not name.startswith(("universal", "african", "asian", "caucasian"))
+    ]
+    cells = [
+        (age, gender, ethnicity)
+        for age in (25, 75)
+        for gender in demographics.GENDERS
+        for ethnicity in demographics.ETHNICITIES
+    ]
+    forms = np.array(
+        [[sample_identity(1000 + k, age=a, gender=g, ethnicity=e).shape[local] for k in range(20)] for a, g, e in cells]
+    )
     within, between = forms.var(axis=1).mean(axis=0).sum(), forms.mean(axis=1).var(axis=0).sum()
     assert within > between > 0
 
@@ -95,8 +111,10 @@ def test_gender_shows_in_the_form():
     def lower_lip(person):
         return dict(zip(model.shape_names, person.shape, strict=True))["mouth-lowerlip-volume-incr"]
 
-    pairs = [[sample_identity(seed, age=35, gender=gender, ethnicity="white") for gender in ("female", "male")]
-             for seed in range(12)]
+    pairs = [
+        [sample_identity(seed, age=35, gender=gender, ethnicity="white") for gender in ("female", "male")]
+        for seed in range(12)
+    ]
     assert all(lower_lip(f) >= lower_lip(m) for f, m in pairs)
     jaw = model.topology.faces[model.topology.landmark_faces[[4, 12]], 0]
     jaws = [[np.ptp(model(person).vertices[jaw, 0]) for person in pair] for pair in pairs]
@@ -104,8 +122,10 @@ def test_gender_shows_in_the_form():
 
 
 def test_skin_tones_overlap_between_populations():
-    tones = {e: np.array([sample_identity(s, age=40, gender="female", ethnicity=e).skin.tone for s in range(60)])
-             for e in demographics.ETHNICITIES}
+    tones = {
+        e: np.array([sample_identity(s, age=40, gender="female", ethnicity=e).skin.tone for s in range(60)])
+        for e in demographics.ETHNICITIES
+    }
     assert tones["black"].mean() < tones["south_asian"].mean() < tones["middle_eastern"].mean() < tones["white"].mean()
     assert tones["south_asian"].max() > tones["white"].min() and tones["black"].max() > tones["south_asian"].min()
     assert all(np.abs(t).max() <= 60 for t in tones.values())
@@ -124,12 +144,18 @@ def test_every_shift_names_a_feature():
     assert set(SHIFTS) | set(SPREADS) | set(SIDEWAYS) <= known
 
 
-@pytest.mark.parametrize(("arguments", "sentence"), [
-    ({"age": 12}, "age must be from 18 to 90 years, got 12"), ({"gender": "x"}, "unknown gender 'x'; known are female"),
-    ({"ethnicity": "martian"}, "unknown ethnicity 'martian'"), ({"nose": 1}, "unknown attribute 'nose'; known are age"),
-    ({"skin_tone": 99}, "skin_tone must be a number from -60 to 60, got 99"),
-    ({"hair": {"wave": 1}}, "unknown hair entry 'wave'"), ({"asymmetry": -1}, "asymmetry must be a number from 0 to 3"),
-])
+@pytest.mark.parametrize(
+    ("arguments", "sentence"),
+    [
+        ({"age": 12}, "age must be from 18 to 90 years, got 12"),
+        ({"gender": "x"}, "unknown gender 'x'; known are female"),
+        ({"ethnicity": "martian"}, "unknown ethnicity 'martian'"),
+        ({"nose": 1}, "unknown attribute 'nose'; known are age"),
+        ({"skin_tone": 99}, "skin_tone must be a number from -60 to 60, got 99"),
+        ({"hair": {"wave": 1}}, "unknown hair entry 'wave'"),
+        ({"asymmetry": -1}, "asymmetry must be a number from 0 to 3"),
+    ],
+)
 def test_mistakes_are_said_clearly(arguments, sentence):
     with pytest.raises(InvalidInput, match=sentence):
         sample_identity(0, **arguments)

@@ -21,8 +21,9 @@ def loaded(code):
     return run(f"{code}\nimport sys; print(*[name for name in {HEAVY} if name in sys.modules])")
 
 
-@pytest.mark.parametrize("module", ["threedpain", "threedpain.facs", "threedpain.demographics", "threedpain.regions",
-                                    "threedpain.assets"])
+@pytest.mark.parametrize(
+    "module", ["threedpain", "threedpain.facs", "threedpain.demographics", "threedpain.regions", "threedpain.assets"]
+)
 def test_importing_the_vocabulary_loads_nothing_heavy(module):
     assert loaded(f"import {module}") == []
 
@@ -44,10 +45,12 @@ def test_import_time_is_under_a_third_of_a_second():
 
 
 def test_the_command_lines_help_loads_nothing_heavy():
-    code = ("from threedpain.cli import _run\n"
-            "assert _run(['--help']) == 0\n"
-            "import threedpain.cli, sys\n"
-            "for name in threedpain.cli.COMMANDS: assert _run([name, '--help']) == 0, name")
+    code = (
+        "from threedpain.cli import _run\n"
+        "assert _run(['--help']) == 0\n"
+        "import threedpain.cli, sys\n"
+        "for name in threedpain.cli.COMMANDS: assert _run([name, '--help']) == 0, name"
+    )
     names = ("torch", "numba", "numpy", "datasets", "transformers", "gradio")
     assert run(f"{code}\nprint('::', *[name for name in {names} if name in sys.modules])")[-1] == "::"
 

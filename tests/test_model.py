@@ -91,8 +91,9 @@ def test_switched_off_heads_leave_their_fields_empty():
 
 
 def test_one_picture_does_not_depend_on_its_batch():
-    model, x, n = build(stem_widths=[8, 16], stem_depths=[1, 1], backbone_config=VIT | {"patch_size": 2}), *(
-        pixels(3, 3, 32, 32, seed=s) for s in (1, 2)
+    model, x, n = (
+        build(stem_widths=[8, 16], stem_depths=[1, 1], backbone_config=VIT | {"patch_size": 2}),
+        *(pixels(3, 3, 32, 32, seed=s) for s in (1, 2)),
     )
     together = model(x, n)
     for i in range(3):

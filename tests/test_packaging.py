@@ -35,10 +35,17 @@ def wheel(tmp_path_factory):
     folder = tmp_path_factory.mktemp("wheel")
     source = folder / "source"
     listed = subprocess.run(["git", "ls-files", "-z"], cwd=ROOT, capture_output=True, text=True)
-    files = listed.stdout.split("\0")[:-1] if listed.returncode == 0 else [
-        str(path.relative_to(ROOT)) for room in (*ROOMS, "model_cards") for path in (ROOT / room).rglob("*")
-        if path.is_file() and "__pycache__" not in path.parts
-    ] + ["setup.cfg", "pyproject.toml", "README.md", "LICENSE"]
+    files = (
+        listed.stdout.split("\0")[:-1]
+        if listed.returncode == 0
+        else [
+            str(path.relative_to(ROOT))
+            for room in (*ROOMS, "model_cards")
+            for path in (ROOT / room).rglob("*")
+            if path.is_file() and "__pycache__" not in path.parts
+        ]
+        + ["setup.cfg", "pyproject.toml", "README.md", "LICENSE"]
+    )
     for name in files:
         if (ROOT / name).is_file():
             (source / name).parent.mkdir(parents=True, exist_ok=True)
@@ -60,16 +67,22 @@ def test_the_wheel_holds_every_file_of_the_rooms_and_nothing_else(wheel):
         held = {name for name in archive.namelist() if not name.endswith("/") and ".dist-info/" not in name}
         assert held == expected
         for name in held:  # byte for byte
-            room = next(room for room in ROOMS if name.startswith(ROOMS[room] + "/") and
-                        (room != "threedpain" or name.split("/")[1] not in ROOMS))
+            room = next(
+                room
+                for room in ROOMS
+                if name.startswith(ROOMS[room] + "/") and (room != "threedpain" or name.split("/")[1] not in ROOMS)
+            )
             assert archive.read(name) == (ROOT / room / name.removeprefix(ROOMS[room] + "/")).read_bytes(), name
 
 
 def test_every_package_is_declared(wheel):
     """A new sub-package that setup.cfg does not name would be missing from installations."""
     declared = set(requirements(config()["options"]["packages"].strip()))
-    there = {"/".join([ROOMS[f.parts[0]], *f.parts[1:-1]]).replace("/", ".") for f in wheel[1]
-             if f.parts[0] in ROOMS and f.name == "__init__.py" and (ROOT / f).is_file()}
+    there = {
+        "/".join([ROOMS[f.parts[0]], *f.parts[1:-1]]).replace("/", ".")
+        for f in wheel[1]
+        if f.parts[0] in ROOMS and f.name == "__init__.py" and (ROOT / f).is_file()
+    }
     assert {name.strip() for name in declared} == there
 
 
@@ -77,8 +90,11 @@ def test_wheel_and_editable_install_import_alike(wheel, tmp_path):
     """The same modules, weights and command, from site-packages instead of the repository."""
     path, _ = wheel
     with zipfile.ZipFile(path) as archive:
-        names = [name.removesuffix(".py").removesuffix("/__init__").replace("/", ".") for name in archive.namelist()
-                 if name.endswith(".py") and "/weights/" not in name]
+        names = [
+            name.removesuffix(".py").removesuffix("/__init__").replace("/", ".")
+            for name in archive.namelist()
+            if name.endswith(".py") and "/weights/" not in name
+        ]
     pip = [sys.executable, "-m", "pip", "install", "--quiet", "--no-deps", "--no-index", "--target", tmp_path, path]
     subprocess.run(pip, check=True, capture_output=True)
     code = f"""
@@ -93,8 +109,13 @@ print(threedpain.__version__, list(assets.shipped()), dir(threedpain))
 """
 
     def look(**environment):
-        done = subprocess.run([sys.executable, "-P", "-c", code], capture_output=True, text=True, cwd=tmp_path,
-                              env={"PATH": "/usr/bin", "HOME": str(tmp_path), **environment})
+        done = subprocess.run(
+            [sys.executable, "-P", "-c", code],
+            capture_output=True,
+            text=True,
+            cwd=tmp_path,
+            env={"PATH": "/usr/bin", "HOME": str(tmp_path), **environment},
+        )
         assert done.returncode == 0, done.stderr
         where, *rest = done.stdout.splitlines()
         return Path(where), rest
@@ -151,8 +172,9 @@ def test_make_says_in_one_sentence_that_it_needs_another_python(tmp_path):
         (tools / name).write_text("#!/bin/sh\nexit 1\n")
         (tools / name).chmod(0o755)
     for target in ("demo", "test", "lint"):
-        done = subprocess.run([tools / "make", "-C", str(ROOT), target], capture_output=True, text=True,
-                              env={"PATH": str(tools)})
+        done = subprocess.run(
+            [tools / "make", "-C", str(ROOT), target], capture_output=True, text=True, env={"PATH": str(tools)}
+        )
         assert done.returncode == 2
         assert done.stderr.splitlines()[0] == "3DPain needs Python 3.11 or 3.12, and neither is on the PATH."
 

@@ -64,9 +64,18 @@ def test_a_set_grows_without_moving_anybody():
 def test_fingerprint_moves_with_everything_that_moves_bytes():
     plan = Plan(Config(identities=8))
     shard = plan.shards[0]
-    others = [Config(identities=8, **change) for change in (
-        {"seed": 1}, {"size": 256}, {"others": 1}, {"views": 2}, {"truth": ("depth",)}, {"picture": "webp"},
-        {"texture": "flat"})]
+    others = [
+        Config(identities=8, **change)
+        for change in (
+            {"seed": 1},
+            {"size": 256},
+            {"others": 1},
+            {"views": 2},
+            {"truth": ("depth",)},
+            {"picture": "webp"},
+            {"texture": "flat"},
+        )
+    ]
     assert plan.fingerprint(shard) == Plan(Config(identities=8, device="cuda")).fingerprint(shard)
     assert plan.fingerprint(shard) not in {Plan(config).fingerprint(shard) for config in others}
 
@@ -76,8 +85,10 @@ def test_pspi_targets_are_even_in_a_cell(people):
     cell = demographics.cell_of(0, 0)
     levels = Counter(
         facs.pspi(e.action_units)
-        for i in range(800) if demographics.cell_of(i, 0) == cell
-        for e in plan.person(i).expressions if e.kind == "pain"
+        for i in range(800)
+        if demographics.cell_of(i, 0) == cell
+        for e in plan.person(i).expressions
+        if e.kind == "pain"
     )
     assert set(levels) == set(range(1, 17)) and levels.total() == 160
     assert set(levels.values()) == {10}
@@ -135,8 +146,10 @@ def test_one_sided_units_count_with_their_stronger_side():
         ({"texture": "photo"}, "texture is one of embedded, depth-to-image, flat, not 'photo'."),
         ({"head": "flame"}, "the FLAME head needs its model file: give head 'flame' and flame_file together."),
         ({"identities": 5, "videos": 6}, "videos is a whole number from 0 to the 5 identities, not 6."),
-        ({"expressions": 0, "videos": 2},
-         "videos show pain expressions: ask for at least one expression, or for no videos."),
+        (
+            {"expressions": 0, "videos": 2},
+            "videos show pain expressions: ask for at least one expression, or for no videos.",
+        ),
         ({"texture_model": "a/b"}, "texture_model and inpaint_model belong to the texture backend 'depth-to-image'."),
     ],
 )

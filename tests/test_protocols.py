@@ -56,8 +56,14 @@ def test_published_folds_are_honoured():
 
 def predictions(pspi, hat, expression=None, pain=None):
     count = len(hat)
-    return pd.DataFrame({"PSPI": np.array(pspi, float), "pspi_hat": hat, "expression": expression or [None] * count,
-                         "pain1_hat": pain or [0.5] * count})
+    return pd.DataFrame(
+        {
+            "PSPI": np.array(pspi, float),
+            "pspi_hat": hat,
+            "expression": expression or [None] * count,
+            "pain1_hat": pain or [0.5] * count,
+        }
+    )
 
 
 def test_threshold_is_the_lowest_with_the_best_f1():
@@ -249,11 +255,14 @@ def test_faceset_references_stay_within_the_person(unbc, tmp_path, monkeypatch):
 # ---- several models in one table
 
 
-@pytest.mark.parametrize("text, entrant", [
-    ("ViTPain=runs/a@none", Entrant("ViTPain", "runs/a", "none")),
-    ("runs/a", Entrant("a", "runs/a", "realistic")),
-    ("runs/a@aligned", Entrant("a, aligned", "runs/a", "aligned")),
-])
+@pytest.mark.parametrize(
+    "text, entrant",
+    [
+        ("ViTPain=runs/a@none", Entrant("ViTPain", "runs/a", "none")),
+        ("runs/a", Entrant("a", "runs/a", "realistic")),
+        ("runs/a@aligned", Entrant("a, aligned", "runs/a", "aligned")),
+    ],
+)
 def test_entrants_are_label_model_and_reference(text, entrant):
     assert Entrant.parse(text) == entrant
 
@@ -270,8 +279,11 @@ def test_comparison_is_on_the_same_pictures_with_paired_differences(unbc, tmp_pa
         folder = tmp_path / name
         BASELINES[name](32).save_pretrained(folder)
         ViTPainImageProcessor(size=32).save_pretrained(folder)
-    entrants = [Entrant("plain", str(tmp_path / "vanilla")), Entrant("again", str(tmp_path / "vanilla")),
-                Entrant("pairs", str(tmp_path / "pairwise"))]
+    entrants = [
+        Entrant("plain", str(tmp_path / "vanilla")),
+        Entrant("again", str(tmp_path / "vanilla")),
+        Entrant("pairs", str(tmp_path / "pairwise")),
+    ]
     report = compare(entrants, f"unbc:{unbc}", tmp_path / "out", split="test")
     assert report["people"] == 1 and report["pictures"] == 6  # ten people are dealt 7:2:1
     whole = compare(entrants, f"unbc:{unbc}", tmp_path / "all", split="all")
@@ -329,9 +341,11 @@ def test_full_protocol_on_the_rendered_stand_in_is_killed_and_resumes(tmp_path, 
     from threedpain.dataset_script.standin import write
 
     write(tmp_path / "standin", 10, 2, 8, 96, 0)
-    code = (f"from threedpain.modeling.protocols import Settings, run\n"
-            f"run('unbc-5fold', Settings('pairwise', 'unbc:{tmp_path}/standin', epochs=1, batch_size=16, shots=2, "
-            f"image_size=64), '{tmp_path}/out')")
+    code = (
+        f"from threedpain.modeling.protocols import Settings, run\n"
+        f"run('unbc-5fold', Settings('pairwise', 'unbc:{tmp_path}/standin', epochs=1, batch_size=16, shots=2, "
+        f"image_size=64), '{tmp_path}/out')"
+    )
     environment = {**os.environ, "THREEDPAIN_CACHE": str(tmp_path / "cache")}
     process = subprocess.Popen([sys.executable, "-c", code], env=environment)
     deadline = time.time() + 600

@@ -43,9 +43,31 @@ def test_every_command_line_parses(line):
 def test_the_python_of_the_readme_runs(tmp_path):
     """In the order of the page, in one fresh process, in a folder that holds a small ./3dpain."""
     done = subprocess.run(
-        [sys.executable, "-m", "threedpain.cli", "generate", "--out", "3dpain", "--identities", "1",
-         "--expressions", "2", "--views", "1", "--size", "128", "--videos", "0", "--workers", "1"],
-        cwd=tmp_path, capture_output=True, text=True, timeout=900)
+        [
+            sys.executable,
+            "-m",
+            "threedpain.cli",
+            "generate",
+            "--out",
+            "3dpain",
+            "--identities",
+            "1",
+            "--expressions",
+            "2",
+            "--views",
+            "1",
+            "--size",
+            "128",
+            "--videos",
+            "0",
+            "--workers",
+            "1",
+        ],
+        cwd=tmp_path,
+        capture_output=True,
+        text=True,
+        timeout=900,
+    )
     assert done.returncode == 0, done.stderr[-2000:]
     (tmp_path / "readme.py").write_text("\n".join(blocks("python")))
     done = subprocess.run([sys.executable, "readme.py"], cwd=tmp_path, capture_output=True, text=True, timeout=900)

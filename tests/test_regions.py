@@ -78,8 +78,17 @@ def test_one_sided_units_have_one_sided_regions():
 
 @pytest.mark.parametrize(
     ("unit", "moved", "still"),
-    [("AU1", 21, 30), ("AU4", 21, 8), ("AU6", 41, 8), ("AU9", 28, 57), ("AU10", 51, 19), ("AU12", 48, 19),
-     ("AU17", 57, 27), ("AU26", 57, 37), ("AU43", 38, 57)],
+    [
+        ("AU1", 21, 30),
+        ("AU4", 21, 8),
+        ("AU6", 41, 8),
+        ("AU9", 28, 57),
+        ("AU10", 51, 19),
+        ("AU12", 48, 19),
+        ("AU17", 57, 27),
+        ("AU26", 57, 37),
+        ("AU43", 38, 57),
+    ],
 )
 def test_units_hold_the_landmarks_they_move(unit, moved, still, landmarks):
     near_middle = landmarks + (landmarks.mean(0) - landmarks) * 0.02  # off the borders

@@ -49,8 +49,10 @@ def test_each_unit_moves_its_own_region(head, unit):
         bust = head(sample_identity(seed))
         rows, points = face_vertices(bust), landmarks(bust.topology, bust.vertices)
         within = inside(regions_of(unit), bust.vertices[rows, :2], points[:, :2])
-        moved = [1000 * np.linalg.norm(rig(bust, {unit: maximum * k / 5}).vertices - bust.vertices, axis=1)[rows]
-                 for k in range(1, 6)]
+        moved = [
+            1000 * np.linalg.norm(rig(bust, {unit: maximum * k / 5}).vertices - bust.vertices, axis=1)[rows]
+            for k in range(1, 6)
+        ]
         largest = moved[-1][within].max()
         assert moved[-1][~within].max() < 0.1 * largest, f"{unit} of identity {seed} leaves its regions"
         strong = within & (moved[-1] > 0.25 * largest)
@@ -165,8 +167,13 @@ def lip_faces(head):
     seam = np.intersect1d(mouth, np.unique(lips))
     ends = np.concatenate([lips[:, [k, (k + 1) % 3]] for k in range(3)])
     count = len(topology.body)
-    steps = dijkstra(coo_matrix((np.ones(len(ends)), ends.T), (count, count)), directed=False, unweighted=True,
-                     indices=seam, min_only=True)
+    steps = dijkstra(
+        coo_matrix((np.ones(len(ends)), ends.T), (count, count)),
+        directed=False,
+        unweighted=True,
+        indices=seam,
+        min_only=True,
+    )
     near = lips[(steps[lips] <= 6).all(axis=1)]
     above = np.zeros(count, bool)
     rows, lift = head.lips.rows, head.lips.lift
@@ -237,8 +244,10 @@ def test_lids_and_lips_do_not_cross_in_five_hundred_expressions(head):
 def test_the_jaw_carries_lower_teeth_and_tongue(bust):
     topology = bust.topology
     move = rig(bust, {"AU27": 5}).vertices - bust.vertices
-    mean = {part: move[np.unique(topology.faces[topology.face_part == PARTS.index(part)])].mean(axis=0)
-            for part in ("teeth_upper", "teeth_lower", "tongue")}
+    mean = {
+        part: move[np.unique(topology.faces[topology.face_part == PARTS.index(part)])].mean(axis=0)
+        for part in ("teeth_upper", "teeth_lower", "tongue")
+    }
     assert np.abs(mean["teeth_upper"]).max() < 1e-6
     assert mean["teeth_lower"][1] < -8e-3 and mean["tongue"][1] < -6e-3
 
@@ -290,8 +299,15 @@ def test_the_region_report_names_the_place(bust):
 
 def test_wrinkles_deepen_with_the_unit_and_with_age(head):
     young, old = (head(sample_identity(9, age=age)) for age in (20, 80))
-    for unit, name in (("AU4", "glabella"), ("AU6", "crow_left"), ("AU9", "bunny"), ("AU10", "nasolabial_right"),
-                       ("AU1", "forehead"), ("AU7", "crow_right"), ("AU17", "chin")):
+    for unit, name in (
+        ("AU4", "glabella"),
+        ("AU6", "crow_left"),
+        ("AU9", "bunny"),
+        ("AU10", "nasolabial_right"),
+        ("AU1", "forehead"),
+        ("AU7", "crow_right"),
+        ("AU17", "chin"),
+    ):
         place = WRINKLES.index(name)
         depths = [rig(young, {unit: x}).wrinkles[place] for x in range(6)]
         assert (np.diff(depths) > 0).all()

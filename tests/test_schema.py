@@ -8,11 +8,39 @@ from threedpain import InvalidInput
 from threedpain.facs import ACTION_UNITS
 from threedpain.schema import AU_COLUMNS, CONFIGS, FEATURES, features
 
-IMAGES_BEFORE_SCORES = ["id", "identity_id", "expression_id", "view_id", "image", "heatmap", "mask", "expression",
-                        "expression_name"]
-IMAGES_AFTER_SCORES = ["PSPI", "age", "age_group", "gender", "ethnicity", "skin_tone", "yaw", "pitch", "roll", "camera",
-                       "bbox", "landmarks", "landmarks_3d", "landmarks_visible", "hair", "light", "background", "shape",
-                       "seed", "generator_version"]
+IMAGES_BEFORE_SCORES = [
+    "id",
+    "identity_id",
+    "expression_id",
+    "view_id",
+    "image",
+    "heatmap",
+    "mask",
+    "expression",
+    "expression_name",
+]
+IMAGES_AFTER_SCORES = [
+    "PSPI",
+    "age",
+    "age_group",
+    "gender",
+    "ethnicity",
+    "skin_tone",
+    "yaw",
+    "pitch",
+    "roll",
+    "camera",
+    "bbox",
+    "landmarks",
+    "landmarks_3d",
+    "landmarks_visible",
+    "hair",
+    "light",
+    "background",
+    "shape",
+    "seed",
+    "generator_version",
+]
 
 
 def test_images_has_the_columns_of_the_contract_in_order():
@@ -53,8 +81,10 @@ def test_truth_adds_columns_after_the_mask():
 
 @pytest.mark.parametrize(
     ("arguments", "text"),
-    [(("faces",), "unknown config 'faces'; known are images, pairs, expressions, identities, videos"),
-     (("images", ["normals"]), "unknown truth 'normals'; known are depth, regions, aligned_neutral")],
+    [
+        (("faces",), "unknown config 'faces'; known are images, pairs, expressions, identities, videos"),
+        (("images", ["normals"]), "unknown truth 'normals'; known are depth, regions, aligned_neutral"),
+    ],
 )
 def test_unknown_names_are_refused(arguments, text):
     with pytest.raises(InvalidInput) as refusal:
@@ -65,14 +95,27 @@ def test_unknown_names_are_refused(arguments, text):
 def test_a_row_survives_parquet(tmp_path):
     rng = np.random.default_rng(0)
     row = {name: float(i % 6) for i, name in enumerate(AU_COLUMNS)}
-    row |= {"id": "a", "image": rng.integers(0, 255, (16, 16, 3), dtype=np.uint8), "expression": "pain",
-            "age_group": "75-90", "gender": "female", "ethnicity": "black",
-            "landmarks": rng.random((68, 2)), "landmarks_3d": rng.random((68, 3)),
-            "landmarks_visible": rng.random(68) > 0.5, "bbox": [1, 2, 3, 4], "seed": 2**62,
-            "camera": {"K": np.eye(3), "R": np.eye(3), "t": [0, 0, 1]}}
+    row |= {
+        "id": "a",
+        "image": rng.integers(0, 255, (16, 16, 3), dtype=np.uint8),
+        "expression": "pain",
+        "age_group": "75-90",
+        "gender": "female",
+        "ethnicity": "black",
+        "landmarks": rng.random((68, 2)),
+        "landmarks_3d": rng.random((68, 3)),
+        "landmarks_visible": rng.random(68) > 0.5,
+        "bbox": [1, 2, 3, 4],
+        "seed": 2**62,
+        "camera": {"K": np.eye(3), "R": np.eye(3), "t": [0, 0, 1]},
+    }
     row |= {name: None for name in FEATURES["images"] if name not in row}
-    row["light"] = {"kind": "indoor", "exposure": 1.0, "environment": rng.random((9, 3)),
-                    "keys": [{"direction": [0, 0, 1], "colour": [1, 1, 1], "softness": 0.5}]}
+    row["light"] = {
+        "kind": "indoor",
+        "exposure": 1.0,
+        "environment": rng.random((9, 3)),
+        "keys": [{"direction": [0, 0, 1], "colour": [1, 1, 1], "softness": 0.5}],
+    }
     Dataset.from_list([row], features=FEATURES["images"]).to_parquet(tmp_path / "one.parquet")
     back = Dataset.from_parquet(str(tmp_path / "one.parquet"), cache_dir=str(tmp_path / "cache"))
     assert back.features == FEATURES["images"]

@@ -47,8 +47,16 @@ def test_the_contact_sheet_has_a_column_a_row(tmp_path, read):
     def picture(mode, colour):
         return Image.new(mode, (40, 40), colour)
 
-    rows = [{"id": f"r{i}", "PSPI": float(i), "neutral_image": picture("RGB", (255, 0, 0)),
-             "image": picture("RGB", (0, 255, 0)), "heatmap": picture("L", 64)} for i in range(3)]
+    rows = [
+        {
+            "id": f"r{i}",
+            "PSPI": float(i),
+            "neutral_image": picture("RGB", (255, 0, 0)),
+            "image": picture("RGB", (0, 255, 0)),
+            "heatmap": picture("L", 64),
+        }
+        for i in range(3)
+    ]
     summary.contact_sheet(rows, [Reading(2.0)] * 3 if read else [], tmp_path / "deep" / "sheet.png")
     sheet = np.array(Image.open(tmp_path / "deep" / "sheet.png"))
     tile = summary.TILE

@@ -21,8 +21,10 @@ def weights(name: str) -> Path:
     if stem in found:
         return found[stem]
     if stem in KNOWN:
-        raise MissingFile(f"the weights {stem!r} are not in {WEIGHTS}: install threedpain again, "
-                          "or make them with the command README.md names for them")
+        raise MissingFile(
+            f"the weights {stem!r} are not in {WEIGHTS}: install threedpain again, "
+            "or make them with the command README.md names for them"
+        )
     raise InvalidInput(f"unknown weights {name!r}; known are {', '.join(dict.fromkeys([*KNOWN, *found]))}")
 
 
@@ -30,8 +32,11 @@ def shipped() -> dict[str, Path]:
     """Name -> path of everything that came with this installation."""
     if not WEIGHTS.is_dir():
         return {}
-    return {path.name.removesuffix(".safetensors"): path for path in sorted(WEIGHTS.iterdir())
-            if path.suffix == ".safetensors" or (path.is_dir() and any(path.glob("**/*.safetensors")))}
+    return {
+        path.name.removesuffix(".safetensors"): path
+        for path in sorted(WEIGHTS.iterdir())
+        if path.suffix == ".safetensors" or (path.is_dir() and any(path.glob("**/*.safetensors")))
+    }
 
 
 def cache_dir() -> Path:

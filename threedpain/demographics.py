@@ -20,12 +20,17 @@ T = TypeVar("T")
 Cell = tuple[str, str, str]
 
 AGE_GROUPS: dict[str, tuple[int, int]] = {
-    "18-29": (18, 29), "30-44": (30, 44), "45-59": (45, 59), "60-74": (60, 74), "75-90": (75, 90),
+    "18-29": (18, 29),
+    "30-44": (30, 44),
+    "45-59": (45, 59),
+    "60-74": (60, 74),
+    "75-90": (75, 90),
 }
 GENDERS = ("female", "male")
 ETHNICITIES = ("black", "white", "middle_eastern", "south_asian", "east_asian")
-CELLS: tuple[Cell, ...] = tuple((age, gender, ethnicity) for age in AGE_GROUPS for gender in GENDERS
-                                for ethnicity in ETHNICITIES)
+CELLS: tuple[Cell, ...] = tuple(
+    (age, gender, ethnicity) for age in AGE_GROUPS for gender in GENDERS for ethnicity in ETHNICITIES
+)
 YOUNGEST, OLDEST = 18, 90
 
 SPLITS = ("train", "validation", "test")
@@ -39,7 +44,7 @@ def cell_of(index: int, seed: int = 0) -> Cell:
 
 
 def split_of(index: int, seed: int = 0) -> str:
-    """"train", "validation" or "test": a tenth of the cells moves on by one in the pattern from round to round."""
+    """ "train", "validation" or "test": a tenth of the cells moves on by one in the pattern from round to round."""
     turn = _natural(index) // len(CELLS)
     offset = _round(0, operator.index(seed)).index(cell_of(index, seed)) % len(SPLIT_PATTERN)
     return SPLIT_PATTERN[(turn + offset) % len(SPLIT_PATTERN)]
@@ -53,14 +58,18 @@ def _round(turn: int, seed: int) -> tuple[Cell, ...]:
     g + t (mod 2): a Latin design. Its names are shuffled by the seed. Within each ten, and among the five cells that
     share a place, no age band or ethnicity is favoured; the latter are the cells of one split in one round.
     """
+
     def shuffled(what: str, items: Sequence[T]) -> list[T]:
         return sorted(items, key=lambda item: hashlib.sha256(f"{seed}/{turn}/{what}/{item}".encode()).digest())
 
     ages, genders = shuffled("age", list(AGE_GROUPS)), shuffled("gender", GENDERS)
     ethnicities = shuffled("ethnicity", ETHNICITIES)
     places = shuffled("place", [(x, g) for x in range(5) for g in range(2)])
-    return tuple((ages[(x + ten) % 5], genders[(g + ten) % 2], ethnicities[(x + 2 * ten) % 5])
-                 for ten in range(5) for x, g in places)
+    return tuple(
+        (ages[(x + ten) % 5], genders[(g + ten) % 2], ethnicities[(x + 2 * ten) % 5])
+        for ten in range(5)
+        for x, g in places
+    )
 
 
 def _natural(index: int) -> int:

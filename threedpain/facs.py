@@ -21,8 +21,18 @@ from .errors import InvalidInput
 from .regions import REGIONS
 
 __all__ = [
-    "ACTION_UNITS", "EXCLUSIVE", "OTHER_EXPRESSIONS", "PAIN_UNITS", "REGIONS", "ActionUnit", "plausible", "pspi",
-    "sample_for_pspi", "sample_other", "sided", "validate",
+    "ACTION_UNITS",
+    "EXCLUSIVE",
+    "OTHER_EXPRESSIONS",
+    "PAIN_UNITS",
+    "REGIONS",
+    "ActionUnit",
+    "plausible",
+    "pspi",
+    "sample_for_pspi",
+    "sample_other",
+    "sided",
+    "validate",
 ]
 
 
@@ -48,34 +58,62 @@ ACTION_UNITS: dict[str, ActionUnit] = {
     for unit in (
         ActionUnit("AU1", "inner brow raiser", ("frontalis, pars medialis",), _BROW_RAISED),
         ActionUnit("AU2", "outer brow raiser", ("frontalis, pars lateralis",), _BROW_RAISED),
-        ActionUnit("AU4", "brow lowerer", ("depressor glabellae", "depressor supercilii", "corrugator supercilii"),
-                   ("brow", *_LIDS, "nose")),
+        ActionUnit(
+            "AU4",
+            "brow lowerer",
+            ("depressor glabellae", "depressor supercilii", "corrugator supercilii"),
+            ("brow", *_LIDS, "nose"),
+        ),
         ActionUnit("AU5", "upper lid raiser", ("levator palpebrae superioris",), ("brow", *_LIDS)),
         ActionUnit("AU6", "cheek raiser", ("orbicularis oculi, pars orbitalis",), (*_LIDS, "cheek")),
         ActionUnit("AU7", "lid tightener", ("orbicularis oculi, pars palpebralis",), ("brow", *_LIDS)),
-        ActionUnit("AU9", "nose wrinkler", ("levator labii superioris alaeque nasi",),
-                   ("brow", "nose", "nasolabial", "upper_lip")),
-        ActionUnit("AU10", "upper lip raiser", ("levator labii superioris", "caput infraorbitalis"),
-                   ("nose", "nasolabial", "upper_lip", "corner", "cheek")),
-        ActionUnit("AU12", "lip corner puller", ("zygomaticus major",),
-                   ("upper_lip", "lower_lip", "corner", "nasolabial", "cheek")),
+        ActionUnit(
+            "AU9",
+            "nose wrinkler",
+            ("levator labii superioris alaeque nasi",),
+            ("brow", "nose", "nasolabial", "upper_lip"),
+        ),
+        ActionUnit(
+            "AU10",
+            "upper lip raiser",
+            ("levator labii superioris", "caput infraorbitalis"),
+            ("nose", "nasolabial", "upper_lip", "corner", "cheek"),
+        ),
+        ActionUnit(
+            "AU12",
+            "lip corner puller",
+            ("zygomaticus major",),
+            ("upper_lip", "lower_lip", "corner", "nasolabial", "cheek"),
+        ),
         ActionUnit("AU14", "dimpler", ("buccinator",), ("upper_lip", "lower_lip", "corner", "nasolabial", "cheek")),
         ActionUnit("AU15", "lip corner depressor", ("depressor anguli oris",), _AROUND),
         ActionUnit("AU16", "lower lip depressor", ("depressor labii inferioris",), _MOUTH),
         ActionUnit("AU17", "chin raiser", ("mentalis",), _MOUTH, sided=False),
-        ActionUnit("AU18", "lip pucker", ("incisivii labii superioris", "incisivii labii inferioris"),
-                   _AROUND, sided=False),
+        ActionUnit(
+            "AU18", "lip pucker", ("incisivii labii superioris", "incisivii labii inferioris"), _AROUND, sided=False
+        ),
         ActionUnit("AU20", "lip stretcher", ("risorius", "platysma"), _AROUND),
         ActionUnit("AU22", "lip funneler", ("orbicularis oris",), _AROUND, sided=False),
         ActionUnit("AU23", "lip tightener", ("orbicularis oris",), _AROUND, sided=False),
         ActionUnit("AU24", "lip pressor", ("orbicularis oris",), _AROUND, sided=False),
-        ActionUnit("AU25", "lips part", ("depressor labii inferioris", "relaxed mentalis or orbicularis oris"),
-                   _MOUTH, sided=False),
-        ActionUnit("AU26", "jaw drop", ("relaxed masseter", "temporal and internal pterygoid"),
-                   (*_AROUND, "jaw"), sided=False),
+        ActionUnit(
+            "AU25",
+            "lips part",
+            ("depressor labii inferioris", "relaxed mentalis or orbicularis oris"),
+            _MOUTH,
+            sided=False,
+        ),
+        ActionUnit(
+            "AU26", "jaw drop", ("relaxed masseter", "temporal and internal pterygoid"), (*_AROUND, "jaw"), sided=False
+        ),
         ActionUnit("AU27", "mouth stretch", ("pterygoids", "digastric"), (*_AROUND, "jaw", "cheek"), sided=False),
-        ActionUnit("AU43", "eyes closed", ("relaxed levator palpebrae superioris", "orbicularis oculi"),
-                   ("brow", *_LIDS), maximum=1.0),
+        ActionUnit(
+            "AU43",
+            "eyes closed",
+            ("relaxed levator palpebrae superioris", "orbicularis oculi"),
+            ("brow", *_LIDS),
+            maximum=1.0,
+        ),
     )
 }
 
@@ -85,8 +123,18 @@ PAIN_UNITS = ("AU4", "AU6", "AU7", "AU9", "AU10", "AU43")
 EXCLUSIVE: frozenset[frozenset[str]] = frozenset(
     frozenset(pair)
     for pair in (
-        ("AU5", "AU43"), ("AU26", "AU27"), ("AU18", "AU20"), ("AU18", "AU27"), ("AU20", "AU22"), ("AU23", "AU27"),
-        ("AU24", "AU25"), ("AU24", "AU26"), ("AU24", "AU27"), ("AU22", "AU24"), ("AU12", "AU18"), ("AU17", "AU27"),
+        ("AU5", "AU43"),
+        ("AU26", "AU27"),
+        ("AU18", "AU20"),
+        ("AU18", "AU27"),
+        ("AU20", "AU22"),
+        ("AU23", "AU27"),
+        ("AU24", "AU25"),
+        ("AU24", "AU26"),
+        ("AU24", "AU27"),
+        ("AU22", "AU24"),
+        ("AU12", "AU18"),
+        ("AU17", "AU27"),
     )
 )
 
@@ -99,8 +147,9 @@ def unit_of(key: str) -> tuple[str, str]:
         if not ACTION_UNITS[key[:-1]].sided:
             raise InvalidInput(f"{key} is not allowed: {key[:-1]} has no sides, use {key[:-1]}")
         return key[:-1], key[-1]
-    raise InvalidInput(f"unknown action unit {key!r}; known are {', '.join(ACTION_UNITS)}, "
-                       "and one-sided keys such as AU12L and AU12R")
+    raise InvalidInput(
+        f"unknown action unit {key!r}; known are {', '.join(ACTION_UNITS)}, and one-sided keys such as AU12L and AU12R"
+    )
 
 
 def validate(action_units: Mapping[str, float]) -> dict[str, float]:
@@ -152,8 +201,9 @@ def pspi(*units: Any) -> Any:
         if any(getattr(value, "ndim", 0) for value in given.values()):
             for key in given:
                 if key not in ACTION_UNITS:
-                    raise InvalidInput(f"unknown action unit {key!r} in a mapping of arrays; known are "
-                                       f"{', '.join(ACTION_UNITS)}")
+                    raise InvalidInput(
+                        f"unknown action unit {key!r} in a mapping of arrays; known are {', '.join(ACTION_UNITS)}"
+                    )
             six = [given.get(name, 0.0) for name in PAIN_UNITS]
         else:
             both = sided(given)
@@ -180,8 +230,10 @@ def _maximum(a: Any, b: Any) -> Any:
     torch = sys.modules.get("torch")
     if torch is not None and (isinstance(a, torch.Tensor) or isinstance(b, torch.Tensor)):
         like = a if isinstance(a, torch.Tensor) else b
-        return torch.maximum(torch.as_tensor(a, dtype=like.dtype, device=like.device),
-                             torch.as_tensor(b, dtype=like.dtype, device=like.device))
+        return torch.maximum(
+            torch.as_tensor(a, dtype=like.dtype, device=like.device),
+            torch.as_tensor(b, dtype=like.dtype, device=like.device),
+        )
     if getattr(a, "ndim", 0) or getattr(b, "ndim", 0):
         import numpy
 
@@ -217,8 +269,16 @@ def _combinations(target: int) -> tuple[list[tuple[int, ...]], list[float]]:
 
 
 # What often goes with pain without counting in PSPI: unit, probability at the greatest pain, greatest intensity.
-_COMPANIONS = (("AU25", 0.6, 3), ("AU26", 0.35, 3), ("AU27", 0.15, 3), ("AU20", 0.3, 3), ("AU12", 0.2, 2),
-               ("AU17", 0.2, 3), ("AU1", 0.15, 2), ("AU15", 0.1, 2))
+_COMPANIONS = (
+    ("AU25", 0.6, 3),
+    ("AU26", 0.35, 3),
+    ("AU27", 0.15, 3),
+    ("AU20", 0.3, 3),
+    ("AU12", 0.2, 2),
+    ("AU17", 0.2, 3),
+    ("AU1", 0.15, 2),
+    ("AU15", 0.1, 2),
+)
 
 
 def sample_for_pspi(target: int, rng: Any) -> dict[str, float]:
@@ -244,8 +304,15 @@ def sample_for_pspi(target: int, rng: Any) -> dict[str, float]:
 OTHER_EXPRESSIONS: dict[str, dict[str, tuple[float, float]]] = {
     "smile": {"AU6": (0, 4), "AU12": (2, 5), "AU25": (0, 3)},
     "surprise": {"AU1": (2, 5), "AU2": (2, 5), "AU5": (1, 4), "AU25": (1, 3), "AU26": (1, 4)},
-    "fear": {"AU1": (2, 5), "AU2": (1, 4), "AU4": (1, 4), "AU5": (2, 5), "AU20": (1, 4), "AU25": (1, 3),
-             "AU26": (0, 3)},
+    "fear": {
+        "AU1": (2, 5),
+        "AU2": (1, 4),
+        "AU4": (1, 4),
+        "AU5": (2, 5),
+        "AU20": (1, 4),
+        "AU25": (1, 3),
+        "AU26": (0, 3),
+    },
     "anger": {"AU4": (2, 5), "AU5": (0, 3), "AU7": (1, 4), "AU17": (0, 3), "AU23": (1, 4), "AU24": (0, 3)},
     "disgust": {"AU4": (0, 2), "AU9": (2, 5), "AU10": (0, 4), "AU15": (0, 3), "AU17": (0, 3), "AU25": (0, 2)},
     "sadness": {"AU1": (2, 5), "AU4": (1, 3), "AU15": (1, 5), "AU17": (0, 4)},

@@ -20,8 +20,49 @@ Corner = dict[int, float]  # landmark index -> weight; weights sum to 1
 
 # The landmark on the other side.
 MIRROR: tuple[int, ...] = (
-    *range(16, -1, -1), *range(26, 16, -1), 27, 28, 29, 30, 35, 34, 33, 32, 31, 45, 44, 43, 42, 47, 46, 39, 38, 37, 36,
-    41, 40, 54, 53, 52, 51, 50, 49, 48, 59, 58, 57, 56, 55, 64, 63, 62, 61, 60, 67, 66, 65,
+    *range(16, -1, -1),
+    *range(26, 16, -1),
+    27,
+    28,
+    29,
+    30,
+    35,
+    34,
+    33,
+    32,
+    31,
+    45,
+    44,
+    43,
+    42,
+    47,
+    46,
+    39,
+    38,
+    37,
+    36,
+    41,
+    40,
+    54,
+    53,
+    52,
+    51,
+    50,
+    49,
+    48,
+    59,
+    58,
+    57,
+    56,
+    55,
+    64,
+    63,
+    62,
+    61,
+    60,
+    67,
+    66,
+    65,
 )
 
 _UP: Corner = {27: 1.0, 33: -1.0}
@@ -40,7 +81,7 @@ def _above(a: int | Corner, amount: float) -> Corner:
 def _sum(*terms: tuple[int | Corner, float]) -> Corner:
     total: Corner = {}
     for corner, weight in terms:
-        for index, share in (corner.items() if isinstance(corner, dict) else ((corner, 1.0),)):
+        for index, share in corner.items() if isinstance(corner, dict) else ((corner, 1.0),):
             total[index] = total.get(index, 0.0) + weight * share
     return total
 

@@ -46,52 +46,103 @@ _PERSON = {
 _EXPRESSION = {"expression": ClassLabel(names=list(EXPRESSIONS)), "expression_name": _TEXT}
 _SCORES = {**{name: _REAL for name in AU_COLUMNS}, "PSPI": _REAL}
 _HAIR = {
-    "style": _TEXT, "beard": _TEXT, "melanin": _REAL, "red": _REAL, "grey": _REAL, "curl": _REAL, "length": _REAL,
-    "density": _REAL, "brow_density": _REAL, "brow_thickness": _REAL, "headwear": _vector(3), "seed": Value("int64"),
+    "style": _TEXT,
+    "beard": _TEXT,
+    "melanin": _REAL,
+    "red": _REAL,
+    "grey": _REAL,
+    "curl": _REAL,
+    "length": _REAL,
+    "density": _REAL,
+    "brow_density": _REAL,
+    "brow_thickness": _REAL,
+    "headwear": _vector(3),
+    "seed": Value("int64"),
 }
 _SKIN = {
-    "seed": Value("int64"), "freckles": _REAL, "moles": _REAL, "age_spots": _REAL, "redness": _REAL, "wrinkles": _REAL,
-    "stubble": _REAL, "makeup": _REAL,
+    "seed": Value("int64"),
+    "freckles": _REAL,
+    "moles": _REAL,
+    "age_spots": _REAL,
+    "redness": _REAL,
+    "wrinkles": _REAL,
+    "stubble": _REAL,
+    "makeup": _REAL,
 }
 _LIGHT = {
-    "kind": _TEXT, "environment": _matrix(9, 3), "exposure": _REAL,
+    "kind": _TEXT,
+    "environment": _matrix(9, 3),
+    "exposure": _REAL,
     "keys": List({"direction": _vector(3), "colour": _vector(3), "softness": _REAL}),
 }
 _ORIGIN = {"seed": Value("int64"), "generator_version": _TEXT}
 
 _IMAGES = {
-    "id": _TEXT, "identity_id": _TEXT, "expression_id": _TEXT, "view_id": _TEXT,
+    "id": _TEXT,
+    "identity_id": _TEXT,
+    "expression_id": _TEXT,
+    "view_id": _TEXT,
     "image": Image(),
     "heatmap": Image(),  # 8-bit gray, 0.05 mm a level, 255 = 12.75 mm and more
     "mask": Image(),  # 8-bit index into generation.records.MASK_CLASSES
     **_EXPRESSION,
     **_SCORES,
     **_PERSON,
-    "yaw": _REAL, "pitch": _REAL, "roll": _REAL,
+    "yaw": _REAL,
+    "pitch": _REAL,
+    "roll": _REAL,
     "camera": {"K": _matrix(3, 3, "float64"), "R": _matrix(3, 3, "float64"), "t": _vector(3, "float64")},
     "bbox": _vector(4),
-    "landmarks": _matrix(68, 2), "landmarks_3d": _matrix(68, 3), "landmarks_visible": _vector(68, "bool"),
-    "hair": _HAIR, "light": _LIGHT, "background": {"kind": _TEXT, "seed": Value("int64")}, "shape": List(_REAL),
+    "landmarks": _matrix(68, 2),
+    "landmarks_3d": _matrix(68, 3),
+    "landmarks_visible": _vector(68, "bool"),
+    "hair": _HAIR,
+    "light": _LIGHT,
+    "background": {"kind": _TEXT, "seed": Value("int64")},
+    "shape": List(_REAL),
     **_ORIGIN,
 }
 _COLUMNS = {
     "images": _IMAGES,
-    "pairs": {**dict(itertools.takewhile(lambda item: item[0] != "heatmap", _IMAGES.items())), "neutral_image": Image(),
-              **_IMAGES},  # the neutral beside the image, all else the same
+    "pairs": {
+        **dict(itertools.takewhile(lambda item: item[0] != "heatmap", _IMAGES.items())),
+        "neutral_image": Image(),
+        **_IMAGES,
+    },  # the neutral beside the image, all else the same
     "expressions": {
-        "id": _TEXT, "identity_id": _TEXT, "expression_id": _TEXT, **_EXPRESSION, **_SCORES,
-        "heatmap": Image(), **_PERSON, **_ORIGIN,
+        "id": _TEXT,
+        "identity_id": _TEXT,
+        "expression_id": _TEXT,
+        **_EXPRESSION,
+        **_SCORES,
+        "heatmap": Image(),
+        **_PERSON,
+        **_ORIGIN,
     },
     "identities": {
-        "identity_id": _TEXT, **_PERSON, "shape": List(_REAL), "hair": _HAIR, "skin": _SKIN,
-        "albedo": Image(), "neutral_mesh": Mesh(), "posed_mesh": Mesh(),  # glb
-        **{name: _REAL for name in AU_COLUMNS}, "PSPI": _REAL,  # of the posed mesh
+        "identity_id": _TEXT,
+        **_PERSON,
+        "shape": List(_REAL),
+        "hair": _HAIR,
+        "skin": _SKIN,
+        "albedo": Image(),
+        "neutral_mesh": Mesh(),
+        "posed_mesh": Mesh(),  # glb
+        **{name: _REAL for name in AU_COLUMNS},
+        "PSPI": _REAL,  # of the posed mesh
         **_ORIGIN,
     },
     "videos": {
-        "id": _TEXT, "identity_id": _TEXT, "expression_id": _TEXT, "video": Video(), "fps": _REAL,
-        **_EXPRESSION, **{name: List(_REAL) for name in AU_COLUMNS}, "PSPI": List(_REAL),  # one value a frame
-        **_PERSON, **_ORIGIN,
+        "id": _TEXT,
+        "identity_id": _TEXT,
+        "expression_id": _TEXT,
+        "video": Video(),
+        "fps": _REAL,
+        **_EXPRESSION,
+        **{name: List(_REAL) for name in AU_COLUMNS},
+        "PSPI": List(_REAL),  # one value a frame
+        **_PERSON,
+        **_ORIGIN,
     },
 }
 

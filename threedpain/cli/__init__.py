@@ -19,12 +19,34 @@ import typer
 from .. import __version__
 from ..errors import ThreeDPainError
 
-COMMANDS = ("generate", "face", "clip", "check", "train", "evaluate", "audit", "compare", "predict", "convert",
-            "weights", "publish", "demo", "env")
+COMMANDS = (
+    "generate",
+    "face",
+    "clip",
+    "check",
+    "train",
+    "evaluate",
+    "audit",
+    "compare",
+    "predict",
+    "convert",
+    "weights",
+    "publish",
+    "demo",
+    "env",
+)
 
 # What the system refuses on a user's path or disk, as opposed to a mistake in this program.
-_USER_ERRNO = {errno.EACCES, errno.EPERM, errno.EROFS, errno.ENOSPC, errno.ENOTDIR, errno.EISDIR, errno.EEXIST,
-               errno.ENAMETOOLONG}
+_USER_ERRNO = {
+    errno.EACCES,
+    errno.EPERM,
+    errno.EROFS,
+    errno.ENOSPC,
+    errno.ENOTDIR,
+    errno.EISDIR,
+    errno.EEXIST,
+    errno.ENAMETOOLONG,
+}
 
 app = typer.Typer(
     name="3dpain",

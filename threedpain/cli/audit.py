@@ -26,6 +26,8 @@ def command(
     overall = report["overall"]
     typer.echo(f"{report['model']}: MAE {overall['mae']['value']:.2f}, AUROC {overall['auroc']['value']:.2f}")
     for effect in report["effects"][:5]:
-        typer.echo(f"  {effect['value']:+.2f} PSPI ({effect['low']:+.2f} to {effect['high']:+.2f})  "
-                   f"{effect['words']}, {effect['expression']}")
+        typer.echo(
+            f"  {effect['value']:+.2f} PSPI ({effect['low']:+.2f} to {effect['high']:+.2f})  "
+            f"{effect['words']}, {effect['expression']}"
+        )
     typer.echo(f"{out / 'report.html'}")

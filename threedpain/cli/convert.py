@@ -18,7 +18,9 @@ def command(
     writable(out, folder=True)
     converted = convert(checkpoint, image_size=image_size)
     folder = converted.save(out)
-    typer.echo(f"{folder}: {converted.model.num_parameters():,} parameters; {len(converted.unused)} keys the published "
-               f"model never uses; {len(converted.unknown)} unknown keys")
+    typer.echo(
+        f"{folder}: {converted.model.num_parameters():,} parameters; {len(converted.unused)} keys the published "
+        f"model never uses; {len(converted.unknown)} unknown keys"
+    )
     for key in converted.unknown:
         typer.echo(f"  {key}")

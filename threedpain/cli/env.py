@@ -2,8 +2,23 @@
 
 import typer
 
-PACKAGES = ("torch", "torchvision", "easypytorch3d", "numba", "numpy", "datasets", "huggingface_hub", "transformers",
-            "diffusers", "pyarrow", "pillow", "gradio", "datatrove", "peft", "anny")
+PACKAGES = (
+    "torch",
+    "torchvision",
+    "easypytorch3d",
+    "numba",
+    "numpy",
+    "datasets",
+    "huggingface_hub",
+    "transformers",
+    "diffusers",
+    "pyarrow",
+    "pillow",
+    "gradio",
+    "datatrove",
+    "peft",
+    "anny",
+)
 
 
 def command() -> None:
@@ -15,8 +30,12 @@ def command() -> None:
     from .. import __version__
     from ..assets import cache_dir, shipped
 
-    lines = {"threedpain": __version__, "python": platform.python_version(), "system": platform.platform(),
-             "cores": str(len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count())}
+    lines = {
+        "threedpain": __version__,
+        "python": platform.python_version(),
+        "system": platform.platform(),
+        "cores": str(len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()),
+    }
     for package in PACKAGES:
         try:
             lines[package] = version(package)

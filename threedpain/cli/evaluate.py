@@ -11,9 +11,9 @@ def command(
     data: Annotated[
         str, typer.Option(help="Data set: a path, a Hub id, or official:, synpain:, unbc:, folder:PATH.")
     ] = "3dpain",
-    out: Annotated[
-        Path, typer.Option(help="Folder for results.json, report.md, answers and plots.")
-    ] = Path("runs/evaluation"),
+    out: Annotated[Path, typer.Option(help="Folder for results.json, report.md, answers and plots.")] = Path(
+        "runs/evaluation"
+    ),
     split: Annotated[str, typer.Option(help="train, validation, test or all.")] = "test",
     by: Annotated[
         str, typer.Option(help="Columns to compare groups by, separated by commas.")
@@ -29,9 +29,7 @@ def command(
     changes: Annotated[
         int, typer.Option(min=0, help="Pictures of a generated set to take again: other light, other hair.")
     ] = 0,
-    ramp_people: Annotated[
-        int, typer.Option(min=0, help="New people whose expression grows step by step.")
-    ] = 0,
+    ramp_people: Annotated[int, typer.Option(min=0, help="New people whose expression grows step by step.")] = 0,
     whole_frame: Annotated[bool, typer.Option(help="Also read whole frames without a face box.")] = True,
     shots: Annotated[int, typer.Option(min=1, max=20, help="References per picture, 1 to 20.")] = 1,
     rounds: Annotated[int, typer.Option(min=10, help="Rounds of the bootstrap over people, from 10.")] = 1000,
