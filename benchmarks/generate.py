@@ -21,9 +21,9 @@ import pyarrow.parquet as pq
 import typer
 
 from threedpain.dataset_script.card import write_card
-from threedpain.generation.generate import generate
-from threedpain.generation.manifest import WORK
-from threedpain.generation.plan import Config
+from threedpain.generation.dataset.generate import generate
+from threedpain.generation.dataset.manifest import WORK
+from threedpain.generation.dataset.plan import Config
 
 FULL = Config()
 CONFIGS = ("images", "expressions", "identities")

@@ -10,9 +10,9 @@ import numpy as np
 from scipy.spatial.distance import pdist, squareform
 
 from threedpain import demographics, facs
-from threedpain.generation.head import HeadModel
-from threedpain.generation.identity import sample_identity
-from threedpain.generation.rig import face_vertices, landmarks, rig
+from threedpain.generation.head.model import HeadModel
+from threedpain.generation.head.rig import face_vertices, landmarks, rig
+from threedpain.generation.people.identity import sample_identity
 from threedpain.regions import inside, regions_of
 
 

@@ -13,8 +13,8 @@ import numpy as np
 from PIL import Image, ImageDraw
 
 from threedpain import PainFacePipeline
-from threedpain.generation.annotate import HEAT_STEP
-from threedpain.modeling.predict import PainReader
+from threedpain.generation.render.annotate import HEAT_STEP
+from threedpain.modeling.reading.reader import PainReader
 from threedpain.spaces.drawing import heat_overlay
 
 SIZE = 256

@@ -50,8 +50,8 @@ def main() -> None:
 @lru_cache(maxsize=1)
 def tools(texture: str) -> tuple:
     """Head, skin and renderer, once a process."""
-    from threedpain.generation.head import HeadModel
-    from threedpain.generation.render import Renderer
+    from threedpain.generation.head.model import HeadModel
+    from threedpain.generation.render.renderer import Renderer
     from threedpain.generation.texture import load_texture
 
     return HeadModel.load(), load_texture(texture), Renderer()
@@ -60,11 +60,11 @@ def tools(texture: str) -> tuple:
 def judge_person(job: tuple) -> list[dict]:
     """Four pictures of one person: neutral and pain, frontal and to one side."""
     from threedpain import facs
+    from threedpain.dataset_script.judges import detect_faces, embed, landmarks68
     from threedpain.demographics import cell_of
-    from threedpain.generation.identity import sample_identity
-    from threedpain.generation.judges import detect_faces, embed, landmarks68
-    from threedpain.generation.rig import rig
-    from threedpain.generation.scene import sample_scene
+    from threedpain.generation.head.rig import rig
+    from threedpain.generation.people.identity import sample_identity
+    from threedpain.generation.scene.scene import sample_scene
     from threedpain.generation.seeds import child
 
     index, seed, size, texture, out = job

@@ -15,11 +15,11 @@ import time
 import numpy as np
 import torch
 
-from threedpain.generation.camera import look_at, to_ndc
-from threedpain.generation.head import HeadModel
-from threedpain.generation.identity import sample_identity
-from threedpain.generation.raster import CpuRasterizer, RasterizationSettings
-from threedpain.generation.raster_pytorch3d import CudaRasterizer
+from threedpain.generation.frames import look_at, to_ndc
+from threedpain.generation.head.model import HeadModel
+from threedpain.generation.people.identity import sample_identity
+from threedpain.generation.render.raster.exact import CpuRasterizer, RasterizationSettings
+from threedpain.generation.render.raster.pytorch3d import CudaRasterizer
 
 
 def main() -> None:

@@ -19,17 +19,17 @@ import numpy as np
 from PIL import Image
 
 from threedpain import facs
-from threedpain.generation import background, sensor
-from threedpain.generation.camera import to_ndc
-from threedpain.generation.head import HeadModel
-from threedpain.generation.identity import sample_identity
-from threedpain.generation.raster_nearest import NO_TEST, nearest
-from threedpain.generation.render import Renderer, metering
-from threedpain.generation.rig import rig
-from threedpain.generation.scene import sample_scene
-from threedpain.generation.shade import tone_table
-from threedpain.generation.shade_numba import develop
-from threedpain.generation.surfaces import pose
+from threedpain.generation.frames import to_ndc
+from threedpain.generation.head.model import HeadModel
+from threedpain.generation.head.rig import rig
+from threedpain.generation.people.identity import sample_identity
+from threedpain.generation.render.raster.nearest import NO_TEST, nearest
+from threedpain.generation.render.renderer import Renderer, metering
+from threedpain.generation.render.shading.kernel import develop
+from threedpain.generation.render.shading.model import tone_table
+from threedpain.generation.render.surfaces import pose
+from threedpain.generation.scene import background, sensor
+from threedpain.generation.scene.scene import sample_scene
 from threedpain.generation.texture import load_texture
 
 

@@ -16,12 +16,12 @@ from pathlib import Path
 from PIL import Image, ImageDraw
 
 from threedpain import demographics, facs
-from threedpain.generation.head import HeadModel
-from threedpain.generation.identity import sample_identity
+from threedpain.generation.head.model import HeadModel
+from threedpain.generation.head.rig import rig
+from threedpain.generation.people.identity import sample_identity
 from threedpain.generation.records import BEARDS, STYLES, Identity, Scene
-from threedpain.generation.render import Renderer
-from threedpain.generation.rig import rig
-from threedpain.generation.scene import LIGHTS, VIEWS, sample_scene
+from threedpain.generation.render.renderer import Renderer
+from threedpain.generation.scene.scene import LIGHTS, VIEWS, sample_scene
 from threedpain.generation.seeds import child
 from threedpain.generation.texture import load_texture
 

@@ -82,8 +82,8 @@ class ThreeDPain(Parquet):
 
     def _make(self) -> Path:
         """The folder in the cache that holds the set this config describes; made now unless it is there."""
-        from threedpain.generation.generate import generate
-        from threedpain.generation.plan import Config
+        from threedpain.generation.dataset.generate import generate
+        from threedpain.generation.dataset.plan import Config
 
         asked = {name: getattr(self.config, name) for name in PARAMETERS}
         workers = asked.pop("workers") or len(os.sched_getaffinity(0))

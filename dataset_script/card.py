@@ -14,8 +14,8 @@ from datasets import ClassLabel, Features
 from PIL import Image
 
 from threedpain import demographics, schema
-from threedpain.generation.plan import Config
-from threedpain.generation.writer import replacing, write_text
+from threedpain.generation.dataset.plan import Config
+from threedpain.generation.dataset.writer import replacing, write_text
 
 from .card_text import ABOUT, HEADS, MEANINGS, SKINS, TEXT
 

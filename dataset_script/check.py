@@ -17,8 +17,8 @@ from PIL import Image
 
 from threedpain import demographics, facs
 from threedpain.errors import MissingFile
-from threedpain.generation.manifest import Manifest, environment
-from threedpain.generation.plan import VIDEO_FPS, VIDEO_SECONDS, Config, Plan
+from threedpain.generation.dataset.manifest import Manifest, environment
+from threedpain.generation.dataset.plan import VIDEO_FPS, VIDEO_SECONDS, Config, Plan
 from threedpain.generation.seeds import child
 from threedpain.schema import AU_COLUMNS, TRUTHS, features
 
@@ -224,8 +224,8 @@ def _video_laws(row: dict, plan: Plan) -> Iterator[tuple[str, str]]:
 
 def _replay(out: Path, plan: Plan, report: Report, count: int) -> None:
     """Render random rows again: the same bytes on the same kind of machine, otherwise nearly the same pixels."""
-    from threedpain.generation.replay import replay_row
-    from threedpain.generation.workers import load_pipeline, one_thread
+    from threedpain.generation.dataset.replay import replay_row
+    from threedpain.generation.dataset.workers import load_pipeline, one_thread
 
     one_thread()
     pipe = load_pipeline(plan.config)

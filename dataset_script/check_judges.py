@@ -69,7 +69,7 @@ def _front(folder: Path) -> Iterator[dict]:
 
 def _seen(row: dict) -> dict:
     """One picture as the judges see it."""
-    from threedpain.generation.judges import detect_faces, embed, landmarks68
+    from .judges import detect_faces, embed, landmarks68
 
     image = np.asarray(Image.open(io.BytesIO(row.pop("image")["bytes"])).convert("RGB"))
     boxes = detect_faces(image, upsample=0 if image.shape[0] >= 400 else 1)

@@ -12,7 +12,7 @@ import numpy as np
 from PIL import Image
 
 from threedpain import demographics, facs
-from threedpain.generation.plan import Plan
+from threedpain.generation.dataset.plan import Plan
 from threedpain.generation.records import MASK_CLASSES
 from threedpain.schema import AU_COLUMNS, FEATURES, TRUTHS
 

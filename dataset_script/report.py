@@ -15,7 +15,7 @@ import pyarrow.parquet as pq
 from PIL import Image, ImageDraw
 
 from threedpain import demographics
-from threedpain.generation.writer import write_text
+from threedpain.generation.dataset.writer import write_text
 
 from .check import Report
 from .check_judges import LEAST_SPEARMAN

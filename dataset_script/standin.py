@@ -22,10 +22,10 @@ from tqdm import tqdm
 
 from threedpain.demographics import ETHNICITIES, GENDERS
 from threedpain.facs import PAIN_UNITS, pspi, sample_for_pspi, sample_other
-from threedpain.generation.clip import course, sway
-from threedpain.generation.identity import sample_identity
+from threedpain.generation.dataset.film import course, sway
+from threedpain.generation.people.identity import sample_identity
 from threedpain.generation.pipeline import PainFacePipeline
-from threedpain.generation.scene import sample_scene
+from threedpain.generation.scene.scene import sample_scene
 from threedpain.generation.seeds import child
 
 # Frames of each PSPI in the archive, in shares (Lucey, Cohn, Prkachin, Solomon and Matthews, FG 2011, table 1).

@@ -15,8 +15,8 @@ import numpy as np
 from PIL import Image
 
 from threedpain.errors import InvalidInput
+from threedpain.generation.worn.strands import pigment
 
-from .hair_strands import pigment
 from .records import MASK_CLASSES, PARTS, SKIN_HEIGHT, SKIN_WIDTH, Face, Identity, SkinMaps
 
 if TYPE_CHECKING:
@@ -187,7 +187,7 @@ def to_pytorch3d(face: Face, maps: SkinMaps | None = None, vertices: Any = None)
     `vertices` [V, 3], a tensor in the bust's vertex order (see `differentiable`), replaces the face's own and keeps its
     gradients.
     """
-    from .raster_pytorch3d import textured as meshes
+    from threedpain.generation.render.raster.pytorch3d import textured as meshes
 
     if maps is None:
         maps = SkinMaps(

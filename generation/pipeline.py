@@ -21,14 +21,15 @@ from PIL import Image
 
 from threedpain import demographics, facs
 from threedpain.errors import InvalidInput, MissingFile
-from threedpain.generation.device import available
-from threedpain.generation.head import HeadModel
-from threedpain.generation.identity import sample_identity
-from threedpain.generation.records import SKIN_HEIGHT, SKIN_WIDTH, Bust, Face, Identity, Sample, Scene, SkinMaps
-from threedpain.generation.render import Renderer
-from threedpain.generation.rig import rig
-from threedpain.generation.scene import LIGHTS, sample_scene
-from threedpain.generation.texture import Texture, load_texture
+from threedpain.generation.head.model import HeadModel
+from threedpain.generation.head.rig import rig
+from threedpain.generation.people.identity import sample_identity
+from threedpain.generation.render.renderer import Renderer
+from threedpain.generation.scene.scene import LIGHTS, sample_scene
+
+from .device import available
+from .records import SKIN_HEIGHT, SKIN_WIDTH, Bust, Face, Identity, Sample, Scene, SkinMaps
+from .texture import Texture, load_texture
 
 if TYPE_CHECKING:
     import trimesh
@@ -80,7 +81,7 @@ class PainFaceOutput:
     @functools.cached_property
     def mesh(self) -> trimesh.Trimesh:
         """The bust with its skin, y up, metres; `vertex_attributes["_HEAT"]`: the pain heat, mm."""
-        from threedpain.generation.export import to_trimesh
+        from .export import to_trimesh
 
         return to_trimesh(self.face, self.person.maps, heat=True)
 
@@ -125,7 +126,7 @@ class PainFacePipeline:
         folder = _folder(source)
         device = available(device)
         if head == "flame":
-            from threedpain.generation.flame import FlameHeadModel
+            from threedpain.generation.head.flame import FlameHeadModel
 
             model = FlameHeadModel.load(flame_file)
         elif head == "anny":
@@ -140,7 +141,7 @@ class PainFacePipeline:
         skin = load_texture(texture, **options.get(texture, {})) if isinstance(texture, str) else texture
         background = None
         if inpaint_model:
-            from threedpain.generation.texture.inpaint_background import BackgroundInpainter
+            from threedpain.generation.texture.hub.inpaint_background import BackgroundInpainter
 
             background = BackgroundInpainter.from_pretrained(inpaint_model, device=device)
         return cls(model, skin, renderer, background)

@@ -16,8 +16,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 if TYPE_CHECKING:
-    from .head import HeadModel
-    from .lids import Lids
+    from threedpain.generation.head.lids import Lids
+    from threedpain.generation.head.model import HeadModel
 
 # Pixel classes of `Sample.mask` (the dataset's `mask` column).
 MASK_CLASSES = (

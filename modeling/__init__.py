@@ -9,10 +9,10 @@ def register() -> None:
     """Register ViTPain with AutoConfig, AutoModel and AutoImageProcessor; harmless when repeated."""
     from transformers import AutoConfig, AutoImageProcessor, AutoModel
 
-    from . import baselines
-    from .configuration_vitpain import ViTPainConfig
-    from .image_processing_vitpain import ViTPainImageProcessor
-    from .modeling_vitpain import ViTPainModel
+    from threedpain.modeling.vitpain import baselines
+    from threedpain.modeling.vitpain.configuration_vitpain import ViTPainConfig
+    from threedpain.modeling.vitpain.image_processing_vitpain import ViTPainImageProcessor
+    from threedpain.modeling.vitpain.modeling_vitpain import ViTPainModel
 
     AutoConfig.register(ViTPainConfig.model_type, ViTPainConfig, exist_ok=True)
     AutoModel.register(ViTPainConfig, ViTPainModel, exist_ok=True)

@@ -8,7 +8,8 @@ import gradio as gr
 
 from threedpain import assets
 from threedpain.errors import MissingFile
-from threedpain.spaces import api
+
+from . import api
 
 TEXT = """
 ## What this is

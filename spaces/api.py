@@ -12,7 +12,8 @@ from pathlib import Path
 import gradio as gr
 
 from threedpain.errors import InvalidInput, ThreeDPainError
-from threedpain.spaces import browse, drawing, engine, make, read
+
+from . import browse, drawing, engine, make, read
 
 USE = Path(__file__).with_name("API.md").read_text()
 

@@ -8,8 +8,8 @@ import tempfile
 
 import gradio as gr
 
-from threedpain.spaces import about, api, browse, engine, make, read
-from threedpain.spaces.theme import CSS, THEME
+from . import about, api, browse, engine, make, read
+from .theme import CSS, THEME
 
 QUEUE_LENGTH = 24  # requests waiting beyond this get an honest "busy"
 SECONDS_KEPT = 10 * 60  # after which temporary files are deleted

@@ -14,7 +14,8 @@ from datasets import Dataset, concatenate_datasets, load_dataset
 
 from threedpain import demographics, facs
 from threedpain.errors import InvalidInput, ThreeDPainError
-from threedpain.spaces import drawing, engine
+
+from . import drawing, engine
 
 PAGE = 24
 SAMPLE = "sample"  # a small set made on this machine at first use

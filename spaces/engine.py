@@ -16,14 +16,14 @@ from PIL import Image
 
 from threedpain import PainFacePipeline, facs
 from threedpain.generation.texture import load_texture
-from threedpain.modeling.predict import PainReader
+from threedpain.modeling.reading.reader import PainReader
 
 if TYPE_CHECKING:
     import trimesh
 
     from threedpain.generation.pipeline import PainFaceOutput, Person
     from threedpain.generation.records import Scene
-    from threedpain.modeling.predict import Reading
+    from threedpain.modeling.reading.reader import Reading
 
 PICTURE_SIZE = 384
 SITTINGS_KEPT = 6

@@ -11,10 +11,11 @@ import gradio as gr
 
 from threedpain import demographics, facs
 from threedpain.errors import ThreeDPainError
-from threedpain.generation.hair import STYLES
-from threedpain.generation.scene import LIGHTS
-from threedpain.spaces import drawing, engine
-from threedpain.spaces.engine import FaceRequest, MadeFace
+from threedpain.generation.scene.scene import LIGHTS
+from threedpain.generation.worn.hair import STYLES
+
+from . import drawing, engine
+from .engine import FaceRequest, MadeFace
 
 PRESETS: dict[str, dict[str, float]] = {
     "At rest": {},

@@ -10,9 +10,10 @@ import gradio as gr
 from PIL import Image
 
 from threedpain.errors import InvalidInput, ThreeDPainError
-from threedpain.modeling.predict import open_photo, read_clip
-from threedpain.spaces import drawing, engine
-from threedpain.spaces.engine import FaceRequest
+from threedpain.modeling.reading.reader import open_photo, read_clip
+
+from . import drawing, engine
+from .engine import FaceRequest
 
 EVERY = 6  # a clip is read at every sixth frame
 MOST = 32  # and no further than so many

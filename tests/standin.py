@@ -10,12 +10,12 @@ import numpy as np
 import pytest
 
 from threedpain.dataset_script.card import write_card
-from threedpain.generation.camera import project
-from threedpain.generation.generate import generate
-from threedpain.generation.head import HeadModel
-from threedpain.generation.plan import Config
+from threedpain.generation.dataset.generate import generate
+from threedpain.generation.dataset.plan import Config
+from threedpain.generation.frames import project
+from threedpain.generation.head.model import HeadModel
+from threedpain.generation.head.rig import rig
 from threedpain.generation.records import Bust, Identity, Sample, SkinMaps
-from threedpain.generation.rig import rig
 from threedpain.generation.texture import load_texture
 
 
@@ -124,7 +124,7 @@ def hairy_photographer(config):
     """Everybody's first draw has a fringe over both brows."""
     from dataclasses import replace
 
-    from threedpain.generation.plan import Plan
+    from threedpain.generation.dataset.plan import Plan
 
     fringed = {Plan(config).identity_seed(index) for index in range(config.identities)}
 

@@ -12,11 +12,11 @@ import pytest
 from threedpain.demographics import CELLS
 from threedpain.errors import InvalidInput, MissingFile
 from threedpain.facs import pspi
-from threedpain.generation.identity import sample_identity
-from threedpain.modeling import audit_pictures
-from threedpain.modeling.audit import audit, effects, figures, fit_line, gap, paired
-from threedpain.modeling.audit_detector import open_detector
-from threedpain.modeling.audit_pictures import CONTRASTS, FACTORS, Plan, pictures
+from threedpain.generation.people.identity import sample_identity
+from threedpain.modeling.audit import pictures as audit_pictures
+from threedpain.modeling.audit.audit import audit, effects, figures, fit_line, gap, paired
+from threedpain.modeling.audit.detector import open_detector
+from threedpain.modeling.audit.pictures import CONTRASTS, FACTORS, Plan, pictures
 
 
 @dataclasses.dataclass(frozen=True)
@@ -114,7 +114,7 @@ def test_pictures_come_from_the_cache_and_a_larger_plan_goes_on(flat, tmp_path):
 
 
 def test_the_bias_put_in_is_found_and_no_other(flat, tmp_path, monkeypatch):
-    monkeypatch.setattr("threedpain.modeling.audit.pictures", lambda *_: flat[1].copy())
+    monkeypatch.setattr("threedpain.modeling.audit.audit.pictures", lambda *_: flat[1].copy())
     report = audit(brightness, tmp_path, Plan(50, 3, 16))
     by_words = {(e["words"], e["expression"]): e for e in report["effects"]}
     for expression in ("at rest", "in pain"):
@@ -255,8 +255,8 @@ def _grey(level):
 
 
 def test_model_folders_are_read_with_boxes_and_neutrals(two, tmp_path):
-    from threedpain.modeling.baselines import BASELINES
-    from threedpain.modeling.image_processing_vitpain import ViTPainImageProcessor
+    from threedpain.modeling.vitpain.baselines import BASELINES
+    from threedpain.modeling.vitpain.image_processing_vitpain import ViTPainImageProcessor
 
     for name in ("pairwise", "vanilla"):
         BASELINES[name](32).save_pretrained(tmp_path / name)

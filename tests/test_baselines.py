@@ -6,8 +6,8 @@ import pytest
 import torch
 from transformers import AutoModel
 
-from threedpain.modeling import baselines
-from threedpain.modeling.baselines import BASELINES, contrastive
+from threedpain.modeling.vitpain import baselines
+from threedpain.modeling.vitpain.baselines import BASELINES, contrastive
 
 SIDE = 64
 
@@ -53,7 +53,7 @@ def test_saved_folder_loads_by_auto_model(name, batch, tmp_path):
 @pytest.mark.parametrize("name", BASELINES)
 def test_the_trainer_builds_and_goes_on_with_each(name, tmp_path):
     """From scratch by its name, and from its folder, with the weights of the losses a protocol asks for."""
-    from threedpain.modeling.train import TrainConfig, build_model
+    from threedpain.modeling.training.run import TrainConfig, build_model
 
     scratch = build_model(TrainConfig(role=name, model={"image_size": SIDE}))
     assert type(scratch) is type(build(name)) and scratch.config.image_size == SIDE
@@ -166,7 +166,7 @@ def test_all_look_at_the_face_and_not_around_it(name, side):
 
 
 def test_configuration_of_a_baseline_can_be_changed():
-    from threedpain.modeling.train import TrainConfig, build_model
+    from threedpain.modeling.training.run import TrainConfig, build_model
 
     model = build_model(TrainConfig(role="pairwise", model={"image_size": SIDE, "widths": [16, 16, 16], "focus": 1.0}))
     assert model.config.widths == [16, 16, 16] and model.config.focus == 1.0

@@ -16,7 +16,7 @@ from threedpain.dataset_script import check_judges, report
 from threedpain.dataset_script.check import check
 from threedpain.dataset_script.report import write_report
 from threedpain.errors import MissingFile
-from threedpain.generation.writer import sha256
+from threedpain.generation.dataset.writer import sha256
 
 _spec = importlib.util.spec_from_file_location("standin", Path(__file__).with_name("standin.py"))
 standin = importlib.util.module_from_spec(_spec)

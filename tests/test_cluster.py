@@ -13,7 +13,7 @@ import pytest
 
 from threedpain.dataset_script.card import write_card
 from threedpain.errors import InvalidInput
-from threedpain.generation.generate import generate
+from threedpain.generation.dataset.generate import generate
 
 _spec = importlib.util.spec_from_file_location("standin", Path(__file__).with_name("standin.py"))
 standin = importlib.util.module_from_spec(_spec)
@@ -37,7 +37,7 @@ def kill_a_worker(out: Path) -> None:
                 words = path.read_bytes().split(b"\0")
             except OSError:
                 continue
-            if b"threedpain.generation.workers" in words and str(out).encode() in words:
+            if b"threedpain.generation.dataset.workers" in words and str(out).encode() in words:
                 os.kill(int(path.parent.name), signal.SIGKILL)
                 return
         time.sleep(0.05)

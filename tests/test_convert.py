@@ -9,7 +9,7 @@ from torch.nn import functional as F
 from transformers import AutoImageProcessor, AutoModel
 
 from threedpain.errors import InvalidInput, MissingFile
-from threedpain.modeling.convert import BACKBONE, HEADS, convert
+from threedpain.modeling.vitpain.convert import BACKBONE, HEADS, convert
 
 SIDE, WIDTH, DEPTH, HEADS_COUNT, ALPHA = 48, 64, 2, 4, 16
 

@@ -10,13 +10,13 @@ import pytest
 import torch
 
 from threedpain.errors import InvalidInput
-from threedpain.modeling import evaluate as evaluation
-from threedpain.modeling.configuration_vitpain import ViTPainConfig
-from threedpain.modeling.data import FaceSet
-from threedpain.modeling.image_processing_vitpain import ViTPainImageProcessor
-from threedpain.modeling.loading import load_model, load_processor
-from threedpain.modeling.modeling_vitpain import ViTPainModel
-from threedpain.modeling.report import against_targets
+from threedpain.modeling.evaluation import evaluate as evaluation
+from threedpain.modeling.evaluation.report import against_targets
+from threedpain.modeling.faces.faces import FaceSet
+from threedpain.modeling.vitpain.configuration_vitpain import ViTPainConfig
+from threedpain.modeling.vitpain.image_processing_vitpain import ViTPainImageProcessor
+from threedpain.modeling.vitpain.loading import load_model, load_processor
+from threedpain.modeling.vitpain.modeling_vitpain import ViTPainModel
 
 drawn_faces = runpy.run_path(str(Path(__file__).with_name("drawn_faces.py")))["drawn_faces"]
 
@@ -96,7 +96,7 @@ def test_a_blanked_face_is_grey_where_the_face_is():
 
 def test_a_perfect_pain_map_agrees_perfectly(judged, monkeypatch):
     faces, _, tables = judged
-    from threedpain.modeling.augment import Geometry, warp
+    from threedpain.modeling.faces.augment import Geometry, warp
 
     levels = torch.from_numpy(faces.heatmaps[faces.rows]).float()[:, None] * 0.05
     perfect = warp(levels, Geometry.still(len(faces)), 64)[:, 0].numpy()

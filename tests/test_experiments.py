@@ -7,7 +7,7 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
-from threedpain.modeling.train import TrainConfig, build_model
+from threedpain.modeling.training.run import TrainConfig, build_model
 
 
 @pytest.fixture(scope="module")

@@ -7,10 +7,10 @@ import pytest
 
 from threedpain.errors import InvalidInput
 from threedpain.generation.export import save, textured, to_glb
-from threedpain.generation.head import HeadModel
-from threedpain.generation.identity import sample_identity
+from threedpain.generation.head.model import HeadModel
+from threedpain.generation.head.rig import rig
+from threedpain.generation.people.identity import sample_identity
 from threedpain.generation.records import SkinMaps
-from threedpain.generation.rig import rig
 
 trimesh = pytest.importorskip("trimesh")
 

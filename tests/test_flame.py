@@ -6,10 +6,10 @@ import numpy as np
 import pytest
 
 from threedpain.errors import InvalidInput, MissingFile
-from threedpain.generation.flame import FlameHeadModel
-from threedpain.generation.head import HeadModel
-from threedpain.generation.identity import sample_identity
-from threedpain.generation.rig import rig
+from threedpain.generation.head.flame import FlameHeadModel
+from threedpain.generation.head.model import HeadModel
+from threedpain.generation.head.rig import rig
+from threedpain.generation.people.identity import sample_identity
 
 
 @pytest.fixture(scope="module")

@@ -17,10 +17,10 @@ import pytest
 
 from threedpain.dataset_script.card import write_card
 from threedpain.errors import InvalidInput, ThreeDPainError
-from threedpain.generation.generate import generate
-from threedpain.generation.manifest import Manifest, locked
-from threedpain.generation.plan import Config, Plan
-from threedpain.generation.writer import replacing
+from threedpain.generation.dataset.generate import generate
+from threedpain.generation.dataset.manifest import Manifest, locked
+from threedpain.generation.dataset.plan import Config, Plan
+from threedpain.generation.dataset.writer import replacing
 
 TESTS = Path(__file__).parent
 SMALL = Config(identities=14, expressions=2, others=1, views=2, size=64, videos=1, texture="flat")
@@ -58,8 +58,8 @@ def start(out: Path, workers: int, config: Config, pipeline: str) -> subprocess.
     code = (
         "import json, sys; from pathlib import Path\n"
         "from threedpain.dataset_script.card import write_card\n"
-        "from threedpain.generation.generate import generate\n"
-        "from threedpain.generation.plan import Config\n"
+        "from threedpain.generation.dataset.generate import generate\n"
+        "from threedpain.generation.dataset.plan import Config\n"
         "generate(sys.argv[1], Config.from_json(json.loads(sys.argv[2])), int(sys.argv[3]), pipeline=sys.argv[4],\n"
         "         finish=write_card, progress=False)"
     )
@@ -132,7 +132,7 @@ FIFTY = Config(identities=50, expressions=4, others=1, views=2, size=64, texture
 def fifty(tmp_path_factory):
     """Fifty people made in one go by the real pipeline."""
     out = tmp_path_factory.mktemp("fifty") / "whole"
-    make(out, FIFTY, 2, "threedpain.generation.workers:load_pipeline")
+    make(out, FIFTY, 2, "threedpain.generation.dataset.workers:load_pipeline")
     return out
 
 
@@ -141,10 +141,10 @@ def fifty(tmp_path_factory):
 def test_fifty_identities_killed_three_times(fifty, tmp_path, workers):
     shards, chance = len(Plan(FIFTY).shards), random.Random(workers)
     for entries in sorted(chance.sample(range(shards - workers), 3)):  # at least one shard is not even begun
-        process = start(tmp_path / "set", workers, FIFTY, "threedpain.generation.workers:load_pipeline")
+        process = start(tmp_path / "set", workers, FIFTY, "threedpain.generation.dataset.workers:load_pipeline")
         interrupt(tmp_path / "set", process, entries, signal.SIGKILL, later=0.5 * chance.random())
         assert not (tmp_path / "set" / "manifest.json").exists()
-    make(tmp_path / "set", FIFTY, workers, "threedpain.generation.workers:load_pipeline")
+    make(tmp_path / "set", FIFTY, workers, "threedpain.generation.dataset.workers:load_pipeline")
     assert contents(tmp_path / "set") == contents(fifty)
 
 

@@ -5,18 +5,18 @@ import dataclasses
 import numpy as np
 import pytest
 
-from threedpain.generation.camera import project
-from threedpain.generation.hair import STYLES, build_hair
-from threedpain.generation.hair_mesh import empty, merge, strand_pattern
-from threedpain.generation.hair_strands import hair_colour, pigment
-from threedpain.generation.hair_surface import Surface
-from threedpain.generation.head import HeadModel
-from threedpain.generation.identity import sample_identity
+from threedpain.generation.frames import project
+from threedpain.generation.head.model import HeadModel
+from threedpain.generation.head.rig import rig
+from threedpain.generation.people.identity import sample_identity
 from threedpain.generation.records import MASK_CLASSES
-from threedpain.generation.render import Renderer
-from threedpain.generation.rig import rig
-from threedpain.generation.scene import sample_scene
+from threedpain.generation.render.renderer import Renderer
+from threedpain.generation.scene.scene import sample_scene
 from threedpain.generation.texture import load_texture
+from threedpain.generation.worn.hair import STYLES, build_hair
+from threedpain.generation.worn.mesh import empty, merge, strand_pattern
+from threedpain.generation.worn.strands import hair_colour, pigment
+from threedpain.generation.worn.surface import Surface
 
 HAIR, FACIAL, CLOTH, SKIN, EARS = (
     MASK_CLASSES.index(name) for name in ("hair", "facial_hair", "clothes", "skin", "ears")
@@ -240,6 +240,6 @@ def test_merging_keeps_triangles_on_their_own_vertices(head):
 
 
 def test_brows_on_a_black_skin_map_have_a_colour():
-    from threedpain.generation.surfaces import brow_colour
+    from threedpain.generation.render.surfaces import brow_colour
 
     assert np.isfinite(brow_colour(np.full(3, 0.2), np.zeros(3))).all()

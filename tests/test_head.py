@@ -7,11 +7,11 @@ import pytest
 
 from threedpain.assets import weights
 from threedpain.errors import MissingFile
-from threedpain.generation.head import HeadModel
-from threedpain.generation.identity import sample_identity
-from threedpain.generation.mesh import refine
+from threedpain.generation.geometry import refine
+from threedpain.generation.head.model import HeadModel
+from threedpain.generation.head.rig import landmarks
+from threedpain.generation.people.identity import sample_identity
 from threedpain.generation.records import MASK_CLASSES, PARTS
-from threedpain.generation.rig import landmarks
 from threedpain.generation.seeds import child
 from threedpain.regions import MIRROR
 

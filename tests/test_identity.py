@@ -9,9 +9,9 @@ from scipy.spatial.distance import pdist
 
 from threedpain import demographics
 from threedpain.errors import InvalidInput
-from threedpain.generation.head import HeadModel
-from threedpain.generation.identity import sample_identity
-from threedpain.generation.identity_shape import SHIFTS, SIDEWAYS, SPREADS, features, macro_weights
+from threedpain.generation.head.model import HeadModel
+from threedpain.generation.people.identity import sample_identity
+from threedpain.generation.people.shape import SHIFTS, SIDEWAYS, SPREADS, features, macro_weights
 
 
 def changed(a, b) -> set[str]:

@@ -84,8 +84,8 @@ def test_both_orders_of_imports_register(imports):
         "datasets, threedpain, transformers",
         "transformers.pipelines, datasets, threedpain",
         "threedpain, threedpain.schema",
-        "threedpain, threedpain.modeling.modeling_vitpain",
-        "threedpain, threedpain.modeling.pipeline_vitpain",
+        "threedpain, threedpain.modeling.vitpain.modeling_vitpain",
+        "threedpain, threedpain.modeling.vitpain.pipeline_vitpain",
         "threedpain, threedpain.dataset_script.builder",
     ],
 )

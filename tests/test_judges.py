@@ -6,13 +6,13 @@ import sys
 import numpy as np
 import pytest
 
+from threedpain.dataset_script import judges
 from threedpain.errors import InvalidInput, MissingExtra
-from threedpain.generation import judges
-from threedpain.generation.head import HeadModel
-from threedpain.generation.identity import sample_identity
-from threedpain.generation.render import Renderer
-from threedpain.generation.rig import rig
-from threedpain.generation.scene import sample_scene
+from threedpain.generation.head.model import HeadModel
+from threedpain.generation.head.rig import rig
+from threedpain.generation.people.identity import sample_identity
+from threedpain.generation.render.renderer import Renderer
+from threedpain.generation.scene.scene import sample_scene
 from threedpain.generation.texture import load_texture
 
 PAIN = {"AU4": 4, "AU6": 3, "AU7": 3, "AU9": 2, "AU43": 1}

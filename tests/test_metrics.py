@@ -9,7 +9,7 @@ from scipy import stats
 from sklearn import metrics as reference
 
 import threedpain.modeling
-from threedpain.modeling import metrics, report
+from threedpain.modeling.evaluation import metrics, report
 
 MODULES = Path(threedpain.modeling.__file__).parent / "metric_modules"
 

@@ -12,10 +12,10 @@ from PIL import Image
 from transformers import AutoConfig, AutoImageProcessor, AutoModel, pipeline
 
 import threedpain
-from threedpain.modeling import configuration_vitpain
-from threedpain.modeling.configuration_vitpain import ViTPainConfig
-from threedpain.modeling.image_processing_vitpain import ViTPainImageProcessor, as_picture, face_crop
-from threedpain.modeling.modeling_vitpain import ViTPainModel, pspi_of
+from threedpain.modeling.vitpain import configuration_vitpain
+from threedpain.modeling.vitpain.configuration_vitpain import ViTPainConfig
+from threedpain.modeling.vitpain.image_processing_vitpain import ViTPainImageProcessor, as_picture, face_crop
+from threedpain.modeling.vitpain.modeling_vitpain import ViTPainModel, pspi_of
 
 VIT = {
     "model_type": "vit", "hidden_size": 32, "num_hidden_layers": 1, "num_attention_heads": 2, "intermediate_size": 64,

@@ -6,8 +6,8 @@ import pytest
 
 from threedpain import demographics, facs
 from threedpain.errors import InvalidInput
-from threedpain.generation.plan import IDENTITIES_PER_SHARD, Config, Plan
-from threedpain.generation.rows import plain_units
+from threedpain.generation.dataset.plan import IDENTITIES_PER_SHARD, Config, Plan
+from threedpain.generation.dataset.rows import plain_units
 
 
 @pytest.fixture(scope="module")

@@ -13,11 +13,11 @@ from PIL import Image
 from typer.testing import CliRunner
 
 from threedpain.errors import InvalidInput, MissingFile
-from threedpain.modeling import photos
-from threedpain.modeling.configuration_vitpain import ViTPainConfig
-from threedpain.modeling.image_processing_vitpain import ViTPainImageProcessor, face_crop
-from threedpain.modeling.modeling_vitpain import ViTPainModel
-from threedpain.modeling.predict import PainReader, read_clip
+from threedpain.modeling.reading import photos
+from threedpain.modeling.reading.reader import PainReader, read_clip
+from threedpain.modeling.vitpain.configuration_vitpain import ViTPainConfig
+from threedpain.modeling.vitpain.image_processing_vitpain import ViTPainImageProcessor, face_crop
+from threedpain.modeling.vitpain.modeling_vitpain import ViTPainModel
 
 draw = runpy.run_path(str(Path(__file__).with_name("drawn_faces.py")))["draw"]
 
@@ -47,7 +47,7 @@ def reader(folder):
 def faces(monkeypatch):
     """The faces that the detector is to find: a list the test fills, by picture size."""
     found: dict[tuple[int, int], list] = {}
-    monkeypatch.setattr("threedpain.modeling.photos.find_faces", lambda photo: found.get(photo.size, []))
+    monkeypatch.setattr("threedpain.modeling.reading.photos.find_faces", lambda photo: found.get(photo.size, []))
     return found
 
 

@@ -11,12 +11,22 @@ import PIL.Image
 import pytest
 
 from threedpain.errors import InvalidInput
-from threedpain.modeling import protocols
-from threedpain.modeling.baselines import BASELINES
-from threedpain.modeling.data import FaceSet
-from threedpain.modeling.image_processing_vitpain import ViTPainImageProcessor
-from threedpain.modeling.protocols import ARMS, COLUMNS, Settings, calibrate, markdown, measure, plan, summary, truth
-from threedpain.modeling.protocols_compare import Entrant, compare
+from threedpain.modeling.faces.faces import FaceSet
+from threedpain.modeling.protocols import protocols
+from threedpain.modeling.protocols.compare import Entrant, compare
+from threedpain.modeling.protocols.protocols import (
+    ARMS,
+    COLUMNS,
+    Settings,
+    calibrate,
+    markdown,
+    measure,
+    plan,
+    summary,
+    truth,
+)
+from threedpain.modeling.vitpain.baselines import BASELINES
+from threedpain.modeling.vitpain.image_processing_vitpain import ViTPainImageProcessor
 
 
 def people(count, **columns):
@@ -342,7 +352,7 @@ def test_full_protocol_on_the_rendered_stand_in_is_killed_and_resumes(tmp_path, 
 
     write(tmp_path / "standin", 10, 2, 8, 96, 0)
     code = (
-        f"from threedpain.modeling.protocols import Settings, run\n"
+        f"from threedpain.modeling.protocols.protocols import Settings, run\n"
         f"run('unbc-5fold', Settings('pairwise', 'unbc:{tmp_path}/standin', epochs=1, batch_size=16, shots=2, "
         f"image_size=64), '{tmp_path}/out')"
     )

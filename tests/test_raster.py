@@ -4,12 +4,12 @@ import numpy as np
 import pytest
 
 from threedpain.errors import InvalidInput
-from threedpain.generation.camera import look_at, to_ndc
-from threedpain.generation.head import HeadModel
-from threedpain.generation.identity import sample_identity
-from threedpain.generation.raster import CpuRasterizer, RasterizationSettings
-from threedpain.generation.raster_nearest import NO_TEST, nearest
-from threedpain.generation.raster_pytorch3d import CudaRasterizer, cpu_mesh_rasterizer
+from threedpain.generation.frames import look_at, to_ndc
+from threedpain.generation.head.model import HeadModel
+from threedpain.generation.people.identity import sample_identity
+from threedpain.generation.render.raster.exact import CpuRasterizer, RasterizationSettings
+from threedpain.generation.render.raster.nearest import NO_TEST, nearest
+from threedpain.generation.render.raster.pytorch3d import CudaRasterizer, cpu_mesh_rasterizer
 
 EDGE, DEPTH = 1e-4, 1e-6  # nearer to an edge (NDC), or to a second surface (depth), rounding may decide
 

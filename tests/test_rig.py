@@ -7,12 +7,12 @@ from scipy.sparse.csgraph import dijkstra
 
 from threedpain import facs
 from threedpain.errors import InvalidInput
-from threedpain.generation.head import HeadModel
-from threedpain.generation.identity import sample_identity
+from threedpain.generation.head.model import HeadModel
+from threedpain.generation.head.rig import curve, face_vertices, landmarks, region_report, rig
+from threedpain.generation.head.wrinkles import wrinkle_maps
+from threedpain.generation.people.identity import sample_identity
 from threedpain.generation.records import MASK_CLASSES, PARTS, WRINKLES
-from threedpain.generation.rig import curve, face_vertices, landmarks, region_report, rig
 from threedpain.generation.seeds import child
-from threedpain.generation.wrinkles import wrinkle_maps
 from threedpain.regions import inside, regions_of
 
 
@@ -343,8 +343,8 @@ def test_wrong_units_are_refused(bust):
 
 def test_gradients_reach_units_and_shape(head):
     torch = pytest.importorskip("torch")
-    from threedpain.generation.differentiable import DifferentiableFace
-    from threedpain.generation.rig import UNITS, intensities
+    from threedpain.generation.head.differentiable import DifferentiableFace
+    from threedpain.generation.head.rig import UNITS, intensities
 
     bust = head(sample_identity(3))
     units = {"AU4": 3.3, "AU6": 2.2, "AU9": 1.7, "AU43": 0.4, "AU25": 2.5, "AU12L": 1.5}

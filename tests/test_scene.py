@@ -4,15 +4,15 @@ import numpy as np
 import pytest
 
 from threedpain.errors import InvalidInput
-from threedpain.generation import background, sensor
-from threedpain.generation.camera import pose_of, project
-from threedpain.generation.clothes import CLOTHES_KINDS, build_clothes
-from threedpain.generation.head import HeadModel
-from threedpain.generation.identity import sample_identity
-from threedpain.generation.light import direction, irradiance, sample_light, sh_basis
+from threedpain.generation.frames import pose_of, project
+from threedpain.generation.head.model import HeadModel
+from threedpain.generation.people.identity import sample_identity
 from threedpain.generation.records import Background, Clothes, Sensor
-from threedpain.generation.scene import LIGHTS, MAX_YAW, sample_scene
+from threedpain.generation.scene import background, sensor
+from threedpain.generation.scene.light import direction, irradiance, sample_light, sh_basis
+from threedpain.generation.scene.scene import LIGHTS, MAX_YAW, sample_scene
 from threedpain.generation.seeds import child
+from threedpain.generation.worn.clothes import CLOTHES_KINDS, build_clothes
 
 SEEDS = range(40)
 
@@ -177,7 +177,7 @@ def bust():
 
 @pytest.mark.parametrize("kind", CLOTHES_KINDS)
 def test_clothes_lie_outside_the_skin_below_the_face(bust, kind):
-    from threedpain.generation.hair_surface import Surface
+    from threedpain.generation.worn.surface import Surface
 
     mesh = build_clothes(bust, Clothes(kind, (0.3, 0.3, 0.5), 2))
     if kind == "none":

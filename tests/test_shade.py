@@ -6,16 +6,18 @@ import numpy as np
 import pytest
 import torch
 
-from threedpain.generation import raster_pytorch3d, shade_numba, shade_torch
-from threedpain.generation.camera import look_at
-from threedpain.generation.head import HeadModel
-from threedpain.generation.identity import sample_identity
+from threedpain.generation.frames import look_at
+from threedpain.generation.head.model import HeadModel
+from threedpain.generation.head.rig import rig
+from threedpain.generation.people.identity import sample_identity
 from threedpain.generation.records import KeyLight, Light, SkinMaps
-from threedpain.generation.render import Renderer
-from threedpain.generation.rig import rig
-from threedpain.generation.scene import sample_scene
-from threedpain.generation.shade import OPTICS, to_linear, to_srgb, tone, tone_table
-from threedpain.generation.shade_numba import develop
+from threedpain.generation.render.raster import pytorch3d as raster_pytorch3d
+from threedpain.generation.render.renderer import Renderer
+from threedpain.generation.render.shading import kernel as shade_numba
+from threedpain.generation.render.shading import reference as shade_torch
+from threedpain.generation.render.shading.kernel import develop
+from threedpain.generation.render.shading.model import OPTICS, to_linear, to_srgb, tone, tone_table
+from threedpain.generation.scene.scene import sample_scene
 from threedpain.generation.texture import load_texture
 
 SIZE = 96

@@ -14,15 +14,14 @@ from PIL import Image
 
 from threedpain import assets
 from threedpain.errors import InvalidInput, MissingFile, ThreeDPainError
-from threedpain.generation.head import HeadModel
-from threedpain.generation.identity import sample_identity
-from threedpain.generation.texture import layout, load_texture, sources
+from threedpain.generation.head.model import HeadModel
+from threedpain.generation.people.identity import sample_identity
+from threedpain.generation.texture import layout, load_texture
 from threedpain.generation.texture.aside import Aside
-from threedpain.generation.texture.augment import Look, Programme, mirror, sample_look
-from threedpain.generation.texture.sampling import ETHNICITIES, FEATURES, face_colour, features, srgb
-from threedpain.generation.texture.skin_codec import Codec, analyse, synthesise
-from threedpain.generation.texture.skin_scheduler import Scheduler
-from threedpain.generation.texture.skin_unet import UNet
+from threedpain.generation.texture.model.sampling import ETHNICITIES, FEATURES, face_colour, features, srgb
+from threedpain.generation.texture.model.skin_codec import Codec, analyse, synthesise
+from threedpain.generation.texture.model.skin_scheduler import Scheduler
+from threedpain.generation.texture.model.skin_unet import UNet
 from threedpain.generation.texture.tone import (
     lab,
     lab_of_linear,
@@ -32,6 +31,8 @@ from threedpain.generation.texture.tone import (
     to_srgb,
     typology_angle,
 )
+from threedpain.generation.texture.training import sources
+from threedpain.generation.texture.training.augment import Look, Programme, mirror, sample_look
 
 SHAPE = (768, 1384)
 
@@ -417,7 +418,7 @@ def test_the_shipped_folder_is_small_and_holds_its_own_code():
     folder = assets.weights("texture")
     assert sum(f.stat().st_size for f in folder.rglob("*") if f.is_file()) < 30_000_000
     assert not list(folder.rglob("*.bin")) and not list(folder.rglob("*.pt"))
-    from threedpain.generation.texture import pipeline, sampling, skin_codec, skin_scheduler, skin_unet
+    from threedpain.generation.texture.model import pipeline, sampling, skin_codec, skin_scheduler, skin_unet
 
     places = {pipeline: ".", sampling: ".", skin_codec: "codec", skin_unet: "unet", skin_scheduler: "scheduler"}
     for module, place in places.items():
@@ -461,7 +462,7 @@ for name in ("albedo", "brows"):
 
 @pytest.mark.slow
 def test_training_runs_resumes_and_saves_a_pipeline(photographs, on_head, tmp_path):
-    from threedpain.generation.texture.train import CONFIGS, train
+    from threedpain.generation.texture.training.train import CONFIGS, train
 
     folder = train(photographs, tmp_path, replace(CONFIGS["tiny"], steps=1, checkpoint_every=1), on_head)
     first = (tmp_path / "losses.csv").read_text().splitlines()

@@ -21,16 +21,16 @@ from diffusers import (
 from transformers import CLIPTextConfig, CLIPTextModel, CLIPTokenizer
 
 from threedpain.errors import InvalidInput, MissingFile, ThreeDPainError
-from threedpain.generation.camera import look_at, to_ndc
-from threedpain.generation.head import HeadModel
-from threedpain.generation.identity import sample_identity
-from threedpain.generation.raster import CpuRasterizer, RasterizationSettings
+from threedpain.generation.frames import look_at, to_ndc
+from threedpain.generation.head.model import HeadModel
+from threedpain.generation.people.identity import sample_identity
 from threedpain.generation.records import MASK_CLASSES
+from threedpain.generation.render.raster.exact import CpuRasterizer, RasterizationSettings
 from threedpain.generation.texture import layout, load_texture
-from threedpain.generation.texture.bake import bake, blend, complete, look_at_head, make_atlas, unlight
-from threedpain.generation.texture.depth_to_image import DepthToImageTexture, carry, depth_image, prompt
-from threedpain.generation.texture.hub import enough_memory
-from threedpain.generation.texture.inpaint_background import BackgroundInpainter, check_protected, repaint_mask
+from threedpain.generation.texture.hub.bake import bake, blend, complete, look_at_head, make_atlas, unlight
+from threedpain.generation.texture.hub.depth_to_image import DepthToImageTexture, carry, depth_image, prompt
+from threedpain.generation.texture.hub.inpaint_background import BackgroundInpainter, check_protected, repaint_mask
+from threedpain.generation.texture.hub.loading import enough_memory
 from threedpain.generation.texture.tone import measured_tone
 
 SIZE = 512

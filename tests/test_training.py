@@ -13,15 +13,15 @@ import pytest
 import torch
 
 from threedpain.errors import InvalidInput, MissingFile
-from threedpain.modeling.augment import Geometry, Look, warp
-from threedpain.modeling.batches import Batches
-from threedpain.modeling.conformal import fit_edges, half_widths
-from threedpain.modeling.data import FaceSet, join
-from threedpain.modeling.evaluate import predict
-from threedpain.modeling.image_processing_vitpain import ViTPainImageProcessor
-from threedpain.modeling.loading import load_model, load_processor
-from threedpain.modeling.sets import by_people, training_sets
-from threedpain.modeling.train import Run, TrainConfig, build_model, train
+from threedpain.modeling.evaluation.conformal import fit_edges, half_widths
+from threedpain.modeling.evaluation.evaluate import predict
+from threedpain.modeling.faces.augment import Geometry, Look, warp
+from threedpain.modeling.faces.batches import Batches
+from threedpain.modeling.faces.faces import FaceSet, join
+from threedpain.modeling.faces.sets import by_people, training_sets
+from threedpain.modeling.training.run import Run, TrainConfig, build_model, train
+from threedpain.modeling.vitpain.image_processing_vitpain import ViTPainImageProcessor
+from threedpain.modeling.vitpain.loading import load_model, load_processor
 
 drawn_faces = runpy.run_path(str(Path(__file__).with_name("drawn_faces.py")))["drawn_faces"]
 
@@ -262,7 +262,7 @@ def test_losses_can_be_switched_off(tmp_path, faces):
 
 @pytest.mark.filterwarnings("ignore:`is_gradient_checkpointing` is deprecated:FutureWarning")  # peft asks for it
 def test_the_papers_recipe_in_miniature(tmp_path, faces):
-    from threedpain.modeling.recipes import PAPER
+    from threedpain.modeling.vitpain.recipes import PAPER
 
     small = {
         "image_size": 32, "num_attention_heads": 2, "pspi_hidden": [16], "au_hidden": 16,

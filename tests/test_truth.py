@@ -6,14 +6,14 @@ import numpy as np
 import pytest
 
 from threedpain.errors import InvalidInput
-from threedpain.generation.annotate import HEAT_STEP
-from threedpain.generation.camera import angles, look_at, pose_of, project, rotation, to_ndc
-from threedpain.generation.head import HeadModel
-from threedpain.generation.identity import sample_identity
+from threedpain.generation.frames import angles, look_at, pose_of, project, rotation, to_ndc
+from threedpain.generation.head.model import HeadModel
+from threedpain.generation.head.rig import rig
+from threedpain.generation.people.identity import sample_identity
 from threedpain.generation.records import MASK_CLASSES
-from threedpain.generation.render import Renderer
-from threedpain.generation.rig import rig
-from threedpain.generation.scene import sample_scene
+from threedpain.generation.render.annotate import HEAT_STEP
+from threedpain.generation.render.renderer import Renderer
+from threedpain.generation.scene.scene import sample_scene
 from threedpain.generation.texture import load_texture
 
 SIZE = 128

@@ -20,11 +20,11 @@ _LAZY = {
     "weights": ("threedpain.assets", "weights"),
     "features": ("threedpain.schema", "features"),
     "PainFacePipeline": ("threedpain.generation.pipeline", "PainFacePipeline"),
-    "replay": ("threedpain.generation.replay", "replay"),
+    "replay": ("threedpain.generation.dataset.replay", "replay"),
     "load": ("threedpain.dataset_script.load", "load"),
-    "ViTPainConfig": ("threedpain.modeling.configuration_vitpain", "ViTPainConfig"),
-    "ViTPainModel": ("threedpain.modeling.modeling_vitpain", "ViTPainModel"),
-    "ViTPainImageProcessor": ("threedpain.modeling.image_processing_vitpain", "ViTPainImageProcessor"),
+    "ViTPainConfig": ("threedpain.modeling.vitpain.configuration_vitpain", "ViTPainConfig"),
+    "ViTPainModel": ("threedpain.modeling.vitpain.modeling_vitpain", "ViTPainModel"),
+    "ViTPainImageProcessor": ("threedpain.modeling.vitpain.image_processing_vitpain", "ViTPainImageProcessor"),
 }
 
 _MODULES = ("assets", "demographics", "facs", "regions", "schema")  # so that `threedpain.facs` needs no second import

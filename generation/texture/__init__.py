@@ -27,15 +27,15 @@ def load_texture(backend: str = "embedded", **options) -> Texture:
     """A texture backend by name. `embedded` takes `folder`, `device`, `steps`, `guidance`; `depth-to-image` takes
     `model`, `controlnet`, `device` and more, see its class; `flat` takes nothing."""
     if backend == "embedded":
-        from threedpain.generation.texture.embedded import EmbeddedTexture
+        from .embedded import EmbeddedTexture
 
         return EmbeddedTexture(**options)
     if backend == "depth-to-image":
-        from threedpain.generation.texture.depth_to_image import DepthToImageTexture
+        from threedpain.generation.texture.hub.depth_to_image import DepthToImageTexture
 
         return DepthToImageTexture(**options)
     if backend == "flat":
-        from threedpain.generation.texture.flat import FlatTexture
+        from .flat import FlatTexture
 
         return FlatTexture(**options)
     raise InvalidInput(f"texture backend {backend!r} is unknown: choose one of {', '.join(BACKENDS)}.")

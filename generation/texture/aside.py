@@ -18,9 +18,10 @@ from contextlib import suppress
 from typing import TYPE_CHECKING
 
 from threedpain.errors import ThreeDPainError
+from threedpain.generation.dataset.workers import THREADS, cause
 from threedpain.generation.device import available
-from threedpain.generation.texture import load_texture
-from threedpain.generation.workers import THREADS, cause
+
+from . import load_texture
 
 if TYPE_CHECKING:
     from threedpain.generation.records import Identity, SkinMaps

@@ -17,10 +17,10 @@ from safetensors.torch import load_file
 
 from threedpain.errors import InvalidInput, MissingFile
 from threedpain.generation.records import Identity, SkinMaps
-from threedpain.generation.texture.sampling import AMOUNTS, features, opacity, sample, srgb
-from threedpain.generation.texture.skin_codec import Codec
-from threedpain.generation.texture.skin_scheduler import Scheduler
-from threedpain.generation.texture.skin_unet import UNet
+from threedpain.generation.texture.model.sampling import AMOUNTS, features, opacity, sample, srgb
+from threedpain.generation.texture.model.skin_codec import Codec
+from threedpain.generation.texture.model.skin_scheduler import Scheduler
+from threedpain.generation.texture.model.skin_unet import UNet
 
 
 class EmbeddedTexture:
@@ -38,7 +38,7 @@ class EmbeddedTexture:
         folder = Path(folder)
         if not (folder / "model_index.json").is_file():
             raise MissingFile(
-                f"no texture model in {folder}: train one with threedpain.generation.texture.train, "
+                f"no texture model in {folder}: train one with threedpain.generation.texture.training.train, "
                 "or ask for the backend 'flat'."
             )
         if not 2 <= steps <= 100:

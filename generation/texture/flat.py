@@ -7,8 +7,9 @@ from collections.abc import Sequence
 import numpy as np
 
 from threedpain.generation.records import SKIN_HEIGHT, SKIN_WIDTH, Identity, SkinMaps
-from threedpain.generation.texture import layout
-from threedpain.generation.texture.tone import HAEMOGLOBIN, MELANIN, linear_of_lab, locus, to_srgb
+
+from . import layout
+from .tone import HAEMOGLOBIN, MELANIN, linear_of_lab, locus, to_srgb
 
 
 class FlatTexture:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from threedpain.generation.texture.sampling import ITA, LOCUS_A, LOCUS_B
+from threedpain.generation.texture.model.sampling import ITA, LOCUS_A, LOCUS_B
 
 _TO_XYZ = np.array(
     [[0.4124564, 0.3575761, 0.1804375], [0.2126729, 0.7151522, 0.0721750], [0.0193339, 0.1191920, 0.9503041]]

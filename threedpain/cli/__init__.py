@@ -16,8 +16,8 @@ from importlib.util import find_spec
 
 import typer
 
-from .. import __version__
-from ..errors import ThreeDPainError
+from threedpain import __version__
+from threedpain.errors import ThreeDPainError
 
 COMMANDS = (
     "generate",

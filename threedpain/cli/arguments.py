@@ -6,12 +6,12 @@ import os
 from collections.abc import Sequence
 from pathlib import Path
 
-from ..errors import InvalidInput
+from threedpain.errors import InvalidInput
 
 
 def action_units(pairs: Sequence[str]) -> dict[str, float]:
     """["AU4=3", "AU12L=1"] as a validated vector."""
-    from ..facs import validate
+    from threedpain.facs import validate
 
     units: dict[str, float] = {}
     for pair in pairs:

@@ -17,9 +17,10 @@ def command(
     scale: Annotated[str, typer.Option(help="The answers: pspi (0 to 16) or score (grows with pain).")] = "pspi",
 ) -> None:
     """Audit a pain detector on generated faces: by group, view and intensity, and on counterfactual pairs."""
-    from threedpain.cli.arguments import writable
-    from threedpain.modeling.audit import audit
-    from threedpain.modeling.audit_pictures import Plan
+    from threedpain.modeling.audit.audit import audit
+    from threedpain.modeling.audit.pictures import Plan
+
+    from .arguments import writable
 
     writable(out, folder=True)
     report = audit(model, out, Plan(identities, counterfactuals, size, seed), scale, workers=workers)

@@ -29,11 +29,12 @@ def command(
     from tqdm.auto import tqdm
 
     from threedpain import PainFacePipeline, facs, schema
-    from threedpain.cli.arguments import action_units, writable
     from threedpain.errors import InvalidInput
-    from threedpain.generation.clip import film
-    from threedpain.generation.identity import sample_identity
-    from threedpain.generation.rows import plain_units
+    from threedpain.generation.dataset.film import film
+    from threedpain.generation.dataset.rows import plain_units
+    from threedpain.generation.people.identity import sample_identity
+
+    from .arguments import action_units, writable
 
     units = facs.validate(action_units(au or []))
     if out.suffix != ".mp4":

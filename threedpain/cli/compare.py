@@ -18,8 +18,9 @@ def command(
     seed: Annotated[int, typer.Option(help="Of the choice of references.")] = 0,
 ) -> None:
     """Compare models on one data set, with intervals over identities."""
-    from threedpain.cli.arguments import writable
-    from threedpain.modeling.protocols_compare import Entrant, compare
+    from threedpain.modeling.protocols.compare import Entrant, compare
+
+    from .arguments import writable
 
     writable(out, folder=True)
     report = compare([Entrant.parse(text) for text in model], data, out, split, shots, seed, thresholds)

@@ -12,8 +12,9 @@ def command(
     image_size: Annotated[int, typer.Option(min=16, max=1024, help="Pixels it was trained at, 16 to 1024.")] = 224,
 ) -> None:
     """Convert the published ViTPain checkpoint (timm names, LoRA) without running code it may hold."""
-    from threedpain.cli.arguments import writable
-    from threedpain.modeling.convert import convert
+    from threedpain.modeling.vitpain.convert import convert
+
+    from .arguments import writable
 
     writable(out, folder=True)
     converted = convert(checkpoint, image_size=image_size)

@@ -27,8 +27,8 @@ def command() -> None:
     import platform
     from importlib.metadata import PackageNotFoundError, version
 
-    from .. import __version__
-    from ..assets import cache_dir, shipped
+    from threedpain import __version__
+    from threedpain.assets import cache_dir, shipped
 
     lines = {
         "threedpain": __version__,

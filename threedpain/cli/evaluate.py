@@ -49,11 +49,11 @@ def command(
     ] = None,
 ) -> None:
     """Error, correlation, agreement, detection, fairness and false alarms of a model, with intervals over people."""
-    from threedpain.cli.arguments import writable
+    from .arguments import writable
 
     writable(out, folder=True)
     if protocol:
-        from threedpain.modeling.protocols import Settings, run
+        from threedpain.modeling.protocols.protocols import Settings, run
 
         given = {
             "extra": extra, "pretrain": pretrain, "epochs": epochs, "shots": shots if shots > 1 else None,
@@ -64,11 +64,11 @@ def command(
         typer.echo(run(protocol, settings, out)["table"])
         return
     from threedpain.dataset_script.load import load
-    from threedpain.modeling.data import CONDITIONS, FaceSet, packed_size
-    from threedpain.modeling.evaluate import check_changes, check_ramps, evaluate, save
-    from threedpain.modeling.loading import load_model, load_processor
-    from threedpain.modeling.report import against_targets
-    from threedpain.modeling.retake import add_aligned, ramps
+    from threedpain.modeling.evaluation.evaluate import check_changes, check_ramps, evaluate, save
+    from threedpain.modeling.evaluation.report import against_targets
+    from threedpain.modeling.faces.faces import CONDITIONS, FaceSet, packed_size
+    from threedpain.modeling.faces.retake import add_aligned, ramps
+    from threedpain.modeling.vitpain.loading import load_model, load_processor
 
     judged, processor = load_model(model), load_processor(model)
     dataset = load(data, split=split, config="images")

@@ -50,8 +50,9 @@ def command(
 ) -> None:
     """Make one face with the action units asked for."""
     gc.set_threshold(100_000)  # imports make many objects that stay: looking among them for garbage takes long
-    from threedpain.cli.arguments import action_units, picture_file
     from threedpain.generation.texture.aside import Aside
+
+    from .arguments import action_units, picture_file
 
     units = action_units(au or [])
     pictures = [picture_file(path) for path in (out, heatmap, neutral) if path]

@@ -44,8 +44,8 @@ def command(
 ) -> None:
     """Make a dataset with every label, or continue one; Ctrl-C leaves a folder that can be continued."""
     from threedpain.dataset_script.card import write_card
-    from threedpain.generation.generate import generate
-    from threedpain.generation.plan import Config, Plan
+    from threedpain.generation.dataset.generate import generate
+    from threedpain.generation.dataset.plan import Config, Plan
 
     config = Config(
         identities=identities, expressions=expressions, others=others, views=views, size=size, seed=seed, videos=videos,

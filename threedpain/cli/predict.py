@@ -24,9 +24,10 @@ def command(
     ] = None,
 ) -> None:
     """Read PSPI, action units and the pain map of a face, best with a neutral picture of the same person."""
-    from threedpain.cli.arguments import writable
     from threedpain.errors import InvalidInput
-    from threedpain.modeling.predict import CLIPS, PainReader, open_photo
+    from threedpain.modeling.reading.reader import CLIPS, PainReader, open_photo
+
+    from .arguments import writable
 
     if json and csv:
         raise InvalidInput("--json and --csv exclude each other")
@@ -94,7 +95,7 @@ def _clip(reader, path: Path, rest, every: int, json: bool, heatmap: Path | None
     import json as writer
 
     from threedpain.errors import InvalidInput
-    from threedpain.modeling.predict import read_clip
+    from threedpain.modeling.reading.reader import read_clip
 
     worst, found = None, False
     for at, frame in read_clip(reader, path, rest, every):

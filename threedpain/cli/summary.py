@@ -11,7 +11,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from ..errors import MissingFile, ThreeDPainError
+from threedpain.errors import MissingFile, ThreeDPainError
 
 READINGS = 8  # rows read by ViTPain and shown, one person each as far as they go
 TILE = 192  # pixels
@@ -51,8 +51,8 @@ def read(rows: Sequence[Mapping[str, Any]]) -> list[Any]:
     """ViTPain's reading of each row, or none at all where its weights are not installed."""
     from transformers.utils.logging import disable_progress_bar
 
-    from ..assets import weights
-    from ..modeling.predict import PainReader
+    from threedpain.assets import weights
+    from threedpain.modeling.reading.reader import PainReader
 
     try:
         weights("vitpain")

@@ -72,9 +72,9 @@ def command(
     """Train a model; Ctrl-C leaves a run that the same command continues. Several processes: accelerate launch."""
     import torch
 
-    from threedpain.modeling.data import packed_size
-    from threedpain.modeling.sets import training_sets
-    from threedpain.modeling.train import Run, TrainConfig, planned_image_size
+    from threedpain.modeling.faces.faces import packed_size
+    from threedpain.modeling.faces.sets import training_sets
+    from threedpain.modeling.training.run import Run, TrainConfig, planned_image_size
 
     if threads:
         torch.set_num_threads(threads)

@@ -5,9 +5,9 @@ from typing import Annotated
 
 import typer
 
-from ..assets import shipped
-from ..assets import weights as find
-from ..errors import InvalidInput
+from threedpain.assets import shipped
+from threedpain.assets import weights as find
+from threedpain.errors import InvalidInput
 
 
 def command(

@@ -4,7 +4,7 @@ import datasets
 import evaluate
 import numpy as np
 
-from threedpain.modeling import metrics
+from threedpain.modeling.evaluation import metrics
 
 UNITS = ("AU4", "AU6", "AU7", "AU9", "AU10", "AU43")
 

@@ -3,7 +3,7 @@
 import datasets
 import evaluate
 
-from threedpain.modeling import metrics
+from threedpain.modeling.evaluation import metrics
 
 
 class PainDetection(evaluate.Metric):

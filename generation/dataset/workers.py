@@ -1,0 +1,210 @@
+"""Workers: processes of one thread each that make one shard at a time and say so in lines of JSON.
+
+A worker is `python -m threedpain.generation.dataset.workers` and reads shard names from its standard input, so that it
+needs nothing of the caller's main module, and goes when the caller goes, however that ends.
+"""
+
+from __future__ import annotations
+
+import errno
+import json
+import os
+import selectors
+import subprocess
+import sys
+import threading
+import time
+import traceback
+from collections import Counter, deque
+from collections.abc import Callable, Sequence
+from contextlib import suppress
+from importlib import import_module
+from pathlib import Path
+
+from threedpain.errors import ThreeDPainError
+
+PIPELINE = "threedpain.generation.dataset.workers:load_pipeline"
+THREADS = dict.fromkeys(
+    ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS", "NUMEXPR_NUM_THREADS", "NUMBA_NUM_THREADS"), "1"
+)
+# glibc keeps freed arrays of up to 32 MB for itself and scatters small ones over them: a fifth more memory in the end.
+MEMORY = {"MALLOC_MMAP_THRESHOLD_": str(16 << 20)}
+DEATHS = 3  # of workers over the same shard before the run gives up
+SAFE = "What was finished is safe."
+FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
+
+
+class WorkFailed(ThreeDPainError):
+    """The run cannot go on; what was finished stays."""
+
+
+def run(
+    out: Path,
+    shards: Sequence[str],
+    workers: int,
+    pipeline: str = PIPELINE,
+    heard: Callable[[str, dict], None] = lambda shard, message: None,
+    warn: Callable[[str], None] = lambda sentence: None,
+    log: str = "worker",
+) -> None:
+    """Have the named shards of the plan saved in `out` made; `heard` gets every message of the workers."""
+    waiting, deaths = deque(shards), Counter()
+    selector = selectors.DefaultSelector()
+    team: list[_Worker] = []
+
+    def hire() -> None:
+        worker = _Worker(out, pipeline, f"{log}-{len(team)}")
+        team.append(worker)
+        selector.register(worker.process.stdout, selectors.EVENT_READ, worker)
+        worker.give(waiting.popleft())
+
+    try:
+        for _ in range(min(workers, len(waiting))):
+            hire()
+        while any(worker.shard for worker in team):
+            for key, _events in selector.select(timeout=1.0):
+                worker = key.data
+                line = worker.process.stdout.readline()
+                if not line:
+                    selector.unregister(worker.process.stdout)
+                    lost, worker.shard = worker.shard, None
+                    if lost is None:
+                        continue
+                    deaths[lost] += 1
+                    sentence = f"A worker died while making {lost} ({cause(worker.process.wait())})"
+                    if deaths[lost] == DEATHS:
+                        raise WorkFailed(f"{sentence} for the third time; what was finished is safe. See {worker.log}.")
+                    warn(f"{sentence}; it is made again.")
+                    waiting.appendleft(lost)
+                    hire()
+                    continue
+                message = json.loads(line)
+                if "failed" in message:
+                    raise WorkFailed(message["failed"])
+                heard(worker.shard, message)
+                if "entry" in message:
+                    worker.shard = None
+                    if waiting:
+                        worker.give(waiting.popleft())
+    finally:
+        for worker in team:
+            worker.dismiss()
+        selector.close()
+
+
+class _Worker:
+    """The caller's end of one worker."""
+
+    def __init__(self, out: Path, pipeline: str, name: str):
+        from .manifest import WORK
+
+        self.shard: str | None = None
+        self.log = out / WORK / f"{name}.log"
+        with open(self.log, "wb") as log:
+            self.process = subprocess.Popen(
+                [sys.executable, "-m", __name__, str(out), pipeline],
+                stdin=subprocess.PIPE,
+                stdout=subprocess.PIPE,
+                stderr=log,
+                env=os.environ | THREADS | MEMORY,
+                start_new_session=True,
+            )  # its own session: Ctrl-C is for the caller alone, who then dismisses it
+
+    def give(self, shard: str) -> None:
+        self.shard = shard
+        with suppress(BrokenPipeError):  # it has just died: its end of file tells
+            self.process.stdin.write(f"{shard}\n".encode())
+            self.process.stdin.flush()
+
+    def dismiss(self) -> None:
+        self.process.kill()
+        self.process.wait()
+        with suppress(BrokenPipeError):
+            self.process.stdin.close()
+        self.process.stdout.close()
+
+
+def cause(code: int) -> str:
+    """Why a process ended."""
+    if code == -9:
+        return "killed: perhaps the memory was full"
+    return f"signal {-code}" if code < 0 else f"exit code {code}"
+
+
+def load_pipeline(config):
+    """The pipeline a plan's config asks for."""
+    from threedpain.generation.pipeline import PainFacePipeline
+
+    return PainFacePipeline.from_pretrained(
+        device=config.device,
+        head=config.head,
+        flame_file=config.flame_file,
+        texture=config.texture,
+        texture_model=config.texture_model,
+        inpaint_model=config.inpaint_model,
+    )
+
+
+def one_thread() -> None:
+    """Bits depend on the number of threads: every worker has one."""
+    import torch
+
+    torch.set_num_threads(1)
+
+
+def make(out: Path, plan, pipe, name: str, progress: Callable[[int], None]) -> dict:
+    """Make one shard and record it; returns its entry. What every executor runs."""
+    from .manifest import Manifest, environment, shard_named
+    from .shards import Stages, make_shard
+
+    stages, start = Stages(), time.perf_counter()
+    entry = make_shard(pipe, plan, shard_named(plan, name), out, progress, stages)
+    entry["environment"] = environment(getattr(getattr(pipe, "renderer", None), "device", "cpu"))
+    Manifest(out).record(entry)
+    seconds = {stage: round(value, 3) for stage, value in stages.seconds.items()}
+    return {"entry": entry, "seconds": round(time.perf_counter() - start, 3), "stages": seconds}
+
+
+def _work(out: Path, pipeline: str) -> None:
+    lines = os.fdopen(os.dup(1), "w", buffering=1)  # what libraries print goes to the log instead
+    os.dup2(2, 1)
+
+    def say(message: dict) -> None:
+        lines.write(json.dumps(message) + "\n")
+
+    names: deque[str] = deque()
+    arrived = threading.Semaphore(0)
+
+    def listen() -> None:
+        for line in sys.stdin:
+            names.append(line.strip())
+            arrived.release()
+        os._exit(0)  # nobody is there any more
+
+    threading.Thread(target=listen, daemon=True).start()
+    try:
+        from .manifest import load_plan
+
+        one_thread()
+        plan = load_plan(out)
+        module, _, factory = pipeline.partition(":")
+        pipe = getattr(import_module(module), factory)(plan.config)
+        while True:
+            arrived.acquire()
+            say(make(out, plan, pipe, names.popleft(), lambda done: say({"done": done})))
+    except ThreeDPainError as problem:
+        say({"failed": str(problem)})
+    except OSError as problem:
+        if problem.errno not in FULL:
+            traceback.print_exc()
+            say({"failed": f"A worker could not write: {problem}. {SAFE}"})
+        else:
+            say({"failed": f"The disk of {out} is full. {SAFE} Make room and run the same command again."})
+    except Exception as problem:
+        traceback.print_exc()
+        what = f"{type(problem).__name__}: {problem}"
+        say({"failed": f"A worker failed ({what}). {SAFE} The trace is in the logs in {out}/.generate."})
+
+
+if __name__ == "__main__":
+    _work(Path(sys.argv[1]), sys.argv[2])

@@ -1,0 +1,250 @@
+"""The head of the 3DPain paper: a FLAME model the user holds, behind the interface of `HeadModel`.
+
+FLAME's licence forbids shipping it, and its file carries neither action units nor our UVs. So its template is laid over
+our average head: UVs, classes, scalp and landmarks are taken from the nearest points there, and every action unit is
+fitted to FLAME's expression space (ridge least squares on the movement our rig makes). Eyeballs are our spheres in the
+place of FLAME's. An identity is our person seen through FLAME's shape space: the likeliest shape coefficients for the
+difference of that person's head from the average, so that age, gender, ethnicity, head size and asymmetry show as far
+as that space can say them. Lids close as far as the expression space lets them; teeth and tongue are absent.
+"""
+
+from __future__ import annotations
+
+from functools import lru_cache
+from pathlib import Path
+
+import numpy as np
+import scipy.sparse as sp
+from scipy.sparse.csgraph import connected_components
+from scipy.spatial import cKDTree
+
+from threedpain import facs
+from threedpain.errors import InvalidInput
+from threedpain.generation.records import MASK_CLASSES, PARTS, Bust, Identity, Topology
+
+from .flame_file import read_flame
+from .lids import Lids
+from .lips import Lips
+from .model import EYE, HeadModel, field_units, sphere
+from .rig import landmarks, rig, settle
+
+SHAPES = 300  # FLAME 2020 and 2023: shape coefficients come first in `shapedirs`, expressions after them
+SPOT = 2e-3  # metres: how far a nearest point may be off, against coefficients of standard deviation 1
+RIDGE = 1e-3  # of the expression fit, relative to its largest squared singular value
+STILL = 0.05  # mm: fitted fields below are noise and set to zero
+
+
+class FlameHeadModel(HeadModel):
+    """Called with an identity it gives a bust, as `HeadModel` does."""
+
+    @staticmethod
+    def load(path: str | Path | None = None) -> FlameHeadModel:
+        """Read a FLAME file (.pkl, .npz or .safetensors); it is checked and never executed."""
+        return FlameHeadModel(read_flame(path))
+
+    def __init__(self, flame: dict[str, np.ndarray]) -> None:
+        ours = HeadModel.load()
+        person = _average()
+        mean = ours(person)
+        faces = flame["f"].astype(np.int64)
+        total = flame["shapedirs"].shape[2]
+        if total <= 10:
+            raise InvalidInput(f"a FLAME model has shape and expression directions, this one has {total} in all")
+        shapes = min(SHAPES, total * 3 // 4)
+        head, balls = _components(faces, flame["v_template"])
+        turn, scale, shift = _align(flame["v_template"][head].astype(np.float64), mean)
+        skin = _fold(faces, head)
+        template = scale * flame["v_template"][head] @ turn.T + shift
+        directions = scale * np.einsum("vdk,ed->vek", flame["shapedirs"], turn)
+
+        self.shape_names = tuple(f"flame_shape_{k:03d}" for k in range(shapes))
+        self.action_names = tuple(
+            f"{unit}{side}"
+            for unit, facts in facs.ACTION_UNITS.items()
+            for side in (("L", "R") if facts.sided else ("",))
+        )
+        self.cage = template.astype(np.float32)
+        self._directions = directions[head, :, :shapes].astype(np.float32)
+        self._balls = [
+            (scale * flame["v_template"][ball] @ turn.T + shift, directions[ball, :, :shapes]) for ball in balls
+        ]
+        self._eyeball, self._eyeball_faces, self._eyeball_uv = sphere()
+        self.smoothing = sp.identity(len(head), dtype=np.float32, format="csr")
+        self._weld(ours, mean, skin, flame["weights"][head])
+        self._ours, self._mean = ours, mean.vertices[: ours.skin_count]
+        flat = self._directions.reshape(-1, shapes).astype(np.float64)
+        gram = flat.T @ flat + SPOT**2 * np.eye(shapes)
+        self._likeliest = np.linalg.solve(gram, flat.T).astype(np.float32)  # [shapes, 3 C]
+        self.actions = self._fit(mean, directions[head, :, shapes:])
+        nothing = {"rows": 0, "weight": 0, "floor": 0, "upper": 0, "lower": 0, "temple": (), "column": 0, "share": 0}
+        whole = ("rows", "upper", "lower", "column")
+        empty = {name: np.zeros(size, np.int64 if name in whole else np.float32) for name, size in nothing.items()}
+        self.lids = (Lids(**empty), Lids(**empty))
+        lines, none = np.zeros((3, 2, 0), np.int64), empty["rows"]
+        self.lips = Lips(
+            lines,
+            lines,
+            lines.astype(np.float32),
+            none,
+            empty["share"],
+            none,
+            empty["share"],
+            none,
+            np.zeros((0, 3), np.int64),
+            np.zeros((0, 1), np.int64),
+        )
+        self.field_unit = field_units(self.action_names)
+
+    def __call__(self, identity: Identity) -> Bust:
+        """The identity's bust, its shape as near to our person's as FLAME's shape space allows."""
+        head = self._ours.surface(self._ours.shaped(identity.shape)) - self._mean
+        coefficients = (self._likeliest @ head[self._partner].ravel()).astype(np.float32)
+        cage = self.cage + self._directions @ coefficients
+        eyes = [template + moves @ coefficients for template, moves in self._balls]
+        centres = np.array([points.mean(axis=0) for points in eyes], np.float32)
+        radius = np.mean([np.linalg.norm(p - c, axis=1).mean() for p, c in zip(eyes, centres, strict=True)])
+        return settle(self, identity, cage.astype(np.float32), centres, float(radius))
+
+    def reach(self, shape: str) -> float:
+        """The largest movement of a shape at coefficient 1, in millimetres."""
+        return float(1000 * np.linalg.norm(self._directions[..., self.shape_names.index(shape)], axis=1).max())
+
+    def _weld(self, ours: HeadModel, mean: Bust, skin: np.ndarray, weights: np.ndarray) -> None:
+        """UVs, classes, weights and landmarks from the nearest points of our average head."""
+        topology, count = ours.topology, len(self.cage)
+        outer = topology.face_part == PARTS.index("skin")
+        corners = topology.faces[outer]
+        nearest = cKDTree(mean.vertices[corners].mean(axis=1)).query(self.cage[skin].mean(axis=1))[1]
+        uv_at = np.zeros((len(mean.vertices), 2), np.float32)
+        uv_at[corners.ravel()] = topology.uvs[topology.face_uvs[outer]].reshape(-1, 2)
+        self._partner = cKDTree(mean.vertices[: ours.skin_count]).query(self.cage)[1]
+        mirror = cKDTree(self.cage).query(self.cage * [-1, 1, 1])[1]
+        ball = len(self._eyeball)
+        eyes = [count + side * ball + self._eyeball_faces for side in (0, 1)]
+        zeros = np.zeros(2 * ball, np.float32)
+        points = landmarks(topology, mean.vertices)
+        triangles = self.cage[skin]
+        found = cKDTree(triangles.mean(axis=1)).query(points)[1]
+        spokes = ours.topology.mirror[ours.skin_count :] - ours.skin_count
+        self.__dict__["topology"] = Topology(
+            faces=np.concatenate([skin, *eyes]).astype(np.int32),
+            uvs=np.concatenate([uv_at[self._partner], self._eyeball_uv]),
+            face_uvs=np.concatenate([skin, *(2 * [count + self._eyeball_faces])]).astype(np.int32),
+            face_part=np.repeat([0, *EYE], [len(skin), len(eyes[0]), len(eyes[1])]).astype(np.int8),
+            face_class=np.r_[
+                topology.face_class[outer][nearest], np.full(2 * len(eyes[0]), MASK_CLASSES.index("eyes"))
+            ].astype(np.int8),
+            mirror=np.concatenate([mirror, count + spokes]).astype(np.int32),
+            landmark_faces=found.astype(np.int32),
+            landmark_barycentric=_barycentric(points, triangles[found]),
+            **{
+                name: np.concatenate([getattr(topology, name)[self._partner], zeros])
+                for name in ("body", "scalp", "beard")
+            },
+        )
+        self.__dict__["neck_weight"] = np.concatenate([1 - np.clip(weights[:, 0], 0, 1), np.ones(2 * ball)]).astype(
+            np.float32
+        )
+        self.neck_pivot = ours.neck_pivot
+        self.__dict__["coarse"] = {
+            "rows": np.arange(count + 2 * ball),
+            **{name: getattr(self.topology, name) for name in ("faces", "uvs", "face_uvs", "face_part", "face_class")},
+        }
+        edges = np.concatenate([skin[:, [k, (k + 1) % 3]] for k in range(3)])
+        length = np.linalg.norm(self.cage[edges[:, 0]] - self.cage[edges[:, 1]], axis=1)
+        spacing = np.bincount(edges.ravel(), np.repeat(length, 2), count) / np.maximum(
+            np.bincount(edges.ravel(), minlength=count), 1
+        )
+        outer_skin = np.isin(self.topology.face_class[: len(skin)], [1, 6])
+        self.front = np.intersect1d(np.flatnonzero(self.cage[:, 2] > 0.01), skin[outer_skin])
+        self.front_spacing = spacing[self.front].astype(np.float32)
+
+    def _fit(self, mean: Bust, expressions: np.ndarray) -> np.ndarray:
+        """Fields [A, C, 3]: each unit's movement on our average head, in FLAME's expression space."""
+        flat = expressions.reshape(-1, expressions.shape[2])
+        gram = flat.T @ flat
+        gram += RIDGE * np.linalg.eigvalsh(gram)[-1] * np.eye(len(gram))
+        fields = []
+        for name in self.action_names:
+            maximum = facs.ACTION_UNITS[name.rstrip("LR")].maximum
+            wanted = (rig(mean, {name: maximum}).vertices - mean.vertices)[self._partner]
+            field = (flat @ np.linalg.solve(gram, flat.T @ wanted.ravel())).reshape(-1, 3)
+            field[1000 * np.linalg.norm(field, axis=1) < STILL] = 0
+            fields.append(field)
+        return np.array(fields, np.float32)
+
+
+@lru_cache(maxsize=1)
+def _average() -> Identity:
+    """The person whose head is the average adult's, at rest and symmetric."""
+    from dataclasses import replace
+
+    from threedpain.generation.people.identity import sample_identity
+    from threedpain.generation.people.shape import macro_weights
+
+    person = sample_identity(0, age=25, gender="female", ethnicity="white", asymmetry=0)
+    half = {
+        "gender": 0.5,
+        "age": 2 / 3,
+        "muscle": 0.5,
+        "weight": 0.5,
+        "african": 1 / 3,
+        "asian": 1 / 3,
+        "caucasian": 1 / 3,
+    }
+    weights = macro_weights(half)
+    shape = np.array([weights.get(name, 0.0) for name in HeadModel.load().shape_names], np.float32)
+    ones = dict.fromkeys(facs.ACTION_UNITS, 1.0)
+    return replace(person, phenotypes=half, shape=shape, resting={}, gain=ones, asymmetry={})
+
+
+def _components(faces: np.ndarray, vertices: np.ndarray) -> tuple[np.ndarray, list[np.ndarray]]:
+    """Vertices of the head, and of the left and the right eyeball, which are separate pieces of FLAME's mesh."""
+    count = len(vertices)
+    links = sp.coo_matrix((np.ones(3 * len(faces)), (faces.ravel(), np.roll(faces, 1, axis=1).ravel())), (count, count))
+    labels = connected_components(links, directed=False)[1]
+    sizes = np.argsort(-np.bincount(labels))
+    if len(sizes) < 3:
+        raise InvalidInput(f"a FLAME model has three pieces, the head and two eyeballs; this mesh has {len(sizes)}")
+    head, *eyes = (np.flatnonzero(labels == label) for label in sizes[:3])
+    return head, sorted(eyes, key=lambda rows: -vertices[rows, 0].mean())
+
+
+def _fold(faces: np.ndarray, rows: np.ndarray) -> np.ndarray:
+    """The faces among `rows`, renumbered."""
+    index = np.full(faces.max() + 1, -1)
+    index[rows] = np.arange(len(rows))
+    return index[faces[(index[faces] >= 0).all(axis=1)]]
+
+
+def _align(points: np.ndarray, mean: Bust) -> tuple[np.ndarray, float, np.ndarray]:
+    """Rotation, scale and shift that lay FLAME's template over our average head: nose tip and crown, then ICP."""
+    target = mean.vertices[: mean.model.skin_count].astype(np.float64)
+    nose, crown = points[points[:, 2].argmax()], points[points[:, 1].argmax()]
+    our_nose, our_crown = target[target[:, 2].argmax()], target[target[:, 1].argmax()]
+    scale = (our_crown - our_nose)[1] / (crown - nose)[1]
+    turn, shift = np.eye(3), our_nose - scale * nose
+    tree = cKDTree(target)
+    for _ in range(30):
+        placed = scale * points @ turn.T + shift
+        distance, nearest = tree.query(placed)
+        close = distance <= max(np.percentile(distance, 70), 1e-6)
+        a, b = points[close], target[nearest[close]]
+        ca, cb = a.mean(axis=0), b.mean(axis=0)
+        u, s, vt = np.linalg.svd((b - cb).T @ (a - ca))
+        sign = np.diag([1, 1, np.sign(np.linalg.det(u @ vt))])
+        turn = u @ sign @ vt
+        scale = float((s * np.diag(sign)).sum() / ((a - ca) ** 2).sum())
+        shift = cb - scale * turn @ ca
+    return turn, scale, shift
+
+
+def _barycentric(points: np.ndarray, triangles: np.ndarray) -> np.ndarray:
+    """Barycentric coordinates [N, 3] of points projected on their triangles [N, 3, 3], clipped to these."""
+    a, b, c = triangles[:, 0], triangles[:, 1], triangles[:, 2]
+    normal = np.cross(b - a, c - a)
+    square = np.maximum((normal**2).sum(axis=1), 1e-18)
+    w1 = (np.cross(points - a, c - a) * normal).sum(axis=1) / square
+    w2 = (np.cross(b - a, points - a) * normal).sum(axis=1) / square
+    weights = np.clip(np.stack([1 - w1 - w2, w1, w2], axis=1), 0, 1)
+    return (weights / weights.sum(axis=1, keepdims=True)).astype(np.float32)

@@ -1,0 +1,154 @@
+"""Expression wrinkles: where they lie on the skin, and how deep an expression and an age make them.
+
+Each map is drawn from curves in texels of the upright 1384 x 768 skin crop: a fold sinks, its banks bulge. Courses
+follow the relaxed-skin-tension lines of the face (Borges, Plast. Reconstr. Surg. 73, 1984), across the pull of the
+muscle.
+"""
+
+from __future__ import annotations
+
+from functools import lru_cache
+
+import numpy as np
+
+from threedpain import facs
+from threedpain.generation.records import SKIN_HEIGHT, SKIN_WIDTH, WRINKLES, Identity
+from threedpain.generation.seeds import child
+
+UNITS = tuple(facs.ACTION_UNITS)
+AXIS = 705.5  # texel column of the symmetry plane
+# Wrinkle -> unit -> depth at the unit's maximum; left and right maps listen to their own side.
+DRIVERS: dict[str, dict[str, float]] = {
+    "glabella": {"AU4": 1.0, "AU9": 0.45},
+    "forehead": {"AU1": 0.7, "AU2": 0.7},
+    "crow": {"AU6": 0.85, "AU7": 0.35, "AU12": 0.2},
+    "bunny": {"AU9": 1.0},
+    "nasolabial": {"AU9": 0.6, "AU10": 0.85, "AU12": 0.7, "AU6": 0.25},
+    "chin": {"AU17": 1.0, "AU24": 0.3},
+}
+# Wrinkle -> folds (points of the right half, width in texels, depth in millimetres). In maps without sides a fold is
+# mirrored; one that starts on the axis goes on beyond it.
+Fold = tuple[tuple[tuple[float, float], ...], float, float]
+FOLDS: dict[str, tuple[Fold, ...]] = {
+    "glabella": (
+        (((696, 410), (693.5, 399), (694, 388), (697, 376), (698, 366)), 2.3, 0.6),
+        (((684, 402), (681, 394), (680.5, 386), (682, 378)), 2.0, 0.32),
+        (((AXIS, 424), (699, 422.5), (692, 424.5)), 3.2, 0.45),
+    ),
+    "forehead": (
+        (((AXIS, 366), (670, 364), (630, 358), (590, 362), (566, 372)), 4.6, 0.5),
+        (((AXIS, 345), (668, 342), (626, 335), (584, 340), (560, 352)), 4.8, 0.55),
+        (((AXIS, 322), (662, 319), (622, 314), (588, 320)), 4.8, 0.42),
+        (((AXIS, 300), (664, 298), (632, 297)), 4.6, 0.28),
+    ),
+    "crow": (
+        (((606, 431), (592, 423), (578, 417), (562, 414)), 3.2, 0.45),
+        (((606, 437), (590, 436), (574, 436), (556, 438)), 3.2, 0.55),
+        (((607, 443), (592, 449), (577, 456), (562, 465)), 3.2, 0.5),
+        (((610, 449), (597, 459), (585, 470), (575, 482)), 3.2, 0.35),
+        (((650, 455), (634, 462), (616, 463)), 3.0, 0.35),
+    ),
+    "bunny": (
+        (((696, 463), (690, 455), (684, 450), (679, 448)), 2.0, 0.42),
+        (((694, 472), (687, 463), (680, 459), (675, 458)), 1.9, 0.36),
+        (((691, 480), (685, 473), (679, 470)), 1.8, 0.22),
+        (((AXIS, 441), (698, 439.5), (691, 441)), 2.2, 0.4),
+        (((AXIS, 450), (699, 448.5), (693, 450)), 2.0, 0.25),
+    ),
+    "nasolabial": ((((677, 509), (669, 519), (662, 531), (656, 546), (652, 562), (650, 578)), 3.6, 0.9),),
+    "chin": ((((AXIS, 627), (692, 628), (678, 633)), 4.2, 0.6),),
+}
+
+
+@lru_cache(maxsize=1)
+def wrinkle_maps() -> np.ndarray:
+    """Heights in metres at depth 1: float32 [len(WRINKLES), 768, 1384] in skin UV; folds sink, their banks rise."""
+    maps = np.zeros((len(WRINKLES), SKIN_HEIGHT, SKIN_WIDTH), np.float32)
+    for index, name in enumerate(WRINKLES):
+        stem, _, side = name.partition("_")
+        for number, (points, width, depth) in enumerate(FOLDS[stem]):
+            right = np.array(points)
+            left = np.stack([2 * AXIS - right[:, 0], right[:, 1]], axis=1)
+            if side:
+                paths = [left if side == "left" else right]
+            elif right[0, 0] == AXIS:
+                paths = [np.concatenate([left[:0:-1], right])]
+            else:
+                paths = [left, right]
+            for k, path in enumerate(paths):
+                _carve(maps[index], path, 1.3 * width, depth / 1000, child(0, "wrinkle", name, number, k))
+        if stem == "chin":
+            maps[index] += _pebbles()
+    maps.setflags(write=False)
+    return maps
+
+
+def _carve(height: np.ndarray, path: np.ndarray, width: float, depth: float, rng: np.random.Generator) -> None:
+    """Lower `height` along a smooth path that tapers to both ends."""
+    steps = np.linspace(0, len(path) - 1, 24 * len(path))
+    fine = np.stack([_spline(path[:, k], steps) + 0.1 * width * _noise(rng, len(steps)) for k in (0, 1)], axis=1)
+    along = np.linspace(0, 1, len(fine))
+    taper = np.clip(np.minimum(along, 1 - along) / 0.35, 0, 1)
+    taper = taper * taper * (3 - 2 * taper) * (1 + 0.12 * _noise(rng, len(fine)))
+    reach = int(np.ceil(4.5 * width))
+    x0, y0 = np.maximum(np.floor(fine.min(axis=0)).astype(int) - reach, 0)
+    x1, y1 = np.minimum(np.ceil(fine.max(axis=0)).astype(int) + reach, [SKIN_WIDTH, SKIN_HEIGHT])
+    y, x = np.mgrid[y0:y1, x0:x1] + 0.5
+    squared = (x[..., None] - fine[:, 0]) ** 2 + (y[..., None] - fine[:, 1]) ** 2
+    nearest = squared.argmin(axis=-1)
+    t = np.sqrt(np.take_along_axis(squared, nearest[..., None], -1)[..., 0]) / width
+    profile = -np.exp(-0.5 * (t / 0.62) ** 2) + 0.3 * np.exp(-0.5 * ((t - 1.85) / 0.85) ** 2)
+    height[y0:y1, x0:x1] += (profile * taper[nearest] * depth).astype(np.float32)
+
+
+def _spline(values: np.ndarray, at: np.ndarray) -> np.ndarray:
+    """Catmull-Rom through `values` at their indices."""
+    padded = np.r_[2 * values[0] - values[1], values, 2 * values[-1] - values[-2]]
+    index = np.clip(at.astype(int), 0, len(values) - 2)
+    t = at - index
+    a, b, c, d = (padded[index + k] for k in range(4))
+    return b + 0.5 * t * (c - a + t * (2 * a - 5 * b + 4 * c - d + t * (3 * (b - c) + d - a)))
+
+
+def _noise(rng: np.random.Generator, count: int) -> np.ndarray:
+    """Smooth noise of unit size along a path."""
+    knots = rng.standard_normal(count // 16 + 4)
+    return _spline(knots, np.arange(count) / 16)
+
+
+def _pebbles() -> np.ndarray:
+    """The dimpled skin over a bunched mentalis."""
+    rng = child(0, "wrinkle", "pebbles")
+    y, x = np.mgrid[0:SKIN_HEIGHT, 0:SKIN_WIDTH] + 0.5
+    out = np.zeros((SKIN_HEIGHT, SKIN_WIDTH))
+    for _ in range(46):
+        cx, cy = rng.uniform(660, 751), rng.uniform(632, 672)
+        rows, columns = slice(int(cy) - 16, int(cy) + 17), slice(int(cx) - 16, int(cx) + 17)
+        squared = (x[rows, columns] - cx) ** 2 + (y[rows, columns] - cy) ** 2
+        out[rows, columns] -= 0.16e-3 * np.exp(-squared / (2 * rng.uniform(2.2, 3.6) ** 2))
+    fade = np.exp(-0.5 * (((x - AXIS) / 34) ** 2 + ((y - 650) / 17) ** 2))
+    return (out * fade).astype(np.float32)
+
+
+def wrinkle_depths(identity: Identity, shares: np.ndarray) -> np.ndarray:
+    """Depth 0..1 of each wrinkle map [len(WRINKLES)] from movement shares [2, U] and age.
+
+    Young skin folds to about half the depth of old skin, and old skin keeps a part of its lines at rest.
+    """
+    ageing = 0.3 * np.clip((identity.age - 18) / 72, 0, 1) + 0.7 * identity.skin.wrinkles
+    rest = 0.35 * ageing**1.5
+    drive = _drivers() @ shares.ravel()
+    depths = rest + (1 - rest) * (0.5 + 0.5 * ageing) * (1 - np.exp(-1.4 * drive)) / (1 - np.exp(-1.4))
+    return np.clip(depths, 0, 1).astype(np.float32)
+
+
+@lru_cache(maxsize=1)
+def _drivers() -> np.ndarray:
+    """`DRIVERS` as a matrix [len(WRINKLES), 2 U] over left and right shares; maps without sides take their mean."""
+    matrix = np.zeros((len(WRINKLES), 2, len(UNITS)))
+    for row, name in enumerate(WRINKLES):
+        stem, _, side = name.partition("_")
+        sides = np.array({"left": (1, 0), "right": (0, 1)}.get(side, (0.5, 0.5)))
+        for unit, weight in DRIVERS[stem].items():
+            matrix[row, :, UNITS.index(unit)] = weight * sides
+    return matrix.reshape(len(WRINKLES), -1)

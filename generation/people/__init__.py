@@ -1,0 +1,1 @@
+"""Who: identities from a seed and a demographic cell."""

@@ -1,0 +1,174 @@
+"""Skin, hair and eyes of a person, by age, gender, ethnicity and chance.
+
+Skin tones: individual typology angles by population as in Del Bino and Bernerd, Br. J. Dermatol. 169, 2013, wide
+enough to overlap. Greying: Panhard, Lozano and Loussouarn, Br. J. Dermatol. 167, 2012 (half grey at about 50, later
+for darker hair).
+"""
+
+from __future__ import annotations
+
+import numpy as np
+
+from threedpain.generation.records import Eyes, Hair, Skin
+
+TONES = {  # mean and standard deviation of the individual typology angle, degrees
+    "black": (-26.0, 17.0),
+    "white": (45.0, 9.0),
+    "middle_eastern": (29.0, 12.0),
+    "south_asian": (12.0, 16.0),
+    "east_asian": (38.0, 10.0),
+}
+MELANIN = {  # hair, 0 blond .. 1 black
+    "black": (0.97, 0.03),
+    "white": (0.5, 0.25),
+    "middle_eastern": (0.87, 0.1),
+    "south_asian": (0.95, 0.05),
+    "east_asian": (0.95, 0.05),
+}
+CURL = {
+    "black": (0.88, 0.1),
+    "white": (0.25, 0.2),
+    "middle_eastern": (0.38, 0.2),
+    "south_asian": (0.25, 0.17),
+    "east_asian": (0.07, 0.07),
+}
+GREYING = {"black": 58.0, "white": 50.0, "middle_eastern": 54.0, "south_asian": 55.0, "east_asian": 56.0}
+# Iris colours, linear RGB of the middle ring, and how often each population has them.
+IRISES = {
+    "dark_brown": (0.045, 0.020, 0.010),
+    "brown": (0.105, 0.046, 0.018),
+    "hazel": (0.15, 0.095, 0.035),
+    "green": (0.13, 0.15, 0.07),
+    "blue": (0.12, 0.20, 0.30),
+    "grey": (0.20, 0.235, 0.25),
+}
+IRIS_SHARES = {
+    "black": (0.85, 0.14, 0.01, 0, 0, 0),
+    "white": (0.08, 0.27, 0.16, 0.12, 0.27, 0.10),
+    "middle_eastern": (0.4, 0.42, 0.1, 0.05, 0.02, 0.01),
+    "south_asian": (0.66, 0.29, 0.03, 0.01, 0.0, 0.01),
+    "east_asian": (0.76, 0.23, 0.01, 0, 0, 0),
+}
+SCARVES = {"black": 0.06, "white": 0.02, "middle_eastern": 0.3, "south_asian": 0.14, "east_asian": 0.02}
+FABRICS = (
+    (0.6, 0.58, 0.54),
+    (0.05, 0.05, 0.06),
+    (0.3, 0.05, 0.07),
+    (0.05, 0.1, 0.25),
+    (0.35, 0.25, 0.15),
+    (0.1, 0.2, 0.13),
+    (0.45, 0.3, 0.35),
+    (0.2, 0.2, 0.22),
+)
+
+
+def sample_skin(rng: np.random.Generator, age: float, gender: str, ethnicity: str) -> Skin:
+    z, u = rng.standard_normal(8), rng.uniform(size=6)
+    mean, spread = TONES[ethnicity]
+    tone = float(np.clip(mean + spread * np.clip(z[0], -2.2, 2.2), -60, 60))
+    light = np.clip((tone - 10) / 45, 0, 1)
+    older = np.clip((age - 25) / 60, 0, 1)
+    freckled = (0.15 + 0.85 * (ethnicity == "white")) * light * np.clip(3 * u[0] - 2, 0, 1)
+    return Skin(
+        tone=round(tone, 2),
+        seed=int(rng.integers(2**31)),
+        freckles=float(freckled),
+        moles=float(np.clip(0.25 + 0.22 * z[1] + 0.1 * older, 0, 1)),
+        age_spots=float(np.clip(older * (0.55 + 0.25 * z[2]) * (0.35 + 0.65 * light), 0, 1)),
+        redness=float(np.clip((0.3 + 0.2 * z[3]) * (0.3 + 0.7 * light), 0, 1)),
+        wrinkles=float(np.clip(older**1.15 * (0.85 + 0.2 * z[4]), 0, 1)),
+        stubble=float(np.clip(0.35 + 0.3 * z[5], 0, 1)) if gender == "male" else 0.0,
+        makeup=float(np.clip(0.3 + 0.3 * z[6] - 0.15 * older, 0, 1)) if gender == "female" else 0.0,
+    )
+
+
+def sample_hair(rng: np.random.Generator, age: float, gender: str, ethnicity: str) -> Hair:
+    z, u = rng.standard_normal(8), rng.uniform(size=8)
+    mean, spread = MELANIN[ethnicity]
+    melanin = float(np.clip(mean + spread * z[0], 0.03, 1))
+    onset = GREYING[ethnicity] + 7 * np.clip(z[1], -1.3, 2.2)
+    curl_mean, curl_spread = CURL[ethnicity]
+    curl = float(np.clip(curl_mean + curl_spread * z[2], 0, 1))
+    red = float(np.clip(3.2 * u[0] - 2.4, 0, 0.9)) * (ethnicity == "white") * (melanin < 0.75)
+    thin = np.clip((age - 30) / 55, 0, 1)
+    male = gender == "male"
+    return Hair(
+        style=_style(u[1], u[2], age, male, ethnicity, curl),
+        beard=_beard(u[3], u[4]) if male else "none",
+        melanin=melanin,
+        red=float(red),
+        grey=float(1 / (1 + np.exp(-(age - onset) / 5.5))),
+        curl=curl,
+        length=float(u[5]),
+        density=float(np.clip(0.85 + 0.1 * z[3] - (0.25 if male else 0.15) * thin, 0.35, 1)),
+        brow_density=float(np.clip((0.78 if male else 0.66) + 0.12 * z[4] - 0.15 * thin, 0.35, 1)),
+        brow_thickness=float(
+            np.clip(
+                (0.62 if male else 0.4) + 0.13 * z[5] + 0.06 * (ethnicity in ("middle_eastern", "south_asian")), 0.1, 1
+            )
+        ),
+        headwear=FABRICS[int(u[6] * len(FABRICS))],
+        seed=int(rng.integers(2**31)),
+    )
+
+
+def _style(u: float, cover: float, age: float, male: bool, ethnicity: str, curl: float) -> str:
+    """A style's name from two uniform numbers."""
+    if not male and cover < SCARVES[ethnicity]:
+        return "headscarf"
+    if cover > (0.95 if male else 0.975):
+        return "cap"
+    balding = 0.5 * np.clip((age - 25) / 50, 0, 1)
+    if male:
+        shares = {
+            "bald": 0.03 + 0.3 * balding,
+            "receding": 0.02 + 0.8 * balding,
+            "buzz": 0.16,
+            "short": 0.5,
+            "medium": 0.1,
+            "long": 0.03,
+            "tied_back": 0.02,
+            "coily": 0.0,
+        }
+    else:
+        shares = {
+            "bald": 0.004,
+            "buzz": 0.02,
+            "short": 0.12 + 0.25 * (age > 55),
+            "medium": 0.3,
+            "long": 0.32,
+            "tied_back": 0.24,
+            "coily": 0.0,
+        }
+    if curl > 0.7:  # coily hair stands instead of falling
+        shares["coily"] = shares.pop("medium") + 0.7 * shares.get("short", 0) + 0.5 * shares["long"]
+        shares["short"] *= 0.3
+        shares["long"] *= 0.5
+    total, reached = sum(shares.values()), 0.0
+    for style, share in shares.items():
+        reached += share / total
+        if u < reached:
+            return style
+    return "short"
+
+
+def _beard(u: float, v: float) -> str:
+    if u < 0.5:
+        return "none"
+    return "stubble" if u < 0.68 else "full" if u < 0.84 else "moustache" if v < 0.5 else "goatee"
+
+
+def sample_eyes(rng: np.random.Generator, age: float, ethnicity: str) -> Eyes:
+    z, u = rng.standard_normal(6), rng.uniform()
+    shares = np.cumsum(IRIS_SHARES[ethnicity])
+    colour = np.array(list(IRISES.values())[int(np.searchsorted(shares, u * shares[-1]))])
+    colour = np.clip(colour * np.exp(0.18 * z[:3] * 0.5 + 0.2 * z[3]), 0.004, 0.6)
+    older = np.clip((age - 30) / 60, 0, 1)
+    sclera = np.array((0.72, 0.68, 0.64)) * np.array((1.0, 1 - 0.03 * older, 1 - 0.12 * older)) * (1 - 0.1 * older)
+    return Eyes(
+        iris=tuple(map(float, colour)),
+        iris_scale=float(np.clip(1 + 0.035 * z[4], 0.9, 1.1)),
+        pupil=float(np.clip(0.36 + 0.05 * z[5] - 0.06 * older, 0.22, 0.55)),
+        sclera=tuple(map(float, sclera)),
+        seed=int(rng.integers(2**31)),
+    )

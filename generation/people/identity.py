@@ -1,0 +1,157 @@
+"""`sample_identity`: a seed and a demographic cell become a person.
+
+Every trait has a named random number of its own, drawn whatever the demographics; age, gender and ethnicity only move
+and stretch the distributions those numbers are read through. So one attribute can be changed with all else of the same
+seed kept: counterfactual people. What belongs to a trait follows it (an older version of the same person has more sag,
+greyer hair, deeper lines); nothing else moves.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import fields, replace
+from typing import Any
+
+import numpy as np
+
+from threedpain import demographics, facs
+from threedpain.errors import InvalidInput
+from threedpain.generation.records import BEARDS, STYLES, Eyes, Hair, Identity, Skin
+from threedpain.generation.seeds import child
+
+from .colouring import sample_eyes, sample_hair, sample_skin
+from .shape import sample_phenotypes, sample_shape
+
+OVERRIDES = ("skin_tone", "hair", "beard", "asymmetry", "skin", "eyes", "phenotypes", "resting", "gain")
+
+
+def sample_identity(
+    seed: int, age: float | None = None, gender: str | None = None, ethnicity: str | None = None, **overrides: Any
+) -> Identity:
+    """The person of `seed`. What is not given (age, gender, ethnicity) is drawn; `overrides` change one thing each:
+
+    skin_tone (individual typology angle, -60..60 degrees), hair (a style's name, a `Hair`, or a mapping of its fields),
+    beard (its name), asymmetry (0 symmetric, 1 as drawn, at most 3), skin, eyes, phenotypes, resting, gain (mappings of
+    what to change).
+    """
+    unknown = set(overrides) - set(OVERRIDES)
+    if unknown:
+        raise InvalidInput(
+            f"unknown attribute {sorted(unknown)[0]!r}; known are age, gender, ethnicity, " + ", ".join(OVERRIDES)
+        )
+    seed = _seed(seed)
+    who = child(seed, "who")
+    drawn = (
+        float(np.round(who.uniform(18, 90), 1)),
+        str(who.choice(demographics.GENDERS)),
+        str(who.choice(demographics.ETHNICITIES)),
+    )
+    age = demographics.check_age(drawn[0] if age is None else age)
+    gender = demographics.check_gender(drawn[1] if gender is None else gender)
+    ethnicity = demographics.check_ethnicity(drawn[2] if ethnicity is None else ethnicity)
+
+    phenotypes = _updated(
+        sample_phenotypes(child(seed, "phenotypes"), age, gender, ethnicity), overrides.get("phenotypes"), "phenotypes"
+    )
+    lean = _number("asymmetry", overrides.get("asymmetry", 1.0), 0, 3)
+    shape = sample_shape(seed, age, gender, ethnicity, phenotypes, lean)
+    skin = sample_skin(child(seed, "skin"), age, gender, ethnicity)
+    skin = replace(skin, **_updated({}, overrides.get("skin"), "skin", {f.name for f in fields(Skin)}))
+    if "skin_tone" in overrides:
+        skin = replace(skin, tone=_number("skin_tone", overrides["skin_tone"], -60, 60))
+    return Identity(
+        seed=seed,
+        age=age,
+        gender=gender,
+        ethnicity=ethnicity,
+        phenotypes=phenotypes,
+        shape=shape,
+        skin=skin,
+        hair=_hair(sample_hair(child(seed, "hair"), age, gender, ethnicity), overrides),
+        eyes=replace(
+            sample_eyes(child(seed, "eyes"), age, ethnicity),
+            **_updated({}, overrides.get("eyes"), "eyes", {f.name for f in fields(Eyes)}),
+        ),
+        resting=_updated(_resting(child(seed, "resting"), age), overrides.get("resting"), "resting"),
+        gain=_updated(_gains(child(seed, "gain"), age), overrides.get("gain"), "gain", set(facs.ACTION_UNITS)),
+        asymmetry={
+            unit: float(np.clip(lean * z * 0.45, -1, 1))
+            for unit, z in zip(
+                facs.ACTION_UNITS, child(seed, "lean").standard_normal(len(facs.ACTION_UNITS)), strict=True
+            )
+        },
+    )
+
+
+def _resting(rng: np.random.Generator, age: float) -> dict[str, float]:
+    """A face at rest is no mask: lids droop, corners hang or smile, brows are held; a little more so with age."""
+    z = rng.standard_normal(8)
+    older = (age - 18) / 72
+    amounts = {
+        "AU4": 0.3 * z[0] - 0.2,
+        "AU1": 1.3 + 0.35 * z[1],
+        "AU2": 0.3 * z[2] - 0.2,
+        "AU7": 0.25 * z[3] - 0.1 + 0.2 * older,
+        "AU12": 0.3 * z[4] + 0.15,
+        "AU15": -0.25 * z[4] - 0.1 + 0.3 * older,
+        "AU17": 0.3 * z[5] - 0.2,
+        "AU24": 0.3 * z[6] - 0.3,
+        "AU43": 0.03 * z[7] + 0.05 * older,
+    }
+    limits = {"AU43": 0.12, "AU1": 2.0}  # the base mesh's inner brows hang: AU1 lifts them to rest
+    return {unit: round(float(min(amount, limits.get(unit, 1.0))), 4) for unit, amount in amounts.items() if amount > 0}
+
+
+def _gains(rng: np.random.Generator, age: float) -> dict[str, float]:
+    """Personal dynamic range around 1: some faces move more; muscles lose a little with age."""
+    general = 0.06 * rng.standard_normal() - 0.04 * (age - 50) / 40
+    own = 0.07 * rng.standard_normal(len(facs.ACTION_UNITS))
+    return {
+        unit: round(float(np.clip(np.exp(general + x), 0.82, 1.2)), 4)
+        for unit, x in zip(facs.ACTION_UNITS, own, strict=True)
+    }
+
+
+def _hair(hair: Hair, overrides: Mapping[str, Any]) -> Hair:
+    wanted = overrides.get("hair")
+    if isinstance(wanted, Hair):
+        hair = wanted
+    elif isinstance(wanted, str):
+        hair = replace(hair, style=wanted)
+    elif wanted is not None:
+        hair = replace(hair, **_updated({}, wanted, "hair", {f.name for f in fields(Hair)}))
+    if "beard" in overrides:
+        hair = replace(hair, beard=overrides["beard"])
+    for name, value, known in (("hair style", hair.style, STYLES), ("beard", hair.beard, BEARDS)):
+        if value not in known:
+            raise InvalidInput(f"unknown {name} {value!r}; known are {', '.join(known)}")
+    return hair
+
+
+def _seed(seed: int) -> int:
+    if isinstance(seed, bool) or not isinstance(seed, int | np.integer) or seed < 0:
+        raise InvalidInput(f"seed must be an integer from 0 up, got {seed!r}")
+    return int(seed)
+
+
+def _number(name: str, value: Any, low: float, high: float) -> float:
+    try:
+        number = float(value)
+    except (TypeError, ValueError):
+        number = float("nan")
+    if not low <= number <= high:
+        raise InvalidInput(f"{name} must be a number from {low:g} to {high:g}, got {value!r}")
+    return number
+
+
+def _updated(values: dict, changes: Any, name: str, known: set[str] | None = None) -> dict:
+    """`values` with `changes`, whose keys must be known (by default, those of `values`)."""
+    if changes is None:
+        return values
+    if not isinstance(changes, Mapping):
+        raise InvalidInput(f"{name} must be a mapping of what to change, got {changes!r}")
+    allowed = set(facs.ACTION_UNITS) if name == "resting" else known if known is not None else set(values)
+    for key in changes:
+        if key not in allowed:
+            raise InvalidInput(f"unknown {name} entry {key!r}; known are {', '.join(sorted(allowed))}")
+    return {**values, **changes}

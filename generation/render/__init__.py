@@ -1,0 +1,1 @@
+"""From a face and a scene to a picture and its truth."""

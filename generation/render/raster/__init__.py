@@ -1,0 +1,1 @@
+"""Which face is seen at which pixel."""

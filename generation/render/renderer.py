@@ -1,0 +1,206 @@
+"""The renderer: a face with its skin, in a scene, becomes a picture with its truth.
+
+head     = build_head(bust, maps)                          # once a person
+surfaces = dress(head, hair and clothes)                   # once an outfit
+posed    = pose(surfaces, face, light)                     # once an expression in a light
+view     = look(posed, camera)                             # visibility at n x n samples a pixel
+light    = shade(view)                                     # once a pixel and surface
+sample   = develop(light), annotate(view)                  # the picture and its truth
+"""
+
+from __future__ import annotations
+
+from collections import OrderedDict
+from collections.abc import Collection
+from dataclasses import dataclass
+
+import numpy as np
+
+from threedpain.errors import InvalidInput
+from threedpain.generation.frames import to_ndc
+from threedpain.generation.records import Camera, Clothes, Face, Light, Sample, Scene, SkinMaps
+from threedpain.generation.render.raster.nearest import nearest
+from threedpain.generation.render.raster.pytorch3d import nearest_pytorch3d
+from threedpain.generation.render.shading.kernel import develop, shade
+from threedpain.generation.render.shading.model import KEYS, OPTICS, tone_table
+from threedpain.generation.scene import background, sensor
+from threedpain.generation.worn.clothes import build_clothes
+from threedpain.generation.worn.hair import build_hair
+from threedpain.generation.worn.mesh import HairMesh, merge
+
+from . import annotate
+from .surfaces import Posed, Surfaces, build_head, dress, pose
+
+TRUTH = ("depth", "regions")
+NEAREST = 0.05  # metres: triangles nearer to the camera are not drawn
+KEPT = 3  # people, outfits and expressions remembered
+
+
+@dataclass(frozen=True)
+class View:
+    """What the samples of a picture see; n x n samples a pixel."""
+
+    posed: Posed
+    camera: Camera
+    vertices: np.ndarray  # float32 [V, 3], NDC and nearness, 1 / metres
+    winners: np.ndarray  # int32 [S n, S n], nearest face or -1
+    nearness: np.ndarray  # float32 [S n, S n], 0 where there is nothing
+
+
+class Renderer:
+    """Draws faces. `device` is "cpu" (own rasterizer, Numba) or "cuda" (PyTorch3D's rasterizer, torch)."""
+
+    def __init__(self, device: str = "cpu", supersampling: int = 2):
+        if supersampling not in (1, 2, 3, 4):
+            raise InvalidInput(f"supersampling must be 1 to 4, got {supersampling}")
+        self.device = device
+        self.supersampling = supersampling
+        self._heads: OrderedDict[tuple, tuple] = OrderedDict()
+        self._surfaces: OrderedDict[tuple, tuple] = OrderedDict()
+        self._posed: OrderedDict[tuple, tuple] = OrderedDict()
+
+    def render(
+        self, face: Face, maps: SkinMaps, scene: Scene, hair: HairMesh | None = None, truth: Collection[str] = ()
+    ) -> Sample:
+        """The picture and its truth; `truth` may add "regions" (depth is always there)."""
+        unknown = set(truth) - set(TRUTH)
+        if unknown:
+            raise InvalidInput(f"truth may hold {', '.join(TRUTH)}; got {', '.join(sorted(unknown))}")
+        surfaces = self.surfaces(face, maps, scene.clothes, hair)
+        posed = self.posed(surfaces, face, scene.light)
+        view = self.look(posed, scene.camera)
+        image = self.picture(view, scene)
+        return self.annotated(view, image, "regions" in truth)
+
+    def surfaces(self, face: Face, maps: SkinMaps, clothes: Clothes, hair: HairMesh | None = None) -> Surfaces:
+        """All that is drawn of a person in an outfit, remembered for the next picture."""
+        bust = face.bust  # an entry holds what its key names, so ids stay theirs as long as it lives
+        key = (id(bust), id(maps), id(hair))
+        head = _remember(self._heads, key, lambda: (bust, maps, hair, build_head(bust, maps), hair or build_hair(bust)))
+        key = (*key, clothes)
+        return _remember(
+            self._surfaces, key, lambda: (head, dress(head[3], merge(head[4], build_clothes(bust, clothes))))
+        )[-1]
+
+    def posed(self, surfaces: Surfaces, face: Face, light: Light) -> Posed:
+        """An expression under a light, remembered for its other views."""
+        key = (id(surfaces), id(face), id(light))
+        return _remember(self._posed, key, lambda: (surfaces, face, light, pose(surfaces, face, light)))[-1]
+
+    def look(self, posed: Posed, camera: Camera) -> View:
+        """Visibility at every sample."""
+        samples = camera.size * self.supersampling
+        surfaces = posed.surfaces
+        vertices = to_ndc(camera, posed.table[:, :3])
+        vertices[:, 2] = np.where(vertices[:, 2] > NEAREST, 1 / vertices[:, 2], 0)
+        if self.device == "cpu":
+            winners = np.full((samples, samples), -1, np.int32)
+            nearness = np.zeros((samples, samples), np.float32)
+            nearest(vertices, surfaces.faces, surfaces.test[0], surfaces.test, winners, nearness)
+        else:
+            winners, nearness = nearest_pytorch3d(vertices, surfaces.faces, surfaces.test, samples, self.device)
+        return View(posed, camera, vertices, winners, nearness)
+
+    def picture(self, view: View, scene: Scene) -> np.ndarray:
+        """Shade, expose, develop and send through the sensor: sRGB uint8 [S, S, 3]."""
+        behind = background.paint(scene.background, view.camera.size, scene.light, view.camera)
+        radiance = self.radiance(view, scene.light, behind)
+        exposure = scene.light.exposure * metering(view.posed.face.bust.identity.skin.tone)
+        gain = (exposure * np.asarray(scene.sensor.white_balance)).astype(np.float32)
+        return sensor.apply(develop(radiance, gain, tone_table()), scene.sensor)
+
+    def radiance(self, view: View, light: Light, behind: np.ndarray) -> np.ndarray:
+        """Linear radiance float32 [S, S, 3]; `behind` is the background's."""
+        arguments = self._shading(view, light, behind)
+        if self.device == "cpu":
+            out = np.empty_like(behind)
+            shade(*arguments, out)
+            return out
+        import torch
+
+        from threedpain.generation.render.shading.reference import shade as shade_torch
+
+        wide = {np.dtype(np.uint16): np.int32}  # torch has no arithmetic on uint16
+        tensors = (torch.as_tensor(a.astype(wide.get(a.dtype, a.dtype)), device=self.device) for a in arguments)
+        with torch.no_grad():
+            return shade_torch(*tensors).cpu().numpy()
+
+    @staticmethod
+    def _shading(view: View, light: Light, behind: np.ndarray) -> tuple[np.ndarray, ...]:
+        """The arguments of both shaders, in order."""
+        posed, surfaces, camera = view.posed, view.posed.surfaces, view.camera
+        return (
+            view.winners,
+            view.nearness,
+            view.vertices,
+            surfaces.faces,
+            surfaces.uvs,
+            surfaces.material,
+            posed.table,
+            (-camera.R.T @ camera.t).astype(np.float32),
+            np.ascontiguousarray(light.environment, np.float32),
+            key_table(light),
+            OPTICS,
+            surfaces.head.texels,
+            surfaces.head.levels,
+            *posed.relief,
+            posed.person,
+            surfaces.strands,
+            np.ascontiguousarray(behind, np.float32),
+        )
+
+    def annotated(self, view: View, image: np.ndarray, regions: bool) -> Sample:
+        """The picture with its truth, from the same fragments."""
+        posed, camera = view.posed, view.camera
+        surfaces, size = posed.surfaces, camera.size
+        mask, heatmap = np.empty((size, size), np.uint8), np.empty((size, size), np.uint8)
+        depth, chosen = np.empty((size, size), np.float32), np.empty((size, size), np.int32)
+        annotate.truth(
+            view.winners,
+            view.nearness,
+            view.vertices,
+            surfaces.faces,
+            surfaces.uvs,
+            surfaces.material,
+            surfaces.face_class,
+            posed.table,
+            surfaces.head.texels,
+            surfaces.head.levels,
+            mask,
+            heatmap,
+            depth,
+            chosen,
+        )
+        pixels, points, visible = annotate.landmarks(posed, camera, view.nearness)
+        return Sample(
+            image=image,
+            heatmap=heatmap,
+            mask=mask,
+            depth=depth,
+            landmarks=pixels,
+            landmarks_3d=points,
+            landmarks_visible=visible,
+            bbox=annotate.face_box(posed.face, camera, pixels),
+            camera=camera,
+            regions=annotate.regions(view, mask, chosen) if regions else None,
+        )
+
+
+def metering(tone: float) -> float:
+    """Exposure a camera that meters on the face adds for dark skin: up to half a stop at typology angles below -50."""
+    return float(2 ** (0.55 * np.clip((25 - tone) / 75, 0, 1)))
+
+
+def key_table(light: Light) -> np.ndarray:
+    """Key lights float32 [K, 7]: direction, colour, softness."""
+    keys = [(*key.direction, *key.colour, key.softness) for key in light.keys[:KEYS]]
+    return np.array(keys, np.float32).reshape(len(keys), 7)
+
+
+def _remember(store: OrderedDict, key: tuple, make):
+    if key not in store:
+        store[key] = make()
+        while len(store) > KEPT:
+            store.popitem(last=False)
+    store.move_to_end(key)
+    return store[key]

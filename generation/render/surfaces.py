@@ -1,0 +1,383 @@
+"""All that is drawn, as one list of triangles: the head's parts, hair and clothes, with their materials and textures.
+
+`Surfaces` holds what stays the same for a person in an outfit; `Posed` what an expression under a light adds: the
+table of vertices the shaders read (columns in `shade`).
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from functools import cached_property
+
+import numpy as np
+from numba import njit
+
+from threedpain.generation.records import MASK_CLASSES, PARTS, Bust, Face, Light, SkinMaps
+from threedpain.generation.render.shading.model import (
+    BODY,
+    CLOTH,
+    COLOUR,
+    CORNEA_RADIUS,
+    EYE_LEFT,
+    EYE_RIGHT,
+    GLOSS,
+    HAIR,
+    HEAT,
+    IRIS_RADIUS,
+    KEYS,
+    LASHES,
+    MOUTH,
+    NORMAL,
+    OCCLUSION,
+    PAINT,
+    POSITION,
+    SKIN,
+    TANGENT,
+    TEETH,
+    to_linear,
+)
+from threedpain.generation.seeds import child
+from threedpain.generation.worn.mesh import HairMesh, strand_pattern
+from threedpain.generation.worn.strands import mass_colour
+from threedpain.regions import REGIONS, inside
+
+from .occlusion import FINE, SHADOW_SIZE, DepthMap, ambient, vertex_normals
+from .relief import active
+
+PART_MATERIAL = dict(zip(PARTS, (SKIN, EYE_LEFT, EYE_RIGHT, TEETH, TEETH, MOUTH, LASHES), strict=True))
+LEVELS = 6  # mip levels of the skin
+LID_SHADOW = 0.008, 0.004  # metres on the eyeball below the upper and above the lower lid
+TEETH_COLOUR = np.array([0.70, 0.63, 0.53])
+SLIT = 0.0022  # metres from where closed lids meet that are dark
+LATER = 0.6  # of the head's grey is seen in brows and lashes
+BLOOD = np.array([0.85, 0.42, 0.36])  # what vessels leave of the sclera's white
+
+
+@dataclass(frozen=True)
+class HeadSurfaces:
+    """A bare head with its skin: all that no outfit changes. Lashes come last: they are tested for coverage."""
+
+    bust: Bust
+    faces: np.ndarray  # int32 [G, 3]
+    uvs: np.ndarray  # float32 [G, 3, 2]
+    material: np.ndarray  # uint8 [G], index into shade.MATERIALS
+    face_class: np.ndarray  # uint8 [G], index into MASK_CLASSES
+    tested: int  # first face of the lashes
+    opacity: np.ndarray  # float32 [G - tested, 3]
+    ambient: np.ndarray  # float32 [H], share of the sky each head vertex sees
+    gloss: np.ndarray  # float32 [H], oil on the skin
+    inner: np.ndarray  # bool [H], inside the mouth
+    poles: np.ndarray  # int64 [2], the vertices where the eyes' axes leave them
+    balls: tuple[np.ndarray, np.ndarray]  # vertices of the eyeballs' front halves
+    lids: tuple[np.ndarray, np.ndarray]  # vertices of the lids against them
+    texels: np.ndarray  # uint16 [T, 4], mip levels of linear skin colour and brow opacity
+    levels: np.ndarray  # int32 [L, 3]: offset, height, width
+
+    @cached_property
+    def region_map(self) -> tuple[np.ndarray, np.ndarray, float]:
+        return region_map(self.bust)
+
+
+@dataclass(frozen=True)
+class Surfaces:
+    """A person in an outfit: the head's vertices and faces first, then those of hair and clothes."""
+
+    head: HeadSurfaces
+    hair: HairMesh
+    faces: np.ndarray  # int32 [F, 3]
+    uvs: np.ndarray  # float32 [F, 3, 2]
+    material: np.ndarray  # uint8 [F]
+    face_class: np.ndarray  # uint8 [F]
+    test: tuple  # coverage test of lashes, hair and clothes, as raster_nearest takes it
+    person: np.ndarray  # float32 [100], see person_table
+    strands: np.ndarray  # uint8 [A, A, 2]
+
+
+@dataclass(frozen=True)
+class Posed:
+    surfaces: Surfaces
+    face: Face
+    table: np.ndarray  # float32 [V, 16]
+    person: np.ndarray  # float32 [100], the eyes' axes filled in
+    relief: tuple[np.ndarray, np.ndarray]  # wrinkles, see relief.active
+
+
+def build_head(bust: Bust, maps: SkinMaps) -> HeadSurfaces:
+    """Parts, materials, skin and occlusion of a neutral head: once a person."""
+    topology = bust.topology
+    material = np.array([PART_MATERIAL[part] for part in PARTS], np.uint8)[topology.face_part]
+    hollow = np.isin(topology.face_class, [MASK_CLASSES.index("mouth"), MASK_CLASSES.index("eyes")])  # cavity, sockets
+    material[hollow & (material == SKIN)] = MOUTH
+    order = np.argsort(material == LASHES, kind="stable")
+    tested = len(order) - int((material == LASHES).sum())
+    uvs = topology.uvs[topology.face_uvs[order]].astype(np.float32)
+    uvs[tested:], opacity = lash_pattern(uvs[tested:])
+    texels, levels = skin_texture(maps)
+    inner = np.zeros(len(bust.vertices), bool)
+    inner[topology.faces[topology.face_class == MASK_CLASSES.index("mouth")]] = True
+    return HeadSurfaces(
+        bust=bust,
+        faces=topology.faces[order],
+        uvs=uvs,
+        material=material[order],
+        face_class=topology.face_class[order].astype(np.uint8),
+        tested=tested,
+        opacity=opacity,
+        ambient=ambient(bust.vertices, vertex_normals(bust.vertices, topology.faces), topology.faces),
+        gloss=skin_gloss(bust),
+        inner=inner,
+        poles=np.array([_pole(bust, part) for part in ("eye_left", "eye_right")]),
+        balls=tuple(_front(bust, side) for side in (0, 1)),
+        lids=tuple(_lids(bust, side) for side in (0, 1)),
+        texels=texels,
+        levels=levels,
+    )
+
+
+def dress(head: HeadSurfaces, hair: HairMesh) -> Surfaces:
+    """The head with its hair and clothes: once an outfit."""
+    uvs = np.concatenate([head.uvs, hair.uv[hair.faces]]).astype(np.float32)
+    opacity = np.concatenate([head.opacity, hair.opacity[hair.faces]])
+    ranks = np.ascontiguousarray(strand_pattern()[:, :, 0])
+    worn = np.where(np.isin(hair.face_class, [8, 9]), HAIR, CLOTH)
+    return Surfaces(
+        head=head,
+        hair=hair,
+        faces=np.concatenate([head.faces, hair.faces + len(head.bust.vertices)]).astype(np.int32),
+        uvs=uvs,
+        material=np.concatenate([head.material, worn]).astype(np.uint8),
+        face_class=np.concatenate([head.face_class, hair.face_class]).astype(np.uint8),
+        test=(head.tested, np.concatenate([uvs[head.tested :], opacity[:, :, None]], 2).astype(np.float32), ranks),
+        person=person_table(head, hair),
+        strands=strand_pattern(),
+    )
+
+
+def pose(surfaces: Surfaces, face: Face, light: Light) -> Posed:
+    """Vertices, normals, occlusion and key visibility of an expression under a light."""
+    bare, hair, topology = surfaces.head, surfaces.hair, surfaces.head.bust.topology
+    head = len(face.vertices)
+    table = np.zeros((head + len(hair.vertices), 16), np.float32)
+    table[:head, POSITION] = face.vertices
+    table[:head, NORMAL] = vertex_normals(face.vertices, topology.faces)
+    table[:head, OCCLUSION] = np.where(bare.inner, mouth_light(face), bare.ambient) * hair.shadow
+    _shade_under_lids(bare, face, table)
+    table[:head, HEAT] = face.heat
+    table[:head, PAINT] = hair.scalp
+    table[:head, BODY] = topology.body
+    table[:head, GLOSS] = bare.gloss
+    if len(hair.vertices):
+        table[head:, POSITION], table[head:, NORMAL], table[head:, TANGENT] = hair.posed(face)
+        table[head:, OCCLUSION] = hair.occlusion
+        table[head:, COLOUR] = hair.colour
+    points, normals = np.ascontiguousarray(table[:, POSITION]), np.ascontiguousarray(table[:, NORMAL])
+    for i, key in enumerate(light.keys[:KEYS]):
+        shadow = DepthMap(key.direction, points, SHADOW_SIZE)
+        shadow.draw(surfaces.faces, surfaces.test[0], surfaces.test)
+        table[:, 7 + i] = shadow.visible(normals, 0.004 + 0.022 * key.softness, FINE)
+    table[:head, 7 : 7 + KEYS] *= np.sqrt(hair.shadow)[:, None]
+    _darken_slits(face, table)
+    person = surfaces.person.copy()
+    for side in (0, 1):
+        person[30 + 3 * side : 33 + 3 * side] = table[bare.poles[side], NORMAL]
+    return Posed(surfaces, face, table, person, active(face.wrinkles))
+
+
+def _front(bust: Bust, side: int) -> np.ndarray:
+    """Vertices of an eyeball's front half."""
+    faces = bust.topology.faces[bust.topology.face_part == PARTS.index(("eye_left", "eye_right")[side])]
+    vertices = np.unique(faces)
+    return vertices[bust.vertices[vertices, 2] > bust.eye_centres[side, 2]]
+
+
+def _lids(bust: Bust, side: int) -> np.ndarray:
+    """Skin vertices that lie against an eyeball's front."""
+    away = np.linalg.norm(bust.vertices - bust.eye_centres[side], axis=1) / bust.eye_radius
+    skin = np.zeros(len(away), bool)
+    skin[bust.topology.faces[bust.topology.face_class == MASK_CLASSES.index("skin")]] = True
+    return np.flatnonzero(skin & (away < 1.12) & (bust.vertices[:, 2] > bust.eye_centres[side, 2]))
+
+
+def _shade_under_lids(head: HeadSurfaces, face: Face, table: np.ndarray) -> None:
+    """Lids and lashes darken the eyeball beneath them, the upper ones further down."""
+    for side, (ball, lids) in enumerate(zip(head.balls, head.lids, strict=True)):
+        above = head.bust.vertices[lids, 1] > head.bust.eye_centres[side, 1]
+        near = _nearest(face.vertices[ball], face.vertices[lids], np.where(above, *LID_SHADOW).astype(np.float32))
+        table[ball, OCCLUSION] = np.maximum(table[ball, OCCLUSION], 0.6) * (0.25 + 0.75 * near)
+
+
+def _darken_slits(face: Face, table: np.ndarray) -> None:
+    """No light comes out of the slit between closed lids."""
+    lashes = face.bust.model.lashes
+    for eye in face.bust.lids:
+        if not len(eye.upper):
+            continue
+        upper, lower = face.vertices[eye.upper], face.vertices[eye.lower]
+        open_ = np.linalg.norm(upper - lower, axis=1)[2:-2].mean() / face.bust.eye_radius
+        closed = np.clip((0.13 - open_) / 0.07, 0, 1)
+        if closed > 0:
+            rows = eye.rows[~lashes[eye.rows]]
+            margin = np.concatenate([upper, lower])
+            near = _nearest(face.vertices[rows], margin, np.full(len(margin), SLIT, np.float32))
+            table[rows, OCCLUSION : 7 + KEYS] *= (1 - 0.85 * closed * (1 - near**2))[:, None]
+
+
+@njit(cache=True, nogil=True)
+def _nearest(points, lids, reach):
+    """Distance of each point to the nearest lid vertex in units of its reach, at most 1."""
+    result = np.ones(len(points), np.float32)
+    for p in range(len(points)):
+        for q in range(len(lids)):
+            x, y, z = points[p, 0] - lids[q, 0], points[p, 1] - lids[q, 1], points[p, 2] - lids[q, 2]
+            result[p] = min(result[p], np.sqrt(x * x + y * y + z * z) / reach[q])
+    return result
+
+
+def mouth_light(face: Face) -> np.ndarray:
+    """Light inside the mouth, float32 [H]: it enters between the lips and fades with the depth behind them."""
+    topology = face.bust.topology
+    corners = face.vertices[topology.faces[topology.landmark_faces]]
+    lips = np.einsum("lij,li->lj", corners, topology.landmark_barycentric)[[48, 54, 60, 62, 64, 66]]
+    skull, shift = face.head_pose[:, :3], face.head_pose[:, 3]
+    depth = ((face.vertices - shift) @ skull)[:, 2]
+    front = ((lips - shift) @ skull)[3:5, 2].mean()
+    gap = np.linalg.norm(lips[3] - lips[5])
+    open_ = np.clip(gap / 0.014, 0, 1)
+    return ((0.08 + 0.8 * open_) * np.exp(-np.maximum(front - depth - 0.006, 0) / 0.014)).astype(np.float32)
+
+
+def resting_landmarks(bust: Bust) -> np.ndarray:
+    """The 68 landmarks [68, 3] of the neutral bust, head frame."""
+    corners = bust.vertices[bust.topology.faces[bust.topology.landmark_faces]]
+    return np.einsum("lij,li->lj", corners, bust.topology.landmark_barycentric)
+
+
+def region_map(bust: Bust) -> tuple[np.ndarray, np.ndarray, float]:
+    """The regions on the neutral face seen from the front: uint8 [G, G], the grid's origin (x, y) and step in
+    metres."""
+    marks = resting_landmarks(bust)[:, :2]
+    low, high = marks.min(0) - 0.03, marks.max(0) + (0.03, 0.1)
+    step = 0.0006
+    x, y = (np.arange(low[k], high[k], step) for k in (0, 1))
+    points = np.stack(np.meshgrid(x, y), -1).reshape(-1, 2)
+    cells = np.zeros(len(points), np.uint8)
+    for index, name in enumerate(REGIONS):
+        cells[inside([name], points, marks)] = index + 1
+    return cells.reshape(len(y), len(x)), low.astype(np.float32), step
+
+
+def skin_gloss(bust: Bust) -> np.ndarray:
+    """Oil on the skin, float32 [H], around 1: more on nose, forehead, lips, less below the head."""
+    topology = bust.topology
+    gloss = np.full(len(bust.vertices), 0.9, np.float32)
+    marks = resting_landmarks(bust)
+    for centre, reach, amount in (
+        (marks[30], 0.022, 0.6),
+        (marks[27:30].mean(0), 0.02, 0.4),
+        (marks[27] + [0, 0.045, 0.01], 0.035, 0.45),
+        (marks[8], 0.02, 0.15),
+    ):
+        gloss += amount * np.exp(-(((bust.vertices - centre) / reach) ** 2).sum(1)).astype(np.float32)
+    lips = topology.faces[topology.face_class == MASK_CLASSES.index("lips")]
+    gloss[lips] = 1.7
+    return (gloss * (1 - 0.5 * topology.body)).astype(np.float32)
+
+
+def _pole(bust: Bust, part: str) -> int:
+    """The vertex in the middle of an eye's polar UV square."""
+    topology = bust.topology
+    rows = topology.face_part == PARTS.index(part)
+    uvs, vertices = topology.uvs[topology.face_uvs[rows]].reshape(-1, 2), topology.faces[rows].reshape(-1)
+    return int(vertices[np.square(uvs - 0.5).sum(1).argmin()])
+
+
+def lash_pattern(uvs: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Where lashes lie in the strand pattern [L, 3, 2] and their opacity [L, 3]: an unbroken line at the roots above,
+    thinning to the tips; fewer and shorter below (u under a half)."""
+    below = uvs[:, :, 0] < 0.5
+    along = np.where(below, uvs[:, :, 1] / 0.6, uvs[:, :, 1])
+    return uvs * np.array([18.0, 0.12]), np.where(below, 0.22, 1.15) * np.clip(1 - along, 0, 1) ** 1.5
+
+
+def person_table(head: HeadSurfaces, hair: HairMesh) -> np.ndarray:
+    """Colours of one person, float32 [100]: neck 0, scalp 3, brows 6, lashes 9, iris 12 (15 its angle,
+    16 pupil / iris, 17 eyeball / cornea), teeth 18,
+    sclera 21, its vessels 24, eye axes 30 and 33 (filled in by `pose`), 64 random numbers from 36."""
+    bust, who = head.bust, head.bust.identity
+    table = np.zeros(100, np.float32)
+    table[0:3] = neck_tone(bust, head.texels, head.levels)
+    table[3:6] = hair.scalp_colour
+    later = mass_colour(replace(who.hair, grey=LATER * who.hair.grey))
+    table[6:9] = brow_colour(later, table[0:3])
+    table[9:12] = lash_colour(later)
+    table[12:15] = who.eyes.iris
+    table[15] = np.arcsin(min(IRIS_RADIUS * who.eyes.iris_scale / bust.eye_radius, 1))
+    table[16], table[17] = who.eyes.pupil, bust.eye_radius / CORNEA_RADIUS
+    table[18:21] = TEETH_COLOUR * (1 - 0.004 * np.array([0.3, 0.7, 1.5]) * (who.age - 18))
+    table[21:24] = who.eyes.sclera
+    table[24:27] = BLOOD
+    table[36:] = child(who.eyes.seed, "iris").random(64)
+    return table
+
+
+def brow_colour(hair: np.ndarray, skin: np.ndarray) -> np.ndarray:
+    """Of the sparse hairs of the brows, linear RGB [3]: the skin shines through and tints them. Dark enough to be seen
+    on the skin unless they are clearly lighter than it."""
+    skin = np.maximum(skin, 1e-4)  # a skin map may be black
+    brows = 0.7 * hair * np.sqrt(skin / skin.mean())
+    ratio = brows.mean() / skin.mean()
+    return brows * min(1.0, 0.4 / ratio) if ratio < 1.5 else brows
+
+
+def lash_colour(hair: np.ndarray) -> np.ndarray:
+    """Much darker than the head's hair, and never light."""
+    return hair * min(0.3, 0.03 / hair.mean())
+
+
+def neck_tone(bust: Bust, texels: np.ndarray, levels: np.ndarray) -> np.ndarray:
+    """The linear skin colour where the texture ends: the mean over the corners of skin faces at the border."""
+    topology = bust.topology
+    weight = topology.body[topology.faces].mean(1)
+    border = (topology.face_part == 0) & (weight > 0.02) & (weight < 0.6)
+    rows = border if border.any() else topology.face_part == 0
+    u, v = topology.uvs[topology.face_uvs[rows]].reshape(-1, 2).T
+    start, height, width = levels[3]
+    i = np.clip(((1 - v) * height).astype(int), 0, height - 1)
+    j = np.clip((u * width).astype(int), 0, width - 1)
+    return np.median(texels[start + i * width + j, :3], axis=0) / 65535
+
+
+def skin_texture(maps: SkinMaps) -> tuple[np.ndarray, np.ndarray]:
+    """Mip levels of linear colour and brow opacity: texels uint16 [T, 4], levels int32 [L, 3] (offset, height,
+    width)."""
+    brows = maps.worn_brows
+    height, width = brows.shape
+    levels, start = [], 0
+    for _ in range(LEVELS):
+        levels.append((start, height, width))
+        start += height * width
+        height, width = max(height // 2, 1), max(width // 2, 1)
+    levels = np.array(levels, np.int32)
+    texels = np.empty((start, 4), np.uint16)
+    curve = np.round(65535 * to_linear(np.arange(256) / 255)).astype(np.uint16)
+    _mip(np.ascontiguousarray(maps.albedo), np.ascontiguousarray(brows), curve, levels, texels)
+    return texels, levels
+
+
+@njit(cache=True, nogil=True)
+def _mip(albedo, brows, curve, levels, texels):
+    height, width = brows.shape
+    for i in range(height):
+        for j in range(width):
+            for k in range(3):
+                texels[i * width + j, k] = curve[albedo[i, j, k]]
+            texels[i * width + j, 3] = np.uint16(257) * brows[i, j]
+    for level in range(1, len(levels)):
+        above, start = levels[level - 1, 0], levels[level, 0]
+        wide = levels[level - 1, 2]
+        for i in range(levels[level, 1]):
+            for j in range(levels[level, 2]):
+                corner = above + 2 * i * wide + 2 * j
+                for k in range(4):
+                    total = np.uint32(texels[corner, k]) + texels[corner + 1, k] + texels[corner + wide, k]
+                    texels[start + i * levels[level, 2] + j, k] = (total + texels[corner + wide + 1, k] + 2) // 4

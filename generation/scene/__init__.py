@@ -1,0 +1,1 @@
+"""Where a face is seen: camera and light, background, sensor."""

@@ -1,0 +1,107 @@
+"""Everything around the face in one draw: camera, light, background, clothes and sensor, each from its own child seed.
+
+The same seed seen from another view keeps its room, light and clothes; only the camera is another.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+
+from threedpain.errors import InvalidInput
+from threedpain.generation.frames import look_at
+from threedpain.generation.records import Background, Camera, Clothes, Scene, Sensor
+from threedpain.generation.seeds import child
+from threedpain.generation.worn.clothes import sample_clothes
+
+from .light import sample_light
+from .sensor import sample_sensor
+
+LIGHTS = ("indoor", "clinical", "outdoor")
+_LIGHT_SHARE = (0.45, 0.35, 0.2)
+
+# Head pose relative to the camera of the three standard views: yaw > 0 is the subject turned to their own left.
+VIEWS = {"front": (0.0, 0.0), "left": (35.0, 0.0), "right": (-35.0, 0.0)}
+MAX_YAW, MAX_PITCH = 60.0, 30.0
+_JITTER = {"yaw": 3.5, "pitch": 4.0, "roll": 3.0}  # degrees around the standard views, uniform
+
+_FOCAL = (35.0, 135.0)  # mm, full-frame equivalent
+_SENSOR_HEIGHT = 24.0  # mm
+_SPAN = (0.315, 0.36)  # metres across the picture at the head: it fills two thirds of the height
+_TARGET = (0.0, 0.0, 0.0)  # what the camera points at, head frame
+
+
+def sample_scene(
+    seed: int,
+    view: str | Sequence[float] = "front",
+    size: int = 512,
+    light: str | None = None,
+    fov: float | None = None,
+    plain: bool = False,
+) -> Scene:
+    """A random scene; `plain` switches every accident off: grey wall, studio light, bare shoulders, perfect camera.
+
+    view: "front", "left", "right" (jittered), or the exact (yaw, pitch) of the head relative to the camera in degrees.
+    light: one of LIGHTS, or None to draw. fov: vertical field of view in degrees instead of a drawn focal length.
+    """
+    if light is not None and light not in LIGHTS:
+        raise InvalidInput(f"light must be one of {', '.join(LIGHTS)}; got {light!r}")
+    camera = _camera(seed, view, size, fov, plain)
+    if plain:
+        return Scene(
+            camera,
+            sample_light(child(seed, "light"), "plain"),
+            Background("plain", 0),
+            Sensor(),
+            Clothes("none", (0.5, 0.5, 0.5), 0),
+        )
+    kind = light or str(child(seed, "place").choice(LIGHTS, p=_LIGHT_SHARE))
+    return Scene(
+        camera=camera,
+        light=sample_light(child(seed, "light", kind), kind),
+        background=Background(kind, int(child(seed, "background").integers(2**31))),
+        sensor=sample_sensor(child(seed, "sensor", _view_name(view))),
+        clothes=sample_clothes(child(seed, "clothes"), kind),
+    )
+
+
+def _camera(seed: int, view: str | Sequence[float], size: int, fov: float | None, plain: bool) -> Camera:
+    rng = child(seed, "camera", _view_name(view))
+    jitter = {name: float(rng.uniform(-most, most)) for name, most in _JITTER.items()}
+    if isinstance(view, str):
+        if view not in VIEWS:
+            raise InvalidInput(f"view must be one of {', '.join(VIEWS)} or a pair (yaw, pitch); got {view!r}")
+        yaw, pitch = VIEWS[view]
+    else:
+        yaw, pitch = (float(v) for v in view)
+        if not (abs(yaw) <= MAX_YAW and abs(pitch) <= MAX_PITCH):
+            raise InvalidInput(
+                f"view ({yaw:g}, {pitch:g}) is out of range: yaw -{MAX_YAW:g} to {MAX_YAW:g}, "
+                f"pitch -{MAX_PITCH:g} to {MAX_PITCH:g} degrees"
+            )
+        jitter |= {"yaw": 0.0, "pitch": 0.0}
+    focal = float(np.exp(rng.uniform(*np.log(_FOCAL))))
+    span = float(rng.uniform(*_SPAN))
+    offset = tuple(float(v) for v in rng.uniform(-0.03, 0.03, 2))
+    if plain:
+        jitter, focal, span, offset = dict.fromkeys(jitter, 0.0), 85.0, 0.34, (0.0, 0.0)
+    if fov is not None:
+        nearest, widest = (np.degrees(2 * np.arctan(0.5 * _SENSOR_HEIGHT / f)) for f in (200.0, 18.0))
+        if not nearest <= fov <= widest:
+            raise InvalidInput(f"fov must be {nearest:.0f} to {widest:.0f} degrees; got {fov:g}")
+        focal = 0.5 * _SENSOR_HEIGHT / float(np.tan(np.radians(fov) / 2))
+    return look_at(
+        yaw + jitter["yaw"],
+        pitch + jitter["pitch"],
+        jitter["roll"],
+        focal_mm=focal,
+        size=size,
+        span=span,
+        target=_TARGET,
+        offset=offset,
+    )
+
+
+def _view_name(view: str | Sequence[float]) -> str:
+    return view if isinstance(view, str) else "free"

@@ -1,0 +1,1 @@
+"""Skin and background from diffusion models of the Hub."""

@@ -1,0 +1,1 @@
+"""The skin model that ships: these files travel with its weights."""

@@ -1,0 +1,1 @@
+"""How the skin model is trained."""

@@ -1,0 +1,1 @@
+"""What a head wears: hair, beard, headwear, clothes."""

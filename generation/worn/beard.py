@@ -1,0 +1,127 @@
+"""Facial hair, from stubble to a full beard: it rides on the jaw and lips and leaves the mouth free."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from threedpain.generation.records import MASK_CLASSES, Hair
+
+from .mesh import HairMesh
+from .strands import grow, hair_colour, ribbons, sample_roots
+from .surface import Surface, smoothstep, waves
+
+FACIAL_HAIR = MASK_CLASSES.index("facial_hair")
+
+
+def grow_beard(surface: Surface, hair: Hair, rng: np.random.Generator) -> list[HairMesh]:
+    """Meshes of a beard other than "none"."""
+    mask = _mask(surface, hair, rng)
+    grey = 0.6 * hair.grey  # dark hairs stay in a grey beard, the fewest of them on the chin
+    short = hair.beard == "stubble"
+    shell = surface.cut(mask > 0.1)
+    inside = mask[shell.rows]
+    lift = (0.0006 if short else 0.0010 + 0.0022 * hair.density) * smoothstep(inside, 0.3, 1.0)
+    points = shell.points + lift[:, None] * shell.normals
+    around = 0.075 * np.arctan2(shell.points[:, 0], shell.points[:, 2])
+    uv = np.stack([around * 110, shell.points[:, 1] * (450 if short else 90)], axis=1)  # a centimetre: single hairs
+    still = np.random.default_rng(5)  # that neither stand in rows nor lie quite alike
+    uv += np.stack([0.2 * waves(shell.points, still, 0.012), 0.3 * waves(shell.points, still, 0.012)], axis=1)
+    cover = shell.mesh(
+        points,
+        FACIAL_HAIR,
+        hair_colour(hair, rng, 64, grey).mean(axis=0),
+        uv=uv,
+        opacity=(inside - 0.3) * (0.25 + 0.25 * hair.density if short else 1.15),
+        occlusion=np.full(len(points), 0.7),
+        anchor=shell.rows,
+        scalp=mask * (0.42 if hair.beard == "full" else 0.3),
+    )
+    if short:
+        return [cover]
+    roots = sample_roots(surface, smoothstep(mask, 0.25, 0.9), 1500 if hair.beard == "full" else 700, rng)
+    chin = surface.landmarks[8]
+    near_chin = np.exp(-np.sum(((roots.points - chin) / [0.035, 0.03, 0.05]) ** 2, axis=1))
+    upper = _upper_lip(surface, roots.points)
+    length = (0.006 + 0.006 * hair.length + (0.006 + 0.022 * hair.length) * near_chin) * (1 - 0.35 * upper)
+    length = length * rng.uniform(0.7, 1.2, len(length)) * (0.5 + 0.5 * smoothstep(roots.weight, 0.3, 0.9))
+
+    def comb(points: np.ndarray, normals: np.ndarray) -> np.ndarray:
+        up = _upper_lip(surface, points)[:, None]
+        out = np.sign(points[:, :1]) * np.array([[0.9, -0.45, 0.0]])
+        down = np.array([[0.0, -1.0, 0.15]]) + 0.25 * waves(points, np.random.default_rng(3), 0.02)[:, None] * [
+            1.0,
+            0,
+            0,
+        ]
+        want = up * out + (1 - up) * down
+        want = want - np.einsum("nd,nd->n", want, normals)[:, None] * normals + 0.18 * (1 - up) * normals
+        return want / np.linalg.norm(want, axis=1, keepdims=True)
+
+    curves = grow(
+        surface,
+        roots,
+        length,
+        comb,
+        0.0012 + 0.0035 * rng.random(len(length)),
+        lift=0.45,
+        segments=3,
+        stiffness=0.5,
+        hug=lambda p: np.full(len(p), 0.35),
+    )
+    t = np.linspace(0, 1, 4)[None, :, None]
+    wobble = rng.normal(0, 1, curves.shape) * (0.0004 + 0.0016 * hair.curl) * t
+    wobble += 0.22 * t * length[:, None, None] * rng.normal(0, 1, (len(length), 1, 3))
+    normals = np.repeat(roots.normals[:, None], 4, axis=1)
+    strands = ribbons(
+        surface,
+        curves + wobble,
+        normals,
+        rng.uniform(0.0018, 0.0032, len(length)),
+        hair_colour(hair, rng, len(length), grey + 0.2 * hair.grey * near_chin),
+        FACIAL_HAIR,
+        rng,
+        opacity=(0.75 * (0.6 + 0.4 * hair.density), 0.3),
+        occlusion=(0.55, 1.0),
+        anchor=roots.rows,
+        depth=rng.random(len(length)),
+        follow=np.repeat(surface.bust.neck_weight[roots.rows][:, None], 4, axis=1),
+    )
+    return [cover, strands]
+
+
+def _mask(surface: Surface, hair: Hair, rng: np.random.Generator) -> np.ndarray:
+    """Where this beard grows, float64 [V]."""
+    mask, v, marks = surface.bust.topology.beard.astype(np.float64), surface.vertices, surface.landmarks
+    patchy = 0.12 * waves(v, rng, 0.035)
+    upper = _upper_lip(surface, v)
+    chin = np.exp(-((v[:, 0] / 0.03) ** 4)) * smoothstep(marks[57, 1] + 0.001 - v[:, 1], 0.0, 0.006)
+    beside = np.exp(-(((np.abs(v[:, 0]) - marks[54, 0] - 0.006) / 0.008) ** 2)) * smoothstep(
+        marks[33, 1] - v[:, 1], 0.0, 0.006
+    )
+    part = {"moustache": upper, "goatee": np.maximum(np.maximum(0.9 * upper, chin), beside)}.get(hair.beard, 1.0)
+    cheek = smoothstep(marks[33, 1] + 0.012 * rng.normal() - v[:, 1], -0.035, 0.0)  # nothing high on the cheeks
+    burns = smoothstep(np.abs(v[:, 0]), 0.060, 0.066)
+    mask = mask * (1 - 0.85 * _beside_soul_patch(surface))
+    return np.clip(mask * part * np.maximum(cheek, burns) * (1 + patchy), 0, 1)
+
+
+def _beside_soul_patch(surface: Surface) -> np.ndarray:
+    """1 on the bare skin under the lower lip, left and right of its middle, float64 [V]."""
+    marks, across = surface.landmarks, np.abs(surface.vertices[:, 0])
+    under = (marks[57, 1] - surface.vertices[:, 1]) / 0.011  # 0 at the lip, 1 where the chin's hair begins
+    side = smoothstep(across, 0.002, 0.005) * (1 - smoothstep(across, 0.7 * marks[54, 0], marks[54, 0]))
+    return side * smoothstep(under, -1.2, -0.4) * (1 - smoothstep(under, 0.45, 1.0))
+
+
+def _upper_lip(surface: Surface, points: np.ndarray) -> np.ndarray:
+    """1 between nose and mouth, to a little beyond its corners, 0 elsewhere."""
+    marks = surface.landmarks
+    corner, nose, lip = marks[54], marks[33], marks[51]
+    beyond = np.maximum(np.abs(points[:, 0]) - corner[0], 0)
+    low = np.where(np.abs(points[:, 0]) < corner[0], corner[1] + 0.002, corner[1] - 0.006)
+    return (
+        smoothstep(points[:, 1] - low, -0.002, 0.002)
+        * smoothstep(nose[1] + 0.003 - points[:, 1], 0.0, 0.004)
+        * smoothstep(0.012 - beyond, 0.0, 0.008)
+        * smoothstep(points[:, 2], corner[2] - 0.025, lip[2] - 0.02)
+    )

@@ -1,0 +1,89 @@
+"""Clothes at the neckline: the shoulders' surface lifted, cut along a neckline of its kind and folded."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from threedpain.generation.records import MASK_CLASSES, Bust, Clothes
+from threedpain.generation.seeds import child
+
+from .mesh import HairMesh, empty
+from .surface import Surface, smoothstep, waves
+
+CLOTHES_KINDS = ("gown", "crew", "collar", "vneck", "none")
+CLOTH = MASK_CLASSES.index("clothes")
+
+
+def sample_clothes(rng: np.random.Generator, place: str) -> Clothes:
+    """What one wears there: gowns mostly in a clinic."""
+    share = (0.6, 0.2, 0.1, 0.1) if place == "clinical" else (0.0, 0.45, 0.3, 0.25)
+    kind = str(rng.choice(CLOTHES_KINDS[:4], p=share))
+    hue, light = rng.uniform(0, 2 * np.pi), float(np.exp(rng.uniform(np.log(0.03), np.log(0.6))))
+    saturation = 0.6 * rng.random()
+    if kind == "gown":
+        hue, light, saturation = rng.uniform(2.4, 4.2), rng.uniform(0.35, 0.6), 0.35 * rng.random()
+    tint = 1 + saturation * np.cos(hue - np.array([0.0, 2.1, 4.2]))
+    colour = np.clip(light * tint / tint.mean(), 0.01, 0.85)
+    return Clothes(kind, tuple(float(v) for v in colour), int(rng.integers(2**31)))
+
+
+def build_clothes(bust: Bust, clothes: Clothes) -> HairMesh:
+    """The garment on this bust; its `shadow` darkens the skin at and under the neckline."""
+    if clothes.kind == "none":
+        return empty(len(bust.vertices))
+    surface, rng = Surface(bust), child(clothes.seed, "clothes")
+    level = _above_neckline(surface, clothes.kind)
+    shell = surface.cut(level < 0.015)
+    level_here = level[shell.rows]
+
+    # Cloth bridges the hollows of the body, then stands off it, most where folds run.
+    radius = np.hypot(shell.points[:, 0], shell.points[:, 2] - bust.neck_pivot[2])
+    loose = smoothstep(-level_here, 0.0, 0.06)
+    points = shell.points + loose[:, None] * (shell.smooth(shell.points, 12) - shell.points)
+    folds = waves(points * [1.6, 0.5, 1.6], rng, 0.09) + 0.5 * waves(points * [2.0, 0.6, 2.0], rng, 0.04)
+    lift = 0.0035 + loose * (0.006 + 0.0022 * folds * smoothstep(radius, 0.06, 0.16))
+    if clothes.kind == "collar":
+        lift = lift + 0.007 * smoothstep(level_here, -0.035, -0.02) * (1 - 0.4 * smoothstep(level_here, -0.02, 0.0))
+    points = points + lift[:, None] * shell.smooth(shell.normals, 6)
+    points = surface.push_out(points, 0.0025)
+
+    hem = np.exp(-(((level_here + 0.006) / 0.005) ** 2)) if clothes.kind in ("crew", "gown") else np.zeros(len(points))
+    trim = 0.75 if clothes.kind == "crew" else 1.25
+    colour = np.asarray(clothes.colour) * (1 + (trim - 1) * hem)[:, None]
+    shadow = 0.35 + 0.65 * smoothstep(level, -0.002, 0.02)
+    return shell.mesh(
+        points,
+        CLOTH,
+        np.clip(colour, 0.0, 0.9),
+        opacity=0.5 - level_here / 0.0015,
+        occlusion=1 - 0.12 * smoothstep(-folds, 0.3, 1.6) * loose,
+        shadow=shadow,
+    )
+
+
+# Kind -> neck weight of the neckline's lowest point in front and highest behind, width relative to the neck's own,
+# depth and half width of its V in metres.
+_NECKLINES = {
+    "crew": (0.06, 0.13, 1.22, 0.0, 1.0),
+    "gown": (0.03, 0.10, 1.5, 0.02, 0.12),
+    "vneck": (0.08, 0.13, 1.28, 0.07, 0.06),
+    "collar": (0.2, 0.27, 1.12, 0.09, 0.035),
+}
+
+
+def _above_neckline(surface: Surface, kind: str) -> np.ndarray:
+    """How far inside the neckline each vertex is [V], metres; below zero there is cloth. An ellipse around the neck."""
+    front_weight, back_weight, widening, depth, width = _NECKLINES[kind]
+    front, back = surface.midline(front_weight, front=True), surface.midline(back_weight, front=False)
+    top = (surface.midline(0.55, front=True) + surface.midline(0.35, front=False)) / 2
+    middle, v, weight = (front + back) / 2, surface.vertices, surface.bust.neck_weight
+    axis = (top - middle) / np.linalg.norm(top - middle)
+    chord = (front - back) - (front - back) @ axis * axis
+    half_depth = np.linalg.norm(chord) / 2
+    ahead = chord / (2 * half_depth)
+    half_width = widening * np.abs(v[(weight > 0.4) & (weight < 0.6), 0]).max()
+    x, z = v[:, 0], (v - middle) @ ahead
+    level = half_width * (1 - np.hypot(x / half_width, z / half_depth))
+    level = level + depth * smoothstep(z, 0.0, half_depth) * np.maximum(1 - np.abs(x) / width, 0.0)
+    above = v[:, 1] - (middle[1] + (front[1] - back[1]) / (front[2] - back[2]) * (v[:, 2] - middle[2]))
+    return np.maximum(level, above - 0.015)

@@ -1,0 +1,172 @@
+"""Headwear: a scarf around head and neck, and a cap; both are the skin's own surface lifted, smoothed and cut."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+from scipy.spatial import ConvexHull
+
+from threedpain.generation.records import MASK_CLASSES, Hair
+from threedpain.generation.render.occlusion import vertex_normals
+
+from .mesh import HairMesh
+from .styles import Scalp, dress
+from .surface import Shell, Surface, smoothstep, waves
+
+CLOTH = MASK_CLASSES.index("clothes")
+
+
+def wrap_scarf(surface: Surface, hair: Hair, rng: np.random.Generator) -> list[HairMesh]:
+    """A headscarf that covers hair, ears and neck and frames the face from the hairline to under the chin."""
+    level = _face_opening(surface, Scalp(surface, hair, rng))
+    base = surface.midline(0.02, front=True)
+    radius = np.hypot(surface.vertices[:, 0], surface.vertices[:, 2] - surface.bust.neck_pivot[2])
+    hem = np.maximum(
+        radius - 0.125 - 0.01 * np.sin(5 * np.arctan2(surface.vertices[:, 0], surface.vertices[:, 2])),
+        base[1] - 0.02 - surface.vertices[:, 1],
+    )
+    level = np.maximum(level, hem)
+    shell = surface.cut(level < 0.03)
+    inside = smoothstep(-level[shell.rows], 0.0, 0.03)
+    points = _draped(shell, 0.0025 + 0.0035 * inside, 30)
+    points = shell.smooth(_taut(surface, points, smoothstep(-level[shell.rows], 0.002, 0.014)), 10)
+    turn = np.arctan2(shell.points[:, 0], shell.points[:, 2])
+    slope = shell.points[:, 1] + 0.35 * shell.points[:, 2] + 0.02 * rng.normal() * turn
+    folds = waves(np.stack([0.2 * turn * 0.1, slope, 0 * slope], axis=1), rng, 0.028) + 0.4 * waves(
+        shell.points, rng, 0.05
+    )
+    neck = 1 - smoothstep(shell.points[:, 1], -0.14, -0.06)
+    lift = 0.0035 + inside * (0.003 + 0.009 * neck + (0.0011 + 0.0022 * neck) * folds)
+    normals = shell.smooth(vertex_normals(points.astype(np.float32), shell.faces), 4)
+    points = surface.push_out(points + lift[:, None] * normals, 0.0025)
+    edge = np.exp(-(((level[shell.rows] + 0.004) / 0.004) ** 2))
+    colour = np.asarray(hair.headwear) * (1 - 0.18 * edge)[:, None]
+    return [
+        shell.mesh(
+            points,
+            CLOTH,
+            colour,
+            opacity=0.5 - level[shell.rows] / 0.0015,
+            anchor=shell.rows,
+            occlusion=1 - 0.3 * smoothstep(-folds, 0.0, 1.8) * inside,
+            shadow=0.72 + 0.28 * smoothstep(level, -0.002, 0.010),
+        )
+    ]
+
+
+def _face_opening(surface: Surface, scalp: Scalp) -> np.ndarray:
+    """How far each vertex [V] lies inside the opening for the face, metres; below zero there is cloth."""
+    v, jaw = surface.vertices, scalp.jaw
+    top, bottom = scalp.hairline - 0.004, jaw[8, 1] - 0.005
+    middle, half = (top + bottom) / 2, (top - bottom) / 2
+    width = np.interp(
+        v[:, 1],
+        [bottom, jaw[6, 1], jaw[4, 1], jaw[1, 1], top],
+        [0.6 * jaw[6, 0], jaw[6, 0], 0.98 * jaw[4, 0], 0.97 * jaw[1, 0], 0.92 * jaw[0, 0]],
+    )
+    x, y = v[:, 0] / width, (v[:, 1] - middle) / half
+    level = half * (1 - (np.abs(x) ** 3.0 + np.abs(y) ** 3.0) ** (1 / 3.0))
+    ahead_of_jaw = v[:, 2] - np.interp(v[:, 1], jaw[::-1, 1], jaw[::-1, 2]) + 0.012
+    ahead_of_chin = np.where(v[:, 1] < jaw[8, 1] + 0.002, v[:, 2] - jaw[8, 2] + 0.008, np.inf)
+    return np.minimum(np.minimum(level, ahead_of_jaw), ahead_of_chin)
+
+
+def wear_cap(surface: Surface, hair: Hair, rng: np.random.Generator) -> list[HairMesh]:
+    """A knitted cap or a cap with a brim, and the hair that shows below it."""
+    scalp = Scalp(surface, hair, rng)
+    v = surface.vertices
+    front, back = scalp.brow + 0.5 * (scalp.hairline - scalp.brow), scalp.brow - 0.05
+    t = smoothstep(v[:, 2], scalp.centre[2] - scalp.half[2], scalp.centre[2] + scalp.half[2])
+    level = back + (front - back) * t - v[:, 1]
+    shell = surface.cut((level < 0.03) & (v[:, 1] > scalp.brow - 0.08))
+    here = level[shell.rows]
+    knitted = rng.random() < 0.55
+    points = _draped(shell, 0.003, 24)
+    normals = shell.smooth(vertex_normals(points.astype(np.float32), shell.faces), 6)
+    high = smoothstep(-here, 0.0, 0.06)
+    if knitted:
+        cuff = 1 - smoothstep(-here, 0.036, 0.040)
+        lift = 0.002 + 0.003 * cuff + 0.007 * high
+        lift = lift + 0.02 * smoothstep(shell.points[:, 1], scalp.brow + 0.07, scalp.brow + 0.11) * (
+            0.3 + 0.7 * rng.random()
+        )
+        occlusion = 0.8 + 0.2 * np.abs(smoothstep(-here, 0.030, 0.044) * 2 - 1)
+    else:
+        q = scalp.q(shell.points)
+        lift = 0.003 + 0.011 * high * smoothstep(q[:, 2], -0.8, 0.7)
+        occlusion = np.ones(len(points))
+    points = surface.push_out(points + lift[:, None] * normals, 0.003)
+    colour = np.asarray(hair.headwear)
+    shadow = 0.6 + 0.4 * smoothstep(level, 0.0, 0.012)
+    meshes = [shell.mesh(points, CLOTH, colour, opacity=0.5 - here / 0.0012, occlusion=occlusion, shadow=shadow)]
+    if not knitted:
+        meshes.append(_brim(shell, points, here, scalp, colour))
+    below = smoothstep(level, -0.02, -0.008)
+    male = surface.bust.identity.gender == "male"
+    under = replace(hair, style="short" if male else ("long" if hair.length > 0.4 else "tied_back"))
+    return meshes + dress(surface, under, rng, keep=below)
+
+
+def _brim(shell: Shell, points: np.ndarray, level: np.ndarray, scalp: Scalp, colour: np.ndarray) -> HairMesh:
+    """A stiff visor from the cap's front edge: a sheet of 33 x 7 points, a little raised so that it hides no brow."""
+    edge = points[(np.abs(level) < 0.006) & (points[:, 2] > scalp.centre[2])]
+    turn = np.arctan2(edge[:, 0], edge[:, 2] - scalp.centre[2])
+    order = np.argsort(turn)
+    angle = np.linspace(-0.95, 0.95, 33)
+    rim = np.stack([np.interp(angle, turn[order], edge[order, k]) for k in range(3)], axis=1)
+    kernel = np.ones(7) / 7
+    rim = np.stack([np.convolve(np.pad(rim[:, k], 3, mode="edge"), kernel, "valid") for k in range(3)], axis=1)
+    reach = 0.068 * np.sqrt(np.maximum(1 - (angle / 0.98) ** 2, 0))
+    out = np.stack([0.35 * np.sin(angle), np.full(33, 0.06), np.cos(0.4 * angle)], axis=1)
+    t = np.linspace(-0.06, 1, 7)[None, :, None]
+    sheet = rim[:, None] + t * reach[:, None, None] * out[:, None]
+    sheet[..., 1] += 0.006 - 0.010 * (angle[:, None] ** 2) * t[..., 0]
+    vertices = sheet.reshape(-1, 3).astype(np.float32)
+    a = (np.arange(32)[:, None] * 7 + np.arange(6)[None]).ravel()
+    faces = np.stack([a, a + 1, a + 8, a, a + 8, a + 7], axis=1).reshape(-1, 3).astype(np.int32)
+    n, heads = len(vertices), len(shell.surface.vertices)
+    normals = vertex_normals(vertices, faces)
+    normals *= np.sign(normals[:, 1:2]) + (normals[:, 1:2] == 0)
+    tangents = np.repeat((out / np.linalg.norm(out, axis=1, keepdims=True))[:, None], 7, axis=1).reshape(-1, 3)
+    ones = np.ones(n, np.float32)
+    return HairMesh(
+        vertices,
+        normals.astype(np.float32),
+        tangents.astype(np.float32),
+        np.zeros((n, 2), np.float32),
+        np.broadcast_to(colour * 0.9, (n, 3)).astype(np.float32),
+        ones,
+        ones,
+        faces,
+        np.full(len(faces), CLOTH, np.int8),
+        ones,
+        np.full(n, -1, np.int32),
+        np.zeros(heads, np.float32),
+        np.zeros(3, np.float32),
+        np.ones(heads, np.float32),
+    )
+
+
+def _draped(shell: Shell, clearance: float | np.ndarray, rounds: int) -> np.ndarray:
+    """The shell's points as taut cloth: smoothed, and pushed off the skin again, until ears and hollows are bridged."""
+    points = shell.points.astype(np.float64)
+    for _ in range(3):
+        points = shell.smooth(points, rounds // 3)
+        points = shell.surface.push_out(points, clearance)
+    return shell.smooth(points, 3)
+
+
+def _taut(surface: Surface, points: np.ndarray, amount: np.ndarray) -> np.ndarray:
+    """Points [N, 3] of a wrapped head moved out towards its convex hull by `amount` [N]: cloth spans ears and nape."""
+    chin = surface.landmarks[8, 1]
+    rows = surface.rows[::5]  # dense enough for cloth
+    hull = ConvexHull(surface.vertices[rows[surface.vertices[rows, 1] > chin - 0.02]])
+    axis = np.stack([0 * points[:, 0], np.maximum(points[:, 1], chin), 0 * points[:, 0] - 0.01], axis=1)
+    axis[:, 1] = np.minimum(axis[:, 1], surface.landmarks[27, 1])
+    ray = points - axis
+    rate = ray @ hull.equations[:, :3].T
+    room = -(axis @ hull.equations[:, :3].T + hull.equations[:, 3])
+    reach = np.min(np.where(rate > 1e-9, room / np.maximum(rate, 1e-9), np.inf), axis=1)
+    stretch = 1 + amount * smoothstep(points[:, 1], chin - 0.01, chin + 0.04) * np.clip(reach - 1, 0.0, 0.4)
+    return axis + stretch[:, None] * ray

@@ -1,0 +1,419 @@
+"""Head hair by style: a cover that lets no scalp shine through, and ribbons combed over it.
+
+Skull coordinates q: x -1..1 right to left ear, y 0 at the brows .. 1 at the crown, z -1..1 back to front.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from threedpain.generation.records import MASK_CLASSES, Hair
+
+from .mesh import HairMesh
+from .strands import curled, grow, hair_colour, ribbons, sample_roots
+from .surface import Surface, smoothstep, waves
+
+HAIR = MASK_CLASSES.index("hair")
+
+
+@dataclass(frozen=True)
+class Cut:
+    """A haircut in numbers; lengths in metres."""
+
+    top: float  # length on top
+    sides: float  # length at the temples and neck
+    volume: float  # thickness of the cover on top
+    ribbons: int
+    width: float  # of a ribbon
+    comb: str  # "swept", "parted", "slick"
+    lift: float  # how much hair stands up at the root
+    hug: float  # how firmly it lies on the skull, 0..1
+    segments: int = 6
+
+
+CUTS = {
+    "short": Cut(0.045, 0.016, 0.007, 900, 0.0060, "swept", 0.5, 0.45, 5),
+    "receding": Cut(0.032, 0.018, 0.005, 800, 0.0055, "swept", 0.3, 0.6, 4),
+    "medium": Cut(0.17, 0.13, 0.012, 720, 0.0145, "parted", 0.4, 0.85, 12),
+    "long": Cut(0.36, 0.31, 0.011, 540, 0.0175, "parted", 0.4, 0.85, 16),
+    "tied_back": Cut(0.15, 0.13, 0.006, 520, 0.0100, "slick", 0.0, 1.0, 10),
+}
+
+
+FRINGES = 30  # of 100 with medium or long hair that is not curly
+
+
+class Scalp:
+    """Where this person's hair grows and what lies around it."""
+
+    def __init__(self, surface: Surface, hair: Hair, rng: np.random.Generator) -> None:
+        self.surface, self.hair = surface, hair
+        self.centre, self.half = surface.skull
+        self.mask = surface.bust.topology.scalp.astype(np.float64)
+        if hair.style == "receding":
+            self.mask = self.mask * self._receded(rng)
+        contour = surface.landmarks[:17]
+        self.jaw = 0.5 * (contour[:9] * [-1, 1, 1] + contour[16:7:-1][:9])  # ear to chin, one side, x > 0
+        self.brow = surface.landmarks[17:27, 1].max()
+        on_front = np.flatnonzero(
+            (np.abs(surface.vertices[:, 0]) < 0.012) & (self.mask > 0.5) & (surface.vertices[:, 2] > self.centre[2])
+        )
+        self.hairline = float(surface.vertices[on_front, 1].min()) if len(on_front) else self.brow + 0.06
+
+    def q(self, points: np.ndarray) -> np.ndarray:
+        return (points - self.centre) / self.half
+
+    def _receded(self, rng: np.random.Generator) -> np.ndarray:
+        """1 where hair is left: the temples go first, then the crown, until a wreath remains."""
+        age = self.surface.bust.identity.age
+        loss = np.clip(0.25 + 0.6 * (age - 30) / 45 + rng.normal(0, 0.15), 0.15, 1.0)
+        q = self.q(self.surface.vertices)
+        forelock = 0.35 * np.exp(-((q[:, 0] / 0.22) ** 2)) * (1 - loss)
+        front = smoothstep(q[:, 2], 0.75 - 1.3 * loss + forelock, 1.0 - 1.3 * loss + forelock)
+        high = smoothstep(q[:, 1], 0.50, 0.66)
+        crown = loss * np.exp(-(((q[:, 2] + 0.35) / 0.45) ** 2 + (q[:, 0] / 0.5) ** 2)) * smoothstep(q[:, 1], 0.6, 0.8)
+        return np.clip(1 - front * high - 1.2 * smoothstep(loss, 0.4, 0.8) * crown, 0, 1)
+
+    def clear_face(self, points: np.ndarray) -> np.ndarray:
+        """Points kept behind a curtain that runs from the hairline along the temples and the edge of the jaw."""
+        points = points.copy()
+        edge_y, edge_x, edge_z = self.jaw[::-1, 1], self.jaw[::-1, 0], self.jaw[::-1, 2]
+        bound = np.interp(points[:, 1], edge_y, edge_x)
+        limit = np.interp(points[:, 1], edge_y, edge_z)
+        high = (points[:, 1] - self.brow) / (self.hairline - self.brow)
+        limit = np.where(points[:, 1] < edge_y[0], 0.075, limit) + 0.10 * np.clip(high, 0, 1.2) ** 1.5
+        limit = limit - 0.006 + 0.5 * np.maximum(np.abs(points[:, 0]) - bound - 0.004, 0) * (high < 0)
+        points[:, 2] = np.minimum(points[:, 2], limit)
+        return points
+
+
+def dress(surface: Surface, hair: Hair, rng: np.random.Generator, keep: np.ndarray | float = 1.0) -> list[HairMesh]:
+    """Meshes of the head hair, where `keep` [V] lets it grow; the first carries the scalp's paint."""
+    scalp = Scalp(surface, hair, rng)
+    scalp.mask = scalp.mask * keep
+    if hair.style == "buzz":
+        return [_buzz(scalp, rng)]
+    if hair.style == "coily":
+        return _coily(scalp, rng)
+    cut = CUTS[hair.style]
+    return [_cover(scalp, cut, rng), *_combed(scalp, cut, rng)]
+
+
+def _paint(scalp: Scalp, strength: float) -> np.ndarray:
+    """How much of the skin between the roots takes the hair's colour [V]; white roots show less."""
+    return strength * (1 - 0.4 * scalp.hair.grey) * smoothstep(scalp.mask, 0.4, 0.95)
+
+
+def _cover(scalp: Scalp, cut: Cut, rng: np.random.Generator) -> HairMesh:
+    """The layer under the ribbons: the scalp lifted by the hair's thickness, fading out over the hairline."""
+    surface, hair = scalp.surface, scalp.hair
+    shell = surface.cut(scalp.mask > 0.08)
+    mask = scalp.mask[shell.rows]
+    q = scalp.q(shell.points)
+    inside = shell.smooth(smoothstep(mask, 0.35, 0.95), 6)
+    side = cut.sides / max(cut.top, 1e-6) if cut.comb == "swept" else 0.75
+    thick = cut.volume * (0.7 + 0.6 * hair.density * (0.5 + 0.5 * hair.length)) * (1 + 0.8 * hair.curl)
+    thick = thick * (side + (1 - side) * smoothstep(q[:, 1], 0.3, 0.75)) * inside
+    points = shell.points + (0.0012 + thick)[:, None] * shell.smooth(shell.normals, 4)
+    colour = hair_colour(hair, rng, 256).mean(axis=0) * 0.8
+    turn = np.arctan2(q[:, 0], q[:, 2])
+    return shell.mesh(
+        points,
+        HAIR,
+        colour,
+        uv=np.stack([turn * 3.5, q[:, 1] * 0.8], axis=1),
+        opacity=(mask - 0.3) * 2.2 * (0.6 + 0.6 * hair.density),
+        occlusion=0.45 + 0.25 * smoothstep(q[:, 1], 0.2, 0.9),
+        scalp=_paint(scalp, 0.85),
+    )
+
+
+def _combed(scalp: Scalp, cut: Cut, rng: np.random.Generator) -> list[HairMesh]:
+    surface, hair = scalp.surface, scalp.hair
+    crown = smoothstep(scalp.q(surface.vertices)[:, 1], 0.5, 0.9) if cut.comb == "parted" else 0.0  # it parts there
+    roots = sample_roots(
+        surface,
+        smoothstep(scalp.mask, 0.25, 0.9) * (1 + 1.5 * crown),
+        int(cut.ribbons * (0.65 + 0.45 * hair.density)),
+        rng,
+    )
+    if not len(roots.points):
+        return []
+    q = scalp.q(roots.points)
+    scale = (0.7 + 0.6 * hair.length) * rng.uniform(0.85, 1.15, len(q))
+    length = (cut.sides + (cut.top - cut.sides) * smoothstep(q[:, 1], 0.3, 0.7)) * scale
+    depth = rng.random(len(q))
+    thick = cut.volume * (0.7 + 0.6 * hair.density * (0.5 + 0.5 * hair.length)) * (1 + 0.8 * hair.curl)
+    low = 1.0 if cut.comb != "swept" else 0.45 + 0.55 * smoothstep(q[:, 1], 0.3, 0.75)
+    clearance = (0.0022 + thick * (0.75 + 0.45 * depth)) * low
+    comb = {"swept": _swept, "parted": _parted, "slick": _slick}[cut.comb](scalp, rng)
+    curves = grow(
+        surface,
+        roots,
+        length,
+        comb,
+        clearance,
+        lift=cut.lift * (0.5 + rng.random(len(q))),
+        segments=cut.segments,
+        stiffness=0.4,
+        limit=scalp.clear_face,
+        through_ears=cut.comb == "swept",
+        hug=lambda p: cut.hug * smoothstep(scalp.q(p)[:, 1], -0.5, 0.1),
+    )
+    if cut.comb != "slick":
+        curves = curled(curves, hair.curl * (0.35 if cut.comb == "swept" else 1.0), rng)
+        flat = curves.reshape(-1, 3)
+        flat = surface.push_out(scalp.clear_face(flat), 0.002, through_ears=cut.comb == "swept")
+        curves = flat.reshape(curves.shape)
+        curves[:, 0] = roots.points
+    meshes = [_lay(scalp, curves, cut, roots.weight, depth, rng)]
+    if cut.comb == "parted" and hair.curl < 0.6 and hair.seed % 100 < FRINGES:
+        meshes += _fringe(scalp, cut, rng)
+    if cut.comb == "slick":
+        meshes.append(_knot(scalp, rng))
+    return meshes
+
+
+def _fringe(scalp: Scalp, cut: Cut, rng: np.random.Generator) -> list[HairMesh]:
+    """Hair over the forehead that ends above the brows."""
+    surface, v = scalp.surface, scalp.surface.vertices
+    ahead = smoothstep(0.72 - np.abs(scalp.q(v)[:, 0]), 0.0, 0.15) * (v[:, 2] > scalp.centre[2])
+    front = ahead * smoothstep(scalp.hairline + 0.035 - v[:, 1], 0.0, 0.008)
+    roots = sample_roots(surface, smoothstep(scalp.mask, 0.25, 0.9) * front, 150, rng)
+    if not len(roots.points):
+        return []
+    depth = rng.random(len(roots.points))
+    side = 0.35 * rng.normal()
+
+    def comb(points: np.ndarray, normals: np.ndarray) -> np.ndarray:
+        sweep = side + 0.15 * waves(points, np.random.default_rng(9), 0.02)
+        return _along(np.stack([sweep, np.full(len(points), -1.0), np.full(len(points), 0.4)], axis=1), normals, 0.0)
+
+    end = scalp.brow + rng.uniform(0.006, 0.014, len(depth))
+    length = np.maximum(1.08 * (roots.points[:, 1] - end), 0.01)
+    clearance = 0.003 + 0.004 * depth
+    curves = grow(surface, roots, length, comb, clearance, lift=0.5, segments=6, hug=lambda p: np.full(len(p), 0.5))
+    narrow = replace(cut, width=0.6 * cut.width)
+    return [_lay(scalp, curves, narrow, roots.weight, depth, rng)]
+
+
+def _lay(scalp: Scalp, curves: np.ndarray, cut: Cut, weight: np.ndarray, depth: np.ndarray, rng) -> HairMesh:
+    surface, hair = scalp.surface, scalp.hair
+    flat = curves.reshape(-1, 3)
+    outward = flat - (scalp.centre + [0, 0.25 * scalp.half[1], 0])
+    outward[:, 1] *= smoothstep(flat[:, 1], scalp.centre[1] - 0.05, scalp.centre[1] + 0.06)
+    outward /= np.linalg.norm(outward, axis=1, keepdims=True)
+    normals = (outward + 0.25 * surface.height(flat)[1]).reshape(curves.shape)
+    normals /= np.linalg.norm(normals, axis=2, keepdims=True)
+    chin, shoulder = surface.landmarks[8, 1] + 0.01, surface.midline(0.05, front=True)[1]
+    follow = 0.12 + 0.88 * smoothstep(curves[..., 1], shoulder, chin)
+    q = scalp.q(curves[:, 0])
+    temples = np.clip(hair.grey + 0.25 * hair.grey * (np.abs(q[:, 0]) > 0.7), 0, 1)
+    colours = hair_colour(hair, rng, len(curves), temples)
+    width = cut.width * rng.uniform(0.7, 1.25, len(curves)) * (0.75 + 0.25 * smoothstep(weight, 0.4, 0.9))
+    width = width * (1 - 0.35 * hair.curl * (cut.comb == "parted"))
+    front = smoothstep(weight, 0.3, 0.75)
+    mesh = ribbons(
+        surface,
+        curves,
+        normals,
+        width,
+        colours,
+        HAIR,
+        rng,
+        opacity=(0.92, 0.55 if cut.comb == "parted" else 0.3),
+        occlusion=(0.55, 1.0),
+        depth=depth,
+        follow=follow,
+        tip=0.6 if cut.comb == "parted" else 0.35,
+    )
+    soft = np.repeat(0.55 + 0.45 * front, 2 * curves.shape[1]).astype(np.float32)
+    mesh.opacity[:] = mesh.opacity * soft
+    return mesh
+
+
+def _swept(scalp: Scalp, rng: np.random.Generator):
+    """Short hair: brushed up and to one side on top, down at the sides, down behind."""
+    side = float(rng.choice([-1.0, 1.0])) * rng.uniform(0.15, 0.8)
+    forward = rng.uniform(-0.5, 0.9)
+
+    def comb(points: np.ndarray, normals: np.ndarray) -> np.ndarray:
+        q = scalp.q(points)
+        top = smoothstep(q[:, 1], 0.45, 0.8)[:, None]
+        jitter = waves(points, np.random.default_rng(7), 0.03)[:, None]
+        over = np.array([side, 0.0, forward]) + 0.25 * jitter * np.array([1.0, 0, 0.4])
+        down = np.stack([0.1 * jitter[:, 0], np.full(len(q), -1.0), np.full(len(q), -0.35)], axis=1)
+        return _along(top * over + (1 - top) * down, normals, 0.12)
+
+    return comb
+
+
+def _parted(scalp: Scalp, rng: np.random.Generator):
+    """Longer hair: away from a parting over the top, then falling."""
+    part = float(rng.choice([-0.35, -0.25, 0.0, 0.0, 0.25, 0.35]))
+    back = rng.uniform(0.15, 0.6)
+
+    def comb(points: np.ndarray, normals: np.ndarray) -> np.ndarray:
+        q = scalp.q(points)
+        away = np.where(q[:, 0] >= part * smoothstep(q[:, 2], -0.9, 0.2), 1.0, -1.0)
+        top = smoothstep(q[:, 1], 0.25, 0.9)
+        behind = smoothstep(-q[:, 2], 0.1, 0.7)
+        low = 1 - smoothstep(q[:, 1], -1.1, -0.5)  # at the neck hair gathers and passes before or behind the shoulder
+        inward = -np.clip(points[:, 0] / 0.1, -1, 1) * low * 0.15
+        pass_by = np.where(points[:, 2] > scalp.centre[2] + 0.02, 0.25, -0.25) * low
+        across = away * top * (1.0 - 0.7 * behind) + inward
+        down = -0.15 - 1.0 * (1 - top) - 0.4 * behind
+        want = np.stack([across, down, -back * (0.3 * (1 - low) + top) - 0.5 * behind * top + pass_by], axis=1)
+        return _along(want, normals, 0.04, falling=1 - smoothstep(q[:, 1], -0.5, 0.2))
+
+    return comb
+
+
+def _slick(scalp: Scalp, rng: np.random.Generator):
+    """Drawn tight towards the knot."""
+    knot = knot_place(scalp)
+
+    def comb(points: np.ndarray, normals: np.ndarray) -> np.ndarray:
+        return _along(knot - points, normals, 0.0)
+
+    return comb
+
+
+def knot_place(scalp: Scalp) -> np.ndarray:
+    """Where hair is tied: at the back of the head, higher on some people."""
+    high = -0.15 + 0.75 * ((scalp.hair.seed % 97) / 96.0)
+    start = scalp.centre + scalp.half * np.array([0.0, high, -1.15])
+    near = scalp.surface.nearest(start[None])[0]
+    return scalp.surface.vertices[near] + 0.012 * scalp.surface.normals[near]
+
+
+def _knot(scalp: Scalp, rng: np.random.Generator) -> HairMesh:
+    """A bun, or a tail falling from the knot."""
+    surface, hair = scalp.surface, scalp.hair
+    place, count = knot_place(scalp), 110
+    out = place - scalp.centre - [0, 0.4 * scalp.half[1], 0]
+    out /= np.linalg.norm(out)
+    t = np.linspace(0, 1, 10)[None, :, None]
+    if hair.length < 0.5 or hair.curl > 0.6:  # a bun: loops over a ball
+        radius = 0.022 + 0.016 * hair.density + 0.014 * hair.curl
+        centre = place + (0.55 * radius) * out
+        axis = rng.normal(size=(count, 3)) * 0.5 + out
+        axis /= np.linalg.norm(axis, axis=1, keepdims=True)
+        first = np.cross(axis, rng.normal(size=(count, 3)))
+        first /= np.linalg.norm(first, axis=1, keepdims=True)
+        second = np.cross(axis, first)
+        angle = 2.6 * t + 0.0
+        tilt = rng.uniform(-0.6, 0.6, (count, 1, 1))
+        around = np.cos(angle) * first[:, None] + np.sin(angle) * second[:, None] + tilt * axis[:, None]
+        around /= np.linalg.norm(around, axis=2, keepdims=True)
+        curves = centre + radius * rng.uniform(0.88, 1.06, (count, 1, 1)) * around
+        normals = around
+    else:
+        spread = rng.normal(0, 1, (count, 1, 3)) * [0.016, 0.008, 0.010]
+        length = 0.14 + 0.16 * hair.length
+        fall = np.array([0, -1.0, 0]) * t**1.3 * length + out * (0.035 * np.sin(np.minimum(t * 3.0, 1.57)))
+        curves = place + fall + spread * np.sqrt(t) * (1 - 0.4 * t)
+        curves = curled(surface.push_out(curves.reshape(-1, 3), 0.012).reshape(curves.shape), hair.curl, rng)
+        normals = spread + 0.02 * out + 0 * curves
+        normals /= np.linalg.norm(normals, axis=2, keepdims=True)
+    colours = hair_colour(hair, rng, count)
+    return ribbons(
+        surface,
+        curves,
+        normals,
+        rng.uniform(0.007, 0.013, count),
+        colours,
+        HAIR,
+        rng,
+        opacity=(1.0, 0.6),
+        occlusion=(0.7, 0.95),
+        depth=rng.random(count),
+    )
+
+
+def _buzz(scalp: Scalp, rng: np.random.Generator) -> HairMesh:
+    """A few millimetres everywhere: paint, and a stippled layer that breaks the outline."""
+    shell = scalp.surface.cut(scalp.mask > 0.15)
+    mask, q = scalp.mask[shell.rows], scalp.q(shell.points)
+    points = shell.points + (0.0008 + 0.0022 * smoothstep(mask, 0.4, 1.0))[:, None] * shell.normals
+    colour = hair_colour(scalp.hair, rng, 256).mean(axis=0)
+    turn = np.arctan2(q[:, 0], q[:, 2])
+    strength = 0.55 + 0.35 * scalp.hair.density
+    return shell.mesh(
+        points,
+        HAIR,
+        colour,
+        uv=np.stack([turn * 9.0, q[:, 1] * 9.0], axis=1),
+        opacity=np.minimum((mask - 0.25) * 1.6, 0.35 + 0.35 * scalp.hair.density),
+        occlusion=np.full(len(points), 0.85),
+        scalp=_paint(scalp, strength),
+    )
+
+
+def _coily(scalp: Scalp, rng: np.random.Generator) -> list[HairMesh]:
+    """Coils stand away from the head: an opaque bumpy body and many small curls around its surface."""
+    surface, hair = scalp.surface, scalp.hair
+    shell = surface.cut(scalp.mask > 0.08)
+    mask, q = scalp.mask[shell.rows], scalp.q(shell.points)
+    male = surface.bust.identity.gender == "male"
+    height = (0.006 + 0.022 * hair.length**1.3 if male else 0.016 + 0.05 * hair.length) * (0.7 + 0.4 * hair.density)
+    inside = shell.smooth(smoothstep(mask, 0.3, 1.0), 5)
+    shape = (0.6 + 0.4 * smoothstep(q[:, 1], 0.2, 0.8)) * inside
+    normals = shell.smooth(shell.normals, 25)
+    normals /= np.linalg.norm(normals, axis=1, keepdims=True)
+    bumps = 0.5 * waves(shell.points, rng, 0.022, 10) + 0.6 * waves(shell.points, rng, 0.011, 12)
+    points = shell.points + (0.001 + shape * height * (0.85 + 0.08 * bumps))[:, None] * normals
+    points = _faced(scalp, points)
+    colour = hair_colour(hair, rng, 256).mean(axis=0) * 0.75
+    body = shell.mesh(
+        points,
+        HAIR,
+        colour,
+        uv=np.stack([np.arctan2(q[:, 0], q[:, 2]) * 14.0, q[:, 1] * 70.0], axis=1),
+        opacity=(mask - 0.38) * 2.5,
+        occlusion=0.5 + 0.12 * np.clip(bumps, -1.5, 1.5),
+        scalp=_paint(scalp, 0.85),
+    )
+    roots = sample_roots(surface, smoothstep(scalp.mask, 0.3, 0.9), 1900, rng)
+    near = np.searchsorted(shell.rows, roots.rows)
+    start = roots.points + (points - shell.points)[near] * rng.uniform(0.75, 1.0, (len(near), 1))
+    outward = normals[near]
+    across = np.cross(outward, rng.normal(size=outward.shape))
+    across /= np.linalg.norm(across, axis=1, keepdims=True)
+    angle = np.linspace(-0.35, 1.0, 5)[None, :, None] * np.pi * rng.uniform(0.8, 1.2, (len(near), 1, 1))
+    size = (0.0026 + 0.0016 * hair.length) * rng.uniform(0.7, 1.3, (len(near), 1, 1))  # radius of a coil
+    curves = start[:, None] + size * (np.cos(angle) * across[:, None] + np.sin(angle) * outward[:, None])
+    curves = _faced(scalp, curves.reshape(-1, 3)).reshape(curves.shape)
+    facing = np.repeat(outward[:, None] + 0.35 * rng.normal(0, 1, (len(near), 1, 3)), 5, axis=1)
+    facing /= np.linalg.norm(facing, axis=2, keepdims=True)
+    colours = hair_colour(hair, rng, len(near))
+    curls = ribbons(
+        surface,
+        curves,
+        facing,
+        rng.uniform(0.003, 0.006, len(near)),
+        0.8 * (0.2 * colours + 0.8 * colours.mean(axis=0)),  # single hairs mix within a curl
+        HAIR,
+        rng,
+        opacity=(0.85, 0.6),
+        occlusion=(0.6, 0.9),
+        depth=rng.random(len(near)),
+        tip=0.9,
+        tip_shade=1.0,
+    )
+    return [body, curls]
+
+
+def _faced(scalp: Scalp, points: np.ndarray) -> np.ndarray:
+    """Big hair grows up and back from the hairline, not over the forehead."""
+    return scalp.clear_face(points)
+
+
+def _along(want: np.ndarray, normals: np.ndarray, lift: float, falling: np.ndarray | float = 0.0) -> np.ndarray:
+    """A direction laid onto the surface, except where hair falls freely."""
+    into = np.einsum("nd,nd->n", want, normals)
+    free = np.broadcast_to(falling, into.shape)
+    direction = want - (into * (1 - free))[:, None] * normals + lift * normals * (1 - free)[:, None]
+    return direction / np.maximum(np.linalg.norm(direction, axis=1, keepdims=True), 1e-9)

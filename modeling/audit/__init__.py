@@ -1,0 +1,1 @@
+"""Auditing any detector by cell and on counterfactual pairs."""

@@ -1,0 +1,228 @@
+"""The figures of an evaluation: overall, by group, view, intensity and expression, with intervals over people."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+import pandas as pd
+
+from threedpain.facs import PAIN_UNITS
+from threedpain.modeling.faces.faces import MILLIMETRES
+
+from . import metrics
+
+THRESHOLDS = (1, 2, 3)
+FALSE_ALARM = 2.0  # points of PSPI above the truth
+
+# What the project set itself, by condition: figure -> (relation, value).
+TARGETS = {
+    "realistic": {
+        "mae": ("<=", 0.9), "pearson": (">=", 0.94), "auroc3": (">=", 0.98), "au_mae": ("<=", 0.45),
+        "heat_pearson": (">=", 0.8), "heat_gain": (">=", 0.1), "coverage": (">=", 0.88),
+    },
+    "aligned": {"mae": ("<=", 0.5), "pearson": (">=", 0.98)},
+    "none": {"mae": ("<=", 1.3), "pearson": (">=", 0.88)},
+}  # fmt: skip
+
+
+def in_mix(table: pd.DataFrame) -> np.ndarray:
+    """The rows of the fixed test mix: neutral and pain; non-pain expressions are judged by false alarms."""
+    return ((table["expression"] != "other") & table["PSPI"].notna()).to_numpy()
+
+
+def overall(table: pd.DataFrame, threshold: float | None, rounds: int, seed: int = 0) -> dict:
+    """Every figure of one condition, each with its 95 % interval over people: name -> [value, low, high]."""
+    truth, guess = table["PSPI"].to_numpy(float), table["pspi_hat"].to_numpy(float)
+    figures = {
+        "mae": lambda at: metrics.mae(truth[at], guess[at]),
+        "rmse": lambda at: metrics.rmse(truth[at], guess[at]),
+        "pearson": lambda at: metrics.pearson(truth[at], guess[at]),
+        "icc31": lambda at: metrics.icc31(truth[at], guess[at]),
+    }
+    for limit in THRESHOLDS:
+        over = _over(truth, limit)
+        figures[f"auroc{limit}"] = lambda at, over=over: metrics.auroc(over[at], guess[at])
+        figures[f"ap{limit}"] = lambda at, over=over: metrics.average_precision(over[at], guess[at])
+    if threshold is not None:
+        over = _over(truth, 1)
+        figures["f1"] = lambda at: metrics.f1(over[at], guess[at] >= threshold)
+    if "low" in table:
+        inside = ((truth >= table["low"]) & (truth <= table["high"])).to_numpy(float)
+        inside[np.isnan(truth)] = np.nan
+        figures["coverage"] = lambda at: float(np.nanmean(inside[at]))
+    if "AU4_hat" in table:
+        known, read = table[list(PAIN_UNITS)].to_numpy(float), table[[f"{u}_hat" for u in PAIN_UNITS]].to_numpy(float)
+        figures["au_mae"] = lambda at: metrics.mae(known[at], read[at])
+        if "pspi_from_au" in table:
+            formula = table["pspi_from_au"].to_numpy(float)
+            figures["mae_from_au"] = lambda at: metrics.mae(truth[at], formula[at])
+    everyone, people = np.arange(len(table)), table["identity"].to_numpy()
+    return {
+        name: [figure(everyone), *metrics.bootstrap(figure, people, rounds, seed)] for name, figure in figures.items()
+    }
+
+
+def by_unit(table: pd.DataFrame) -> dict[str, dict[str, float]]:
+    """MAE, RMSE, Pearson and ICC(3,1) of each action unit."""
+    return {
+        unit: {
+            name: getattr(metrics, name)(table[unit], table[f"{unit}_hat"])
+            for name in ("mae", "rmse", "pearson", "icc31")
+        }
+        for unit in PAIN_UNITS if f"{unit}_hat" in table
+    }  # fmt: skip
+
+
+def by_group(table: pd.DataFrame, columns: Sequence[str], rounds: int, seed: int = 0) -> dict:
+    """For each column and for all of them crossed: the figures of each group, and the widest gap in MAE by name."""
+    report = {}
+    crossed = [column for column in columns if column in table and table[column].notna().any()]
+    keys = {column: table[column] for column in crossed}
+    if len(crossed) > 1:
+        keys[" x ".join(crossed)] = table[crossed].astype(str).agg(" / ".join, axis=1)
+    for name, key in keys.items():
+        groups = {}
+        for group, at in key.groupby(key).indices.items():
+            part = table.iloc[at]
+            truth, guess = part["PSPI"].to_numpy(float), part["pspi_hat"].to_numpy(float)
+            low, high = metrics.bootstrap(
+                lambda rows, t=truth, g=guess: metrics.mae(t[rows], g[rows]), part["identity"], rounds, seed
+            )
+            groups[str(group)] = {
+                "pictures": len(part), "people": int(part["identity"].nunique()),
+                "mae": metrics.mae(truth, guess), "low": low, "high": high, "bias": float(np.nanmean(guess - truth)),
+                "pearson": metrics.pearson(truth, guess),
+            }  # fmt: skip
+            if "low" in part:
+                groups[str(group)]["coverage"] = float(((truth >= part["low"]) & (truth <= part["high"])).mean())
+        errors = {group: figures["mae"] for group, figures in groups.items()}
+        best, worst = min(errors, key=errors.get), max(errors, key=errors.get)
+        report[name] = {"groups": groups, "gap": errors[worst] - errors[best], "best": best, "worst": worst}
+    return report
+
+
+def by_intensity(table: pd.DataFrame) -> dict[str, dict[str, float]]:
+    """MAE and bias at PSPI 0, 1-4, 5-8, 9-12, 13-16."""
+    bins = pd.cut(table["PSPI"], [-1, 0, 4, 8, 12, 16], labels=["0", "1-4", "5-8", "9-12", "13-16"])
+    wrong = table["pspi_hat"] - table["PSPI"]
+    return {
+        str(name): {"pictures": int((bins == name).sum()), "mae": float(wrong[bins == name].abs().mean()),
+                    "bias": float(wrong[bins == name].mean())}
+        for name in bins.cat.categories
+    }  # fmt: skip
+
+
+def false_alarms(table: pd.DataFrame) -> dict[str, dict[str, float]]:
+    """By non-pain expression: the share of pictures read at least FALSE_ALARM points above their true PSPI."""
+    others = table[(table["expression"] == "other") & table["PSPI"].notna()]
+    report = {}
+    for name, part in [("all", others), *others.groupby("expression_name")]:
+        if len(part):
+            above = part["pspi_hat"] - part["PSPI"]
+            report[str(name)] = {
+                "pictures": len(part), "share": float((above >= FALSE_ALARM).mean()), "bias": float(above.mean()),
+            }  # fmt: skip
+    return report
+
+
+def heat_agreement(
+    table: pd.DataFrame, packed_maps: np.ndarray, packed_masks: np.ndarray, predicted: np.ndarray
+) -> dict[str, float]:
+    """Pearson of predicted and true pain map inside the face at 64 px, over pictures with PSPI >= 1, beside that of the
+    mean map of the same view.
+
+    packed_maps, packed_masks: levels and classes [n, 64, 64] over the crop; predicted: mm [n, 64, 64].
+    """
+    from threedpain.generation.records import MASK_CLASSES
+
+    face = [MASK_CLASSES.index(name) for name in ("skin", "brows", "eyes", "lips", "mouth")]
+    painful = (table["PSPI"] >= 1).to_numpy()
+    views = table["view_id"].astype(str).to_numpy()
+    maps = packed_maps.astype(np.float32) * MILLIMETRES
+    means = {view: maps[painful & (views == view)].mean(0) for view in np.unique(views[painful])}
+    scores, plain = [], []
+    for at in np.flatnonzero(painful):
+        inside = np.isin(packed_masks[at], face)
+        if inside.sum() > 50 and np.ptp(maps[at][inside]) > 0:
+            scores.append(metrics.pearson(maps[at][inside], predicted[at][inside]))
+            plain.append(metrics.pearson(maps[at][inside], means[views[at]][inside]))
+    return {
+        "heat_pearson": float(np.nanmean(scores)), "heat_pearson_of_mean_map": float(np.nanmean(plain)),
+        "heat_gain": float(np.nanmean(scores) - np.nanmean(plain)), "pictures": len(scores),
+    }  # fmt: skip
+
+
+def against_targets(results: dict) -> list[dict]:
+    """Every target with what was reached."""
+    rows = []
+    for condition, targets in TARGETS.items():
+        found = results["conditions"].get(condition)
+        if found is None:
+            continue
+        for name, (relation, value) in targets.items():
+            reached = found["overall"].get(name, found.get("heatmap", {}).get(name))
+            if reached is None:
+                continue
+            number = reached[0] if isinstance(reached, list) else reached
+            met = number <= value if relation == "<=" else number >= value
+            rows.append({"condition": condition, "figure": name, "target": f"{relation} {value}",
+                         "reached": number, "met": bool(met)})  # fmt: skip
+    main = results["conditions"].get("realistic", {})
+    for column, report in main.get("groups", {}).items():
+        if " x " not in column:
+            rows.append({"condition": "realistic", "figure": f"gap by {column}", "target": "< 0.3",
+                         "reached": report["gap"], "met": bool(report["gap"] < 0.3)})  # fmt: skip
+    limits = {"whole_frame_cost": 0.2, "blanked_face_pearson": 0.2, "relit_change": 0.3, "other_hair_change": 0.3}
+    for name, value in limits.items():
+        if (number := results.get("checks", {}).get(name)) is not None:
+            rows.append({"condition": "realistic", "figure": name, "target": f"< {value}",
+                         "reached": number, "met": bool(number < value)})  # fmt: skip
+    return rows
+
+
+def as_markdown(results: dict) -> str:
+    """The report a person reads first."""
+    lines = [f"# Evaluation of {results['model']}", ""]
+    lines += [f"- {key}: {value}" for key, value in results["about"].items()] + [""]
+    lines += ["## Targets", "", "| condition | figure | target | reached | met |", "|---|---|---|---|---|"]
+    for row in against_targets(results):
+        met = "yes" if row["met"] else "no"
+        lines.append(f"| {row['condition']} | {row['figure']} | {row['target']} | {row['reached']:.3f} | {met} |")
+    conditions = results["conditions"]
+    lines += ["", "## By condition of the reference (95 % interval over people)", ""]
+    lines += ["| figure | " + " | ".join(conditions) + " |", "|---|" + "---|" * len(conditions)]
+    for name in next(iter(conditions.values()))["overall"]:
+        cells = []
+        for found in conditions.values():
+            value, low, high = found["overall"].get(name, (np.nan,) * 3)
+            cells.append(f"{value:.3f} ({low:.3f} to {high:.3f})")
+        lines.append(f"| {name} | " + " | ".join(cells) + " |")
+    main = conditions.get("realistic") or next(iter(conditions.values()))
+    if main["units"]:
+        lines += ["", "## By action unit", "", "| unit | MAE | RMSE | Pearson | ICC(3,1) |", "|---|---|---|---|---|"]
+        for unit, row in main["units"].items():
+            cells = " | ".join(f"{row[name]:.3f}" for name in ("mae", "rmse", "pearson", "icc31"))
+            lines.append(f"| {unit} | {cells} |")
+    for column, report in main["groups"].items():
+        gap = f"Gap in MAE: {report['gap']:.3f}, from {report['best']} to {report['worst']}."
+        lines += ["", f"## By {column}", "", gap, ""]
+        lines += ["| group | people | MAE | interval | bias | Pearson | coverage |", "|---|---|---|---|---|---|---|"]
+        for group, row in report["groups"].items():
+            lines.append(
+                f"| {group} | {row['people']} | {row['mae']:.3f} | {row['low']:.3f} to {row['high']:.3f} | "
+                f"{row['bias']:+.3f} | {row['pearson']:.3f} | {row.get('coverage', np.nan):.3f} |"
+            )
+    for title, key in (("By PSPI", "intensity"), ("False alarms by non-pain expression", "false_alarms")):
+        if main[key]:
+            names = list(next(iter(main[key].values())))
+            lines += ["", f"## {title}", "", "| | " + " | ".join(names) + " |", "|---|" + "---|" * len(names)]
+            lines += [f"| {k} | " + " | ".join(f"{row[n]:.3g}" for n in names) + " |" for k, row in main[key].items()]
+    if results.get("checks"):
+        lines += ["", "## Checks", ""] + [f"- {name}: {value:.3f}" for name, value in results["checks"].items()]
+    return "\n".join(lines) + "\n"
+
+
+def _over(truth: np.ndarray, limit: float) -> np.ndarray:
+    """1 where PSPI >= limit, 0 below, NaN where unknown."""
+    return np.where(np.isnan(truth), np.nan, truth >= limit)

@@ -1,0 +1,1 @@
+"""Faces as training data: reading sets, packing, batches, augmentation."""

@@ -1,0 +1,1 @@
+"""Cross-validation protocols on other people's data."""

@@ -1,0 +1,1 @@
+"""Reading photographs: opening them, finding faces, a reader."""

@@ -1,0 +1,83 @@
+"""Photographs from outside: opened with care, and the one face in them found."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from functools import lru_cache
+from pathlib import Path
+
+import numpy as np
+from PIL import Image, UnidentifiedImageError
+
+from threedpain.errors import InvalidInput, MissingFile
+from threedpain.modeling.vitpain.image_processing_vitpain import MAX_SIDE, MIN_SIDE, as_picture
+
+MAX_PIXELS = 100_000_000
+MIN_FACE = 40  # pixels: below, action units cannot be seen
+_DETECT_AT = 720  # longer side in which faces are sought
+
+# dlib's square goes from the brows to the chin; ours, from the hairline: measured on rendered faces.
+_WIDTH, _HEIGHT = 1.0, 1.3
+
+Box = tuple[float, float, float, float]
+
+
+def open_photo(path: str | Path, max_pixels: int = MAX_PIXELS) -> Image.Image:
+    """A photograph, RGB and upright, whatever its file holds: EXIF rotation, CMYK, 16 bit, alpha, several frames."""
+    path = Path(path)
+    if not path.is_file():
+        raise MissingFile(f"{path} does not exist" if not path.exists() else f"{path} is no file")
+    try:
+        with Image.open(path) as image:
+            width, height = image.size
+            if min(image.size) < MIN_SIDE or max(image.size) > MAX_SIDE or width * height > max_pixels:
+                raise InvalidInput(
+                    f"{path.name} has {width} x {height} pixels; sides must be {MIN_SIDE} to {MAX_SIDE}, "
+                    f"and at most {max_pixels // 1_000_000} million pixels together"
+                )
+            image.load()
+            return as_picture(image)
+    except (UnidentifiedImageError, Image.DecompressionBombError, OSError, SyntaxError) as error:
+        raise InvalidInput(f"{path.name} cannot be read as a picture ({type(error).__name__})") from None
+
+
+def find_faces(photo: Image.Image) -> list[Box]:
+    """Face boxes (x0, y0, x1, y1) in pixels from hairline to chin, the largest first."""
+    shrink = min(1.0, _DETECT_AT / max(photo.size))
+    size = (max(1, round(photo.width * shrink)), max(1, round(photo.height * shrink)))
+    pixels = np.asarray(photo.convert("L").resize(size, Image.Resampling.BILINEAR))
+    boxes = []
+    for found in _detector()(pixels, 1):
+        side, bottom = found.width() / shrink, found.bottom() / shrink
+        middle = (found.left() + found.right()) / 2 / shrink
+        boxes.append((middle - _WIDTH * side / 2, bottom - _HEIGHT * side, middle + _WIDTH * side / 2, bottom))
+    return sorted(boxes, key=lambda box: box[0] - box[2])
+
+
+def one_face(photo: Image.Image, name: str = "the picture") -> Box:
+    """The box of the only face; InvalidInput when there is none, there are several, or it is too small."""
+    boxes = find_faces(photo)
+    if not boxes:
+        raise InvalidInput(f"no face was found in {name}; it must look roughly at the camera and be well lit")
+    if len(boxes) > 1:
+        raise InvalidInput(f"{len(boxes)} faces were found in {name}; cut out the one to read, or give its box")
+    return checked_box(boxes[0], photo, name)
+
+
+def checked_box(box: Sequence[float], photo: Image.Image, name: str = "the picture") -> Box:
+    """A face box that lies in the picture and is large enough."""
+    x0, y0, x1, y1 = (float(edge) for edge in box)
+    if not (x0 < x1 and y0 < y1) or x1 <= 0 or y1 <= 0 or x0 >= photo.width or y0 >= photo.height:
+        raise InvalidInput(f"the face box {[x0, y0, x1, y1]} does not lie in {name} of {photo.width} x {photo.height}")
+    if max(x1 - x0, y1 - y0) < MIN_FACE:
+        raise InvalidInput(
+            f"the face in {name} is {max(x1 - x0, y1 - y0):.0f} pixels high; at least {MIN_FACE} are needed"
+        )
+    return x0, y0, x1, y1
+
+
+@lru_cache(maxsize=1)
+def _detector():
+    import dlib
+
+    return dlib.get_frontal_face_detector()

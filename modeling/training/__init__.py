@@ -1,0 +1,1 @@
+"""The training run, distillation, adapters of large backbones."""

@@ -1,0 +1,421 @@
+"""Training with accelerate: `3dpain train ...`, or `accelerate launch -m threedpain.modeling.training.run ...`.
+
+A step is a function of (seed, step) and of the state that checkpoints hold, so that an interrupted run continues as if
+nothing had happened, and n processes with the same global batch compute what one does.
+"""
+
+from __future__ import annotations
+
+import json
+import logging
+import math
+import shutil
+import signal
+import threading
+import time
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from tqdm import tqdm
+from transformers import AutoConfig, AutoModel, PreTrainedModel
+
+from threedpain.errors import InvalidInput
+from threedpain.modeling.evaluation.conformal import fit_edges, half_widths
+from threedpain.modeling.evaluation.evaluate import predict
+from threedpain.modeling.evaluation.metrics import auroc, best_threshold, mae, pearson
+from threedpain.modeling.faces.batches import Batches
+from threedpain.modeling.faces.faces import FaceSet, packed_size
+from threedpain.modeling.vitpain.configuration_vitpain import ViTPainConfig
+from threedpain.modeling.vitpain.image_processing_vitpain import ViTPainImageProcessor
+from threedpain.modeling.vitpain.loading import load_model, load_processor, model_folder
+from threedpain.modeling.vitpain.modeling_vitpain import ViTPainModel
+from threedpain.modeling.vitpain.recipes import RECIPES
+
+from .distillation import Average, Lesson, ask_teacher
+from .lora import add_lora, merge_lora
+
+logger = logging.getLogger(__name__)
+
+__all__ = ["ROLES", "Run", "TrainConfig", "build_model", "calibrate", "packed_size", "planned_image_size", "train"]
+
+ROLES = ("teacher", "student", "vanilla", "pairwise", "au-linear")
+
+
+@dataclass
+class TrainConfig:
+    """All of a run's settings; saved as train.json beside its weights."""
+
+    role: str = "student"
+    out: str = "runs/student"
+    recipe: str = ""  # a name in RECIPES; default: the role's
+    teacher: str | None = None  # folder of a trained teacher; None: no distillation
+    init: str | None = None  # folder to continue from, or "vitpain"
+    model: dict[str, Any] = field(default_factory=dict)  # changes to the recipe's model configuration
+    loss_weights: dict[str, float] = field(default_factory=dict)  # changes to the configuration's
+    epochs: float = 10.0
+    batch_size: int = 48  # pictures of a step over all processes and accumulated parts
+    accumulate: int = 1
+    group: int = 4  # pictures of one person that share a reference
+    references: dict[str, float] = field(default_factory=lambda: {"realistic": 0.6, "aligned": 0.25, "none": 0.15})
+    learning_rate: float = 1e-3
+    weight_decay: float = 0.05
+    warmup: float = 0.05  # share of the steps
+    clip: float = 1.0
+    average: float = 0.998  # decay of the averaged weights, which are the ones kept
+    precision: str = "no"  # no, bf16, fp16
+    augment: bool = True
+    pain_weight: float = 1.0  # how much more often pictures with pain are drawn
+    freeze_backbone: bool = False
+    lora_rank: int = 0  # 0: no LoRA
+    lora_alpha: int = 16
+    lora_dropout: float = 0.1
+    backbone_weights: str | None = None  # Hub id or folder of a pretrained backbone of the configuration's kind
+    mean: list[float] | None = None
+    std: list[float] | None = None
+    validations: int = 10  # over the run
+    validation_pictures: int = 1000  # at most
+    seed: int = 0
+    tracker: str | None = None  # tensorboard, wandb
+    max_steps: int | None = None  # stop here, to be continued: for tests and for time limits
+
+    def __post_init__(self) -> None:
+        if self.role not in ROLES:
+            raise InvalidInput(f"role must be one of {', '.join(ROLES)}, got {self.role!r}")
+        self.recipe = self.recipe or (self.role if self.role in RECIPES else "student")
+        if self.recipe not in RECIPES:
+            raise InvalidInput(f"recipe must be one of {', '.join(RECIPES)}, got {self.recipe!r}")
+        if self.batch_size % (self.group * self.accumulate):
+            raise InvalidInput(
+                f"batch_size {self.batch_size} must be divisible by group x accumulate = {self.group * self.accumulate}"
+            )
+        if self.epochs <= 0:
+            raise InvalidInput(f"epochs must be above 0, got {self.epochs}")
+
+    @classmethod
+    def of(cls, role: str, recipe: str = "", **given) -> TrainConfig:
+        """The recipe's settings with those given on top."""
+        settings = RECIPES.get(recipe or role, {"settings": {}})["settings"]
+        return cls(role=role, recipe=recipe, **{**settings, **given})
+
+
+def build_model(config: TrainConfig) -> PreTrainedModel:
+    """The model a run begins with; its weights depend on the seed alone."""
+    torch.manual_seed(config.seed)
+    if config.init:
+        model = load_model(config.init)
+        model.config.loss_weights = {**model.config.loss_weights, **config.loss_weights}
+    elif config.role in ("teacher", "student"):
+        values = {**RECIPES[config.recipe]["model"], **config.model}
+        model = ViTPainModel(ViTPainConfig(**values, loss_weights=config.loss_weights))
+        if config.backbone_weights:
+            for encoder in filter(None, (model.encoder, model.neutral_encoder)):
+                pretrained = AutoModel.from_pretrained(config.backbone_weights)
+                encoder.backbone.load_state_dict(pretrained.state_dict(), strict=False)
+    else:
+        from threedpain.modeling.vitpain.baselines import BASELINES
+
+        size = RECIPES["student"]["model"]["image_size"]
+        model = BASELINES[config.role](**{"image_size": size, **config.model})
+    if config.freeze_backbone or config.lora_rank:
+        for encoder in filter(None, (model.encoder, model.neutral_encoder)):
+            encoder.backbone.requires_grad_(False)
+    if config.lora_rank:
+        add_lora(model, config.lora_rank, config.lora_alpha, config.lora_dropout)
+    return model
+
+
+class Run:
+    """One training run: its parts, its loop, its checkpoints."""
+
+    def __init__(
+        self, config: TrainConfig, train_set: FaceSet, validation_set: FaceSet, model: PreTrainedModel | None = None
+    ):
+        from accelerate import Accelerator, DistributedDataParallelKwargs
+
+        self.config, self.out = config, Path(config.out)
+        self.accelerator = Accelerator(
+            mixed_precision=config.precision,
+            gradient_accumulation_steps=config.accumulate,
+            log_with=config.tracker,
+            project_dir=config.out,
+            cpu=not torch.cuda.is_available(),
+            kwargs_handlers=[DistributedDataParallelKwargs(find_unused_parameters=True)],
+        )
+        if self.accelerator.device.type == "cpu":
+            # in spite of its name this rules the CPU's fused attention, whose backward is slow on 50 tokens
+            torch.backends.cuda.enable_flash_sdp(False)
+        model = model if model is not None else build_model(config)
+        self.teacher, self.teacher_processor = None, None
+        if config.teacher:
+            self.teacher = load_model(config.teacher).eval().requires_grad_(False).to(self.accelerator.device)
+            self.teacher_processor = load_processor(config.teacher)
+        heat = model.config.num_channels == 1
+        size = model.config.image_size
+        self.processor = load_processor(config.init) if config.init else ViTPainImageProcessor(
+            size=size, image_mode="L" if heat else "RGB",
+            image_mean=config.mean or ([0.1] if heat else None), image_std=config.std or ([0.1] if heat else None),
+        )  # fmt: skip
+        self.train_set, self.validation_set = train_set, validation_set
+        reads = getattr(model.config, "reference", "compare")
+        self.conditions = _possible(config.references, train_set, reads, everyone=False)
+        part = config.batch_size // config.accumulate
+        if part % (config.group * self.accelerator.num_processes):
+            raise InvalidInput(
+                f"batch_size / accumulate = {part} must be divisible by group x processes = "
+                f"{config.group * self.accelerator.num_processes}"
+            )
+        self.batches = Batches(
+            train_set, size=size, map_size=getattr(model.config, "map_size", 0) or 64,
+            mean=self.processor.image_mean, std=self.processor.image_std, batch_size=part, group=config.group,
+            conditions=self.conditions, pain_weight=config.pain_weight, augment=config.augment, heat_input=heat,
+            seed=config.seed, rank=self.accelerator.process_index, world=self.accelerator.num_processes,
+        )  # fmt: skip
+        self.total = max(1, math.ceil(self.batches.per_epoch * config.epochs / config.accumulate))
+        torch.manual_seed(config.seed + 1)
+        lesson = Lesson(model, self.teacher).to(memory_format=torch.channels_last)
+        decayed = [value for value in lesson.parameters() if value.requires_grad and value.dim() > 1]
+        others = [value for value in lesson.parameters() if value.requires_grad and value.dim() <= 1]
+        groups = [{"params": decayed, "weight_decay": config.weight_decay}, {"params": others, "weight_decay": 0.0}]
+        optimizer = torch.optim.AdamW(groups, lr=config.learning_rate, betas=(0.9, 0.99))
+        schedule = torch.optim.lr_scheduler.LambdaLR(optimizer, lambda step: self._rate(step))
+        self.average = Average(model, config.average)
+        # the schedule counts global steps whatever the number of processes, so accelerate does not wrap it
+        self.lesson, self.optimizer = self.accelerator.prepare(lesson, optimizer)
+        self.schedule = schedule
+        self.model = model
+        self.step, self.best, self.log = 0, math.inf, []
+        self.accelerator.register_for_checkpointing(self, self.average, self.schedule)
+        self.average.shadow = {name: value.to(self.accelerator.device) for name, value in self.average.shadow.items()}
+
+    def _rate(self, step: int) -> float:
+        """Linear warm-up, then a cosine to zero."""
+        warm = max(1, round(self.config.warmup * self.total))
+        if step < warm:
+            return (step + 1) / warm
+        return 0.5 * (1 + math.cos(math.pi * min(1.0, (step - warm) / max(1, self.total - warm))))
+
+    def state_dict(self) -> dict:
+        return {"step": self.step, "best": self.best, "log": self.log}
+
+    def load_state_dict(self, state: dict) -> None:
+        self.step, self.best, self.log = state["step"], state["best"], state["log"]
+
+    def fit(self) -> Path:
+        """Train to the end, or continue where a checkpoint lies; returns the folder with the finished model."""
+        self._begin()
+        config, chief = self.config, self.accelerator.is_main_process
+        every = max(1, self.total // max(1, config.validations))
+        stop = min(self.total, config.max_steps or self.total)
+        started, losses = time.time(), []
+        before = _interruptible()
+        bar = tqdm(total=self.total, initial=self.step, desc=f"training {config.role}", unit="step", disable=not chief)
+        try:
+            while self.step < stop:
+                losses.append(self.one_step())
+                self.step += 1
+                bar.update()
+                if self.step % every == 0 or self.step == self.total:
+                    record = {"step": self.step, "seconds": round(time.time() - started, 1), **_means(losses)}
+                    losses = []
+                    self._validate(record)
+                    bar.set_postfix(loss=f"{record['loss']:.3f}", mae=f"{record.get('mae', math.nan):.3f}")
+                    self._checkpoint()
+        except KeyboardInterrupt:
+            self._checkpoint()
+            logger.warning("interrupted at step %d of %d; the same command continues", self.step, self.total)
+            raise
+        finally:
+            bar.close()
+            for number, handler in before.items():
+                signal.signal(number, handler)
+        if self.step < self.total:
+            self._checkpoint()
+            return self.out
+        self._finish()
+        return self.out
+
+    def one_step(self) -> dict[str, float]:
+        """One update of the weights; the losses are means over the global batch."""
+        self.lesson.train()
+        parts_sum: dict[str, torch.Tensor] = {}
+        for part in range(self.config.accumulate):
+            batch = self.batches(self.step * self.config.accumulate + part)
+            batch = {name: value.to(self.accelerator.device) for name, value in batch.items()}
+            with self.accelerator.accumulate(self.lesson):
+                # what a process draws (dropout) depends on the step alone
+                torch.manual_seed(hash((self.config.seed, self.step, part, self.accelerator.process_index)) % 2**63)
+                taught = None
+                if self.teacher is not None:
+                    mean, std = self.teacher_processor.image_mean[0], self.teacher_processor.image_std[0]
+                    taught = ask_teacher(self.teacher, batch["heatmap_labels"], mean, std)
+                loss, parts = self.lesson(batch, taught)
+                self.accelerator.backward(loss)
+                if self.accelerator.sync_gradients:
+                    self.accelerator.clip_grad_norm_(self.lesson.parameters(), self.config.clip)
+                self.optimizer.step()
+                self.optimizer.zero_grad()
+            for name, value in {"loss": loss, **parts}.items():
+                parts_sum[name] = parts_sum.get(name, 0.0) + value.detach() / self.config.accumulate
+        self.schedule.step()
+        self.average.update(self.model)
+        return {name: float(self.accelerator.reduce(value, "mean")) for name, value in parts_sum.items()}
+
+    def averaged(self) -> PreTrainedModel:
+        """A copy of the model with the averaged weights, LoRA merged."""
+        import copy
+
+        model = copy.deepcopy(self.model)
+        model.load_state_dict(self.average.shadow)
+        return merge_lora(model).eval()
+
+    def _begin(self) -> None:
+        last = self.out / "checkpoint"
+        if self.accelerator.is_main_process:
+            self.out.mkdir(parents=True, exist_ok=True)
+            saved = self.out / "train.json"
+            if last.exists() and saved.exists():
+                before = json.loads(saved.read_text())
+                now = json.loads(json.dumps(asdict(self.config)))
+                changed = [name for name in now if name not in ("out", "max_steps") and now[name] != before.get(name)]
+                if changed:
+                    raise InvalidInput(
+                        f"{self.out} holds a run with another {', '.join(changed)}; continue it with the same "
+                        "settings, or name another folder"
+                    )
+            saved.write_text(json.dumps(asdict(self.config), indent=2) + "\n")
+        self.accelerator.wait_for_everyone()
+        if last.exists():
+            self.accelerator.load_state(str(last))
+            logger.info("continuing at step %d of %d", self.step, self.total)
+        if self.config.tracker:
+            self.accelerator.init_trackers("vitpain", config={"role": self.config.role, "seed": self.config.seed})
+
+    def _checkpoint(self) -> None:
+        part = self.out / "checkpoint.part"
+        self.accelerator.save_state(str(part))
+        self.accelerator.wait_for_everyone()
+        if self.accelerator.is_main_process:
+            old = self.out / "checkpoint.old"
+            shutil.rmtree(old, ignore_errors=True)
+            if (self.out / "checkpoint").exists():
+                (self.out / "checkpoint").rename(old)
+            part.rename(self.out / "checkpoint")
+            shutil.rmtree(old, ignore_errors=True)
+        self.accelerator.wait_for_everyone()
+
+    def _validate(self, record: dict[str, float]) -> None:
+        """Judge the averaged weights under each condition trained for; keep the best."""
+        if self.accelerator.is_main_process:
+            model, scores = self.averaged(), {}
+            some = self._some(self.validation_set)
+            for condition in _possible(self.conditions, some, getattr(model.config, "reference", "compare")):
+                table = predict(model, some, reference=condition, processor=self.processor)
+                record[f"mae_{condition}"] = mae(table["PSPI"], table["pspi_hat"])
+                record[f"pearson_{condition}"] = pearson(table["PSPI"], table["pspi_hat"])
+                record[f"auroc_{condition}"] = auroc(*_pain(table))
+                # a set that knows pain from other expressions but no PSPI is judged by telling them apart
+                blind = table["PSPI"].isna().all()
+                scores[condition] = 1 - record[f"auroc_{condition}"] if blind else record[f"mae_{condition}"]
+            record["mae"] = float(np.mean(list(scores.values())))
+            self.log.append(record)
+            (self.out / "log.jsonl").write_text("".join(json.dumps(line) + "\n" for line in self.log))
+            if record["mae"] < self.best or not (self.out / "best").exists():
+                self.best = record["mae"]
+                model.save_pretrained(self.out / "best")
+                self.processor.save_pretrained(self.out / "best")
+        if self.config.tracker:
+            self.accelerator.log({name: value for name, value in record.items() if name != "step"}, step=self.step)
+        self.accelerator.wait_for_everyone()
+
+    def _some(self, faces: FaceSet) -> FaceSet:
+        rng = np.random.default_rng(self.config.seed)
+        count = min(len(faces), self.config.validation_pictures)
+        return faces.subset(np.sort(rng.choice(len(faces), count, replace=False)))
+
+    def _finish(self) -> None:
+        """The best weights into the run's folder, with intervals and threshold, the log and the settings beside."""
+        if self.accelerator.is_main_process:
+            model = load_model(self.out / "best")
+            if self.validation_set.table["PSPI"].notna().any():
+                calibrate(model, self.processor, self.validation_set, self._some(self.train_set), self.conditions)
+            model.save_pretrained(self.out)
+            self.processor.save_pretrained(self.out)
+            shutil.rmtree(self.out / "best")
+            shutil.rmtree(self.out / "checkpoint", ignore_errors=True)
+        if self.config.tracker:
+            self.accelerator.end_training()
+        self.accelerator.wait_for_everyone()
+
+
+def train(
+    config: TrainConfig, train_set: FaceSet, validation_set: FaceSet, model: PreTrainedModel | None = None
+) -> Path:
+    """Train and return the folder of the finished model."""
+    return Run(config, train_set, validation_set, model).fit()
+
+
+def calibrate(
+    model: PreTrainedModel, processor, validation_set: FaceSet, train_set: FaceSet, conditions: Mapping[str, float]
+) -> None:
+    """Fit the 90 % intervals on validation people and the pain threshold on training people; both go to the config."""
+    named = "realistic" if "realistic" in conditions else next(iter(conditions))
+    table = predict(model, validation_set, reference=named, processor=processor)
+    table = table[table["PSPI"].notna()]
+    edges = fit_edges(table["pspi_hat"].to_numpy())
+    model.config.interval_edges = edges
+    model.config.interval_quantiles = half_widths(table["pspi_hat"].to_numpy(), table["PSPI"].to_numpy(), edges)
+    if "none" in conditions and named != "none":
+        alone = predict(model, validation_set, reference="none", processor=processor)
+        alone = alone[alone["PSPI"].notna()]
+        model.config.interval_quantiles_alone = half_widths(
+            alone["pspi_hat"].to_numpy(), alone["PSPI"].to_numpy(), edges
+        )
+    known = predict(model, train_set, reference=named, processor=processor)
+    known = known[known["PSPI"].notna()]
+    model.config.pain_threshold = best_threshold(known["PSPI"] >= 1, known["pspi_hat"])
+
+
+def planned_image_size(config: TrainConfig) -> int:
+    """Pixels of the model's input, before the model is built."""
+    if config.init:
+        return AutoConfig.from_pretrained(model_folder(config.init)).image_size
+    return config.model.get("image_size", RECIPES[config.recipe]["model"]["image_size"])
+
+
+def _possible(
+    conditions: Mapping[str, float], faces: FaceSet, reference: str, everyone: bool = True
+) -> dict[str, float]:
+    """The conditions a set and a model can meet, for all its pictures or for some."""
+    if reference == "none":
+        return {"none": 1.0}
+    able = {name: share for name, share in conditions.items() if share > 0}
+    return {name: share for name, share in able.items() if faces.can(name, everyone)} or {"none": 1.0}
+
+
+def _pain(table) -> tuple[np.ndarray, np.ndarray]:
+    """Whether there is pain (PSPI >= 1, or the kind of expression), NaN where unknown, and the model's probability."""
+    kind = np.where(table["expression"].isna(), np.nan, table["expression"] == "pain")
+    return np.where(table["PSPI"].isna(), kind, table["PSPI"] >= 1), table["pain1_hat"].to_numpy()
+
+
+def _interruptible() -> dict:
+    """Let SIGINT and SIGTERM both raise KeyboardInterrupt; returns the handlers there were before."""
+    if threading.current_thread() is not threading.main_thread():
+        return {}
+    return {number: signal.signal(number, signal.default_int_handler) for number in (signal.SIGINT, signal.SIGTERM)}
+
+
+def _means(records: list[dict[str, float]]) -> dict[str, float]:
+    return {name: float(np.mean([record[name] for record in records])) for name in records[-1]}
+
+
+if __name__ == "__main__":
+    import sys
+
+    from threedpain.cli import main
+
+    main(["train", *sys.argv[1:]])

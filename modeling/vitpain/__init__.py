@@ -1,0 +1,1 @@
+"""ViTPain itself; the three *_vitpain files travel with its weights."""
