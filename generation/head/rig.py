@@ -129,7 +129,7 @@ def expression(bust: Bust, acting: np.ndarray, gaze: tuple[float, float]) -> np.
 
 @njit(cache=True)
 def _blend(cage, basis, weights):
-    """cage float32 [C, 3] + weights [A] . basis [A, C, 3], summed in the order of the fields: everywhere the same bits."""
+    """cage float32 [C, 3] + weights [A] . basis [A, C, 3], summed in the order of the fields: the same bits anywhere."""
     out = cage.copy()
     flat, offsets = out.reshape(-1), basis.reshape(len(basis), -1)
     for field in range(len(weights)):
