@@ -11,9 +11,12 @@ from scipy.spatial.distance import pdist, squareform
 
 from threedpain import demographics, facs
 from threedpain.generation.head.model import HeadModel
-from threedpain.generation.head.rig import face_vertices, landmarks, rig
+from threedpain.generation.head.motion import landmarks
+from threedpain.generation.head.regions_report import face_vertices
+from threedpain.generation.head.rig import rig
 from threedpain.generation.people.identity import sample_identity
-from threedpain.regions import inside, regions_of
+from threedpain.regions import inside
+from threedpain.unit_regions import regions_of
 
 
 def main() -> None:

@@ -59,7 +59,7 @@ def tools(texture: str) -> tuple:
 
 def judge_person(job: tuple) -> list[dict]:
     """Four pictures of one person: neutral and pain, frontal and to one side."""
-    from threedpain import facs
+    from threedpain import expressions
     from threedpain.dataset_script.judges import detect_faces, embed, landmarks68
     from threedpain.demographics import cell_of
     from threedpain.generation.head.rig import rig
@@ -78,7 +78,7 @@ def judge_person(job: tuple) -> list[dict]:
     bust, maps = head(identity), skin([identity])[0]
     rows = []
     for expression in ("neutral", "pain"):
-        units = facs.sample_for_pspi(int(rng.integers(5, 17)), rng) if expression == "pain" else {}
+        units = expressions.sample_for_pspi(int(rng.integers(5, 17)), rng) if expression == "pain" else {}
         face = rig(bust, units)
         for view in VIEWS:
             side = "front" if view == "front" else str(rng.choice(["left", "right"]))

@@ -18,8 +18,9 @@ import torch
 from threedpain.generation.frames import look_at, to_ndc
 from threedpain.generation.head.model import HeadModel
 from threedpain.generation.people.identity import sample_identity
-from threedpain.generation.render.raster.exact import CpuRasterizer, RasterizationSettings
+from threedpain.generation.render.raster.exact import CpuRasterizer
 from threedpain.generation.render.raster.pytorch3d import CudaRasterizer
+from threedpain.generation.render.raster.settings import RasterizationSettings
 
 
 def main() -> None:

@@ -18,7 +18,7 @@ from contextlib import contextmanager
 import numpy as np
 from PIL import Image
 
-from threedpain import facs
+from threedpain import expressions
 from threedpain.generation.frames import to_ndc
 from threedpain.generation.head.model import HeadModel
 from threedpain.generation.head.rig import rig
@@ -85,7 +85,7 @@ def photograph(model: HeadModel, texture, seed: int, size: int, spent: dict[str,
         bust = model(identity)
     with stage("skin"):
         maps = texture([identity])[0]
-    for units in ({}, facs.sample_for_pspi(6, rng), facs.sample_for_pspi(12, rng)):
+    for units in ({}, expressions.sample_for_pspi(6, rng), expressions.sample_for_pspi(12, rng)):
         with stage("rig"):
             face = rig(bust, units)
         for view in ("front", "left", "right"):

@@ -16,6 +16,7 @@ from pathlib import Path
 from PIL import Image, ImageDraw
 
 from threedpain import demographics, facs
+from threedpain.expressions import OTHER_EXPRESSIONS, sample_for_pspi, sample_other
 from threedpain.generation.head.model import HeadModel
 from threedpain.generation.head.rig import rig
 from threedpain.generation.people.identity import sample_identity
@@ -87,10 +88,10 @@ def expressions(studio: Studio) -> Image.Image:
             200 + number, age=(low + high) / 2, gender=gender, ethnicity=demographics.ETHNICITIES[number], hair="short"
         )
         for target in (0, 2, 4, 6, 8, 10, 12, 14, 16):
-            units = facs.sample_for_pspi(target, child(target, "sheet", number))
+            units = sample_for_pspi(target, child(target, "sheet", number))
             pictures.append(studio.portrait(identity, units, f"PSPI {facs.pspi(units):g}"))
-        for name in facs.OTHER_EXPRESSIONS:
-            _, units = facs.sample_other(child(0, name, number), name)
+        for name in OTHER_EXPRESSIONS:
+            _, units = sample_other(child(0, name, number), name)
             pictures.append(studio.portrait(identity, units, name))
         pictures.append(studio.portrait(identity, {}, "gaze left", gaze=(22.0, 0.0)))
         pictures.append(studio.portrait(identity, {}, "gaze down", gaze=(0.0, -20.0)))
@@ -113,7 +114,7 @@ def cells(studio: Studio) -> Image.Image:
     for index, (group, gender, ethnicity) in enumerate(demographics.CELLS):
         low, high = demographics.AGE_GROUPS[group]
         identity = sample_identity(300 + index, age=(low + high) / 2, gender=gender, ethnicity=ethnicity)
-        units = facs.sample_for_pspi(8, child(index, "sheet")) if index % 2 else {}
+        units = sample_for_pspi(8, child(index, "sheet")) if index % 2 else {}
         for view in VIEWS:
             pictures.append(
                 studio.portrait(

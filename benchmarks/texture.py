@@ -29,6 +29,7 @@ from PIL import Image
 
 from threedpain import assets
 from threedpain.demographics import AGE_GROUPS, CELLS
+from threedpain.generation.colour import lab, lab_of_linear, linear_of_lab
 from threedpain.generation.head.model import HeadModel
 from threedpain.generation.people.identity import sample_identity
 from threedpain.generation.seeds import child
@@ -36,9 +37,10 @@ from threedpain.generation.texture import layout, load_texture
 from threedpain.generation.texture.embedded import condition
 from threedpain.generation.texture.model.sampling import features, srgb
 from threedpain.generation.texture.model.skin_codec import analyse, synthesise
-from threedpain.generation.texture.tone import lab, lab_of_linear, linear_of_lab, measured_tone
-from threedpain.generation.texture.training.augment import ETHNICITIES, Look, Programme, sample_look
+from threedpain.generation.texture.tone import measured_tone
+from threedpain.generation.texture.training.augment import Programme
 from threedpain.generation.texture.training.fit import load_example
+from threedpain.generation.texture.training.look import ETHNICITIES, Look, sample_look
 from threedpain.generation.texture.training.sources import SkinSource, blur, island, load_brows, load_skins
 
 BANDS = ((2, 4), (4, 8), (8, 16), (16, 32))  # wavelengths in texels

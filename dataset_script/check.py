@@ -225,7 +225,8 @@ def _video_laws(row: dict, plan: Plan) -> Iterator[tuple[str, str]]:
 def _replay(out: Path, plan: Plan, report: Report, count: int) -> None:
     """Render random rows again: the same bytes on the same kind of machine, otherwise nearly the same pixels."""
     from threedpain.generation.dataset.replay import replay_row
-    from threedpain.generation.dataset.workers import load_pipeline, one_thread
+    from threedpain.generation.dataset.workers import load_pipeline
+    from threedpain.generation.process import one_thread
 
     one_thread()
     pipe = load_pipeline(plan.config)

@@ -21,7 +21,8 @@ import typer
 from tqdm import tqdm
 
 from threedpain.demographics import ETHNICITIES, GENDERS
-from threedpain.facs import PAIN_UNITS, pspi, sample_for_pspi, sample_other
+from threedpain.expressions import sample_for_pspi, sample_other
+from threedpain.facs import PAIN_UNITS, pspi
 from threedpain.generation.dataset.film import course, sway
 from threedpain.generation.people.identity import sample_identity
 from threedpain.generation.pipeline import PainFacePipeline

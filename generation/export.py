@@ -15,9 +15,10 @@ import numpy as np
 from PIL import Image
 
 from threedpain.errors import InvalidInput
-from threedpain.generation.worn.strands import pigment
+from threedpain.generation.head.bust import Face
 
-from .records import MASK_CLASSES, PARTS, SKIN_HEIGHT, SKIN_WIDTH, Face, Identity, SkinMaps
+from .colour import pigment
+from .records import MASK_CLASSES, PARTS, SKIN_HEIGHT, SKIN_WIDTH, Identity, SkinMaps
 
 if TYPE_CHECKING:
     import trimesh

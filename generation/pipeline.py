@@ -21,14 +21,15 @@ from PIL import Image
 
 from threedpain import demographics, facs
 from threedpain.errors import InvalidInput, MissingFile
+from threedpain.generation.head.bust import Bust, Face
 from threedpain.generation.head.model import HeadModel
 from threedpain.generation.head.rig import rig
-from threedpain.generation.people.identity import sample_identity
+from threedpain.generation.people.identity import average_identity, sample_identity
 from threedpain.generation.render.renderer import Renderer
 from threedpain.generation.scene.scene import LIGHTS, sample_scene
 
 from .device import available
-from .records import SKIN_HEIGHT, SKIN_WIDTH, Bust, Face, Identity, Sample, Scene, SkinMaps
+from .records import SKIN_HEIGHT, SKIN_WIDTH, Identity, Sample, Scene, SkinMaps
 from .texture import Texture, load_texture
 
 if TYPE_CHECKING:
@@ -128,7 +129,7 @@ class PainFacePipeline:
         if head == "flame":
             from threedpain.generation.head.flame import FlameHeadModel
 
-            model = FlameHeadModel.load(flame_file)
+            model = FlameHeadModel.load(flame_file, average_identity())
         elif head == "anny":
             model = HeadModel.load(folder / "head.safetensors" if folder else None)
         else:

@@ -11,13 +11,8 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
 
 import numpy as np
-
-if TYPE_CHECKING:
-    from threedpain.generation.head.lids import Lids
-    from threedpain.generation.head.model import HeadModel
 
 # Pixel classes of `Sample.mask` (the dataset's `mask` column).
 MASK_CLASSES = (
@@ -114,66 +109,6 @@ class Identity:
     resting: Mapping[str, float]  # small action units of the resting face: nobody's neutral is a mask
     gain: Mapping[str, float]  # personal dynamic range per action unit, around 1
     asymmetry: Mapping[str, float]  # -1..1 per action unit: > 0 acts stronger on the subject's left
-
-
-@dataclass(frozen=True)
-class Topology:
-    """What all busts share. UVs (u right, v up): skin 0..1 over the upright 1384 x 768 skin crop; skin below the crop
-    (neck, shoulders, chest) has `body` = 1 and takes the neck's tone. Eyeballs: polar, (0.5, 0.5) is the pupil and the
-    angle from the optical axis is 360 degrees x the distance from it. Lashes: u 0..0.5 along the lower strips, 0.5..1
-    along the upper, v 0 at the lid .. 1. Teeth and tongue have their own 0..1 squares. Skin of class mouth or eyes lies
-    inside the mouth and behind the eyeballs."""
-
-    faces: np.ndarray  # int32 [F, 3]
-    uvs: np.ndarray  # float32 [T, 2]
-    face_uvs: np.ndarray  # int32 [F, 3]
-    face_part: np.ndarray  # int8 [F], index into PARTS
-    face_class: np.ndarray  # int8 [F], index into MASK_CLASSES (brows and hair come from textures, not from here)
-    mirror: np.ndarray  # int32 [V]: the vertex on the other side
-    body: np.ndarray  # float32 [V], 0 on the head's UV island .. 1 beyond it
-    scalp: np.ndarray  # float32 [V], 0..1 where head hair may grow
-    beard: np.ndarray  # float32 [V], 0..1 where a beard may grow
-    landmark_faces: np.ndarray  # int32 [68], iBUG order
-    landmark_barycentric: np.ndarray  # float32 [68, 3]
-
-
-@dataclass(frozen=True)
-class Bust:
-    """An identity's neutral head and the offsets its facial actions cause."""
-
-    identity: Identity
-    model: HeadModel  # shared; turns the cage into the smooth surface
-    topology: Topology
-    vertices: np.ndarray  # float32 [V, 3], head frame, resting face; skin and mouth first, then the two eyeballs
-    cage: np.ndarray  # float32 [C, 3], the coarse mesh of skin and mouth, without expression
-    basis: np.ndarray  # float32 [A, C, 3], offsets of the cage by facial action, HeadModel.action_names order
-    rest: np.ndarray  # float64 [2, U]: movement shares of the resting face, left and right, facs.ACTION_UNITS order
-    range: np.ndarray  # float64 [2, U]: how far the person moves each unit on either side, around 1
-    lids: tuple[Lids, Lids]  # left, right; fitted to this person's eyes
-    eye_centres: np.ndarray  # float32 [2, 3], left, right
-    eye_radius: float
-    neck_pivot: np.ndarray  # float32 [3]
-    neck_weight: np.ndarray  # float32 [V]: 1 moves with the head, 0 stays with the shoulders
-
-
-@dataclass(frozen=True)
-class Face:
-    """A bust with an expression: what the renderer draws."""
-
-    bust: Bust
-    action_units: Mapping[str, float]
-    vertices: np.ndarray  # float32 [V, 3], head frame, head pose applied
-    heat: np.ndarray  # float32 [V], mm moved by the PSPI action units alone
-    wrinkles: np.ndarray  # float32 [len(WRINKLES)], 0..1 depth of each wrinkle map
-    head_pose: np.ndarray  # float32 [3, 4]: rigid motion of the skull relative to the bust, [R | t]
-    head_angles: tuple[float, float, float] = (0.0, 0.0, 0.0)  # yaw, pitch, roll in degrees
-    gaze: tuple[float, float] = (0.0, 0.0)  # degrees left, up
-
-    def to_pytorch3d(self, maps: SkinMaps | None = None, vertices: Any = None) -> Any:
-        """`Meshes` with `TexturesUV`; see `export.to_pytorch3d`."""
-        from .export import to_pytorch3d
-
-        return to_pytorch3d(self, maps, vertices)
 
 
 BROW_LIFT = 7  # texels, 2 mm

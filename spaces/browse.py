@@ -12,7 +12,7 @@ import gradio as gr
 import numpy as np
 from datasets import Dataset, concatenate_datasets, load_dataset
 
-from threedpain import demographics, facs
+from threedpain import demographics, expressions, facs
 from threedpain.errors import InvalidInput, ThreeDPainError
 
 from . import drawing, engine
@@ -138,7 +138,7 @@ def build() -> dict:
             _choice("Gender", demographics.GENDERS, "browse-gender"),
             _choice("Ethnicity", demographics.ETHNICITIES, "browse-ethnicity"),
             _choice("View", ("front", "left", "right"), "browse-view"),
-            _choice("Expression", ("neutral", "pain", *facs.OTHER_EXPRESSIONS), "browse-expression"),
+            _choice("Expression", ("neutral", "pain", *expressions.OTHER_EXPRESSIONS), "browse-expression"),
         ]
     said = gr.HTML(elem_id="browse-said", min_height=28)
     shown = gr.State([])

@@ -13,9 +13,10 @@ from threedpain.dataset_script.card import write_card
 from threedpain.generation.dataset.generate import generate
 from threedpain.generation.dataset.plan import Config
 from threedpain.generation.frames import project
+from threedpain.generation.head.bust import Bust
 from threedpain.generation.head.model import HeadModel
 from threedpain.generation.head.rig import rig
-from threedpain.generation.records import Bust, Identity, Sample, SkinMaps
+from threedpain.generation.records import Identity, Sample, SkinMaps
 from threedpain.generation.texture import load_texture
 
 

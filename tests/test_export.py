@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from threedpain.errors import InvalidInput
-from threedpain.generation.export import save, textured, to_glb
+from threedpain.generation.export import save, textured, to_glb, to_pytorch3d
 from threedpain.generation.head.model import HeadModel
 from threedpain.generation.head.rig import rig
 from threedpain.generation.people.identity import sample_identity
@@ -61,7 +61,7 @@ def test_other_formats_are_refused(face, maps, tmp_path):
 
 def test_pytorch3d_gets_meshes_with_textures(face, maps):
     pytest.importorskip("pytorch3d")
-    meshes = face.to_pytorch3d(maps)
+    meshes = to_pytorch3d(face, maps)
     assert meshes.verts_packed().shape[0] == len(face.vertices)
     assert np.allclose(meshes.verts_packed().numpy(), face.vertices)
     picture = meshes.textures.maps_padded()

@@ -9,7 +9,7 @@ from threedpain.errors import InvalidInput, MissingFile
 from threedpain.generation.head.flame import FlameHeadModel
 from threedpain.generation.head.model import HeadModel
 from threedpain.generation.head.rig import rig
-from threedpain.generation.people.identity import sample_identity
+from threedpain.generation.people.identity import average_identity, sample_identity
 
 
 @pytest.fixture(scope="module")
@@ -50,7 +50,7 @@ def flame_arrays():
 def flame(flame_arrays, tmp_path_factory):
     path = tmp_path_factory.mktemp("flame") / "model.npz"
     np.savez(path, **flame_arrays)
-    return FlameHeadModel.load(path)
+    return FlameHeadModel.load(path, average_identity())
 
 
 def test_a_flame_head_rigs_like_ours(flame):
@@ -94,7 +94,7 @@ def test_age_gender_and_size_show_in_the_head(flame):
 def test_a_pickle_gives_the_same_head(flame, flame_arrays, tmp_path):
     path = tmp_path / "generic_model.pkl"
     path.write_bytes(pickle.dumps(flame_arrays, protocol=2))
-    assert np.array_equal(FlameHeadModel.load(path).cage, flame.cage)
+    assert np.array_equal(FlameHeadModel.load(path, average_identity()).cage, flame.cage)
 
 
 class Evil:
@@ -106,15 +106,15 @@ def test_a_pickle_never_runs_code(tmp_path, capsys):
     path = tmp_path / "evil.pkl"
     path.write_bytes(pickle.dumps({"v_template": Evil()}))
     with pytest.raises(InvalidInput, match="builtins.print, which no FLAME model needs"):
-        FlameHeadModel.load(path)
+        FlameHeadModel.load(path, average_identity())
     assert capsys.readouterr().out == ""
 
 
 def test_missing_and_foreign_files_are_said_clearly(tmp_path):
     with pytest.raises(MissingFile, match="needs a FLAME model file, which may not be shipped: register at"):
-        FlameHeadModel.load(None)
+        FlameHeadModel.load(None, average_identity())
     with pytest.raises(MissingFile, match="no FLAME model at .*nowhere.pkl"):
-        FlameHeadModel.load(tmp_path / "nowhere.pkl")
+        FlameHeadModel.load(tmp_path / "nowhere.pkl", average_identity())
     np.savez(tmp_path / "half.npz", v_template=np.zeros((4, 3)))
     with pytest.raises(InvalidInput, match="no 3-dimensional array 'shapedirs'"):
-        FlameHeadModel.load(tmp_path / "half.npz")
+        FlameHeadModel.load(tmp_path / "half.npz", average_identity())

@@ -5,6 +5,7 @@ import dataclasses
 import numpy as np
 import pytest
 
+from threedpain.generation.colour import pigment
 from threedpain.generation.frames import project
 from threedpain.generation.head.model import HeadModel
 from threedpain.generation.head.rig import rig
@@ -15,7 +16,7 @@ from threedpain.generation.scene.scene import sample_scene
 from threedpain.generation.texture import load_texture
 from threedpain.generation.worn.hair import STYLES, build_hair
 from threedpain.generation.worn.mesh import empty, merge, strand_pattern
-from threedpain.generation.worn.strands import hair_colour, pigment
+from threedpain.generation.worn.strands import hair_colour
 from threedpain.generation.worn.surface import Surface
 
 HAIR, FACIAL, CLOTH, SKIN, EARS = (

@@ -9,7 +9,7 @@ from threedpain.assets import weights
 from threedpain.errors import MissingFile
 from threedpain.generation.geometry import refine
 from threedpain.generation.head.model import HeadModel
-from threedpain.generation.head.rig import landmarks
+from threedpain.generation.head.motion import landmarks
 from threedpain.generation.people.identity import sample_identity
 from threedpain.generation.records import MASK_CLASSES, PARTS
 from threedpain.generation.seeds import child

@@ -4,7 +4,7 @@ from collections import Counter
 
 import pytest
 
-from threedpain import demographics, facs
+from threedpain import demographics, expressions, facs
 from threedpain.errors import InvalidInput
 from threedpain.generation.dataset.plan import IDENTITIES_PER_SHARD, Config, Plan
 from threedpain.generation.dataset.rows import plain_units
@@ -115,7 +115,7 @@ def test_combinations_differ_within_a_target(people):
 
 def test_other_expressions_come_by_turns(people):
     names = Counter(e.name for p in people for e in p.expressions if e.kind == "other")
-    assert set(names) == set(facs.OTHER_EXPRESSIONS)
+    assert set(names) == set(expressions.OTHER_EXPRESSIONS)
     assert max(names.values()) <= 3 * min(names.values())
 
 

@@ -7,9 +7,10 @@ from threedpain.errors import InvalidInput
 from threedpain.generation.frames import look_at, to_ndc
 from threedpain.generation.head.model import HeadModel
 from threedpain.generation.people.identity import sample_identity
-from threedpain.generation.render.raster.exact import CpuRasterizer, RasterizationSettings
+from threedpain.generation.render.raster.exact import CpuRasterizer
 from threedpain.generation.render.raster.nearest import NO_TEST, nearest
 from threedpain.generation.render.raster.pytorch3d import CudaRasterizer, cpu_mesh_rasterizer
+from threedpain.generation.render.raster.settings import RasterizationSettings
 
 EDGE, DEPTH = 1e-4, 1e-6  # nearer to an edge (NDC), or to a second surface (depth), rounding may decide
 

@@ -5,7 +5,8 @@ import pytest
 
 from threedpain import InvalidInput
 from threedpain.facs import ACTION_UNITS
-from threedpain.regions import MIRROR, REGIONS, inside, polygon, regions_of
+from threedpain.regions import MIRROR, REGIONS, inside, polygon
+from threedpain.unit_regions import regions_of
 
 # A face seen from the front, right half of the iBUG 68 (x to the right of the picture, y down, face about 2 wide). Read
 # off a mean face; the left half is its mirror image.

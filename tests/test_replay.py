@@ -11,7 +11,8 @@ from threedpain.generation.dataset.plan import Config, Expression, Plan
 from threedpain.generation.dataset.replay import replay, replay_row
 from threedpain.generation.dataset.rows import image_row, take
 from threedpain.generation.dataset.shards import cast_one
-from threedpain.generation.dataset.workers import load_pipeline, one_thread
+from threedpain.generation.dataset.workers import load_pipeline
+from threedpain.generation.process import one_thread
 
 CONFIG = Config(identities=2, expressions=2, others=1, views=2, size=64, texture="flat")
 

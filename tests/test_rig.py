@@ -5,15 +5,18 @@ import pytest
 from scipy.sparse import coo_matrix
 from scipy.sparse.csgraph import dijkstra
 
-from threedpain import facs
+from threedpain import expressions, facs
 from threedpain.errors import InvalidInput
 from threedpain.generation.head.model import HeadModel
-from threedpain.generation.head.rig import curve, face_vertices, landmarks, region_report, rig
+from threedpain.generation.head.motion import curve, landmarks
+from threedpain.generation.head.regions_report import face_vertices, region_report
+from threedpain.generation.head.rig import rig
 from threedpain.generation.head.wrinkles import wrinkle_maps
 from threedpain.generation.people.identity import sample_identity
 from threedpain.generation.records import MASK_CLASSES, PARTS, WRINKLES
 from threedpain.generation.seeds import child
-from threedpain.regions import inside, regions_of
+from threedpain.regions import inside
+from threedpain.unit_regions import regions_of
 
 
 @pytest.fixture(scope="module")
@@ -226,7 +229,7 @@ def crossings(head, number):
     upper, rows = lip_faces(head)
     rng = child(0, "crossings")
     for k in range(number):
-        units = facs.sample_for_pspi(int(rng.integers(17)), rng) if k % 2 else facs.sample_other(rng)[1]
+        units = expressions.sample_for_pspi(int(rng.integers(17)), rng) if k % 2 else expressions.sample_other(rng)[1]
         face = rig(head(sample_identity(k % 50)), units)
         assert lid_crossing(face) < 0.3, (k, units)
         assert lip_crossing(face.vertices, upper, rows) < 0.3, (k, units)
@@ -344,7 +347,7 @@ def test_wrong_units_are_refused(bust):
 def test_gradients_reach_units_and_shape(head):
     torch = pytest.importorskip("torch")
     from threedpain.generation.head.differentiable import DifferentiableFace
-    from threedpain.generation.head.rig import UNITS, intensities
+    from threedpain.generation.head.motion import UNITS, intensities
 
     bust = head(sample_identity(3))
     units = {"AU4": 3.3, "AU6": 2.2, "AU9": 1.7, "AU43": 0.4, "AU25": 2.5, "AU12L": 1.5}

@@ -14,6 +14,7 @@ from PIL import Image
 
 from threedpain import assets
 from threedpain.errors import InvalidInput, MissingFile, ThreeDPainError
+from threedpain.generation.colour import lab, lab_of_linear, linear_of_lab, to_linear, to_srgb, typology_angle
 from threedpain.generation.head.model import HeadModel
 from threedpain.generation.people.identity import sample_identity
 from threedpain.generation.texture import layout, load_texture
@@ -22,17 +23,10 @@ from threedpain.generation.texture.model.sampling import ETHNICITIES, FEATURES, 
 from threedpain.generation.texture.model.skin_codec import Codec, analyse, synthesise
 from threedpain.generation.texture.model.skin_scheduler import Scheduler
 from threedpain.generation.texture.model.skin_unet import UNet
-from threedpain.generation.texture.tone import (
-    lab,
-    lab_of_linear,
-    linear_of_lab,
-    measured_tone,
-    to_linear,
-    to_srgb,
-    typology_angle,
-)
+from threedpain.generation.texture.tone import measured_tone
 from threedpain.generation.texture.training import sources
-from threedpain.generation.texture.training.augment import Look, Programme, mirror, sample_look
+from threedpain.generation.texture.training.augment import Programme, mirror
+from threedpain.generation.texture.training.look import Look, sample_look
 
 SHAPE = (768, 1384)
 

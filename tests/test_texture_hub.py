@@ -25,7 +25,8 @@ from threedpain.generation.frames import look_at, to_ndc
 from threedpain.generation.head.model import HeadModel
 from threedpain.generation.people.identity import sample_identity
 from threedpain.generation.records import MASK_CLASSES
-from threedpain.generation.render.raster.exact import CpuRasterizer, RasterizationSettings
+from threedpain.generation.render.raster.exact import CpuRasterizer
+from threedpain.generation.render.raster.settings import RasterizationSettings
 from threedpain.generation.texture import layout, load_texture
 from threedpain.generation.texture.hub.bake import bake, blend, complete, look_at_head, make_atlas, unlight
 from threedpain.generation.texture.hub.depth_to_image import DepthToImageTexture, carry, depth_image, prompt

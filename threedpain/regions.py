@@ -144,18 +144,6 @@ def polygon(region: str, landmarks: Any) -> Any:
     return np.stack([sum(weight * landmarks[i] for i, weight in corner.items()) for corner in REGIONS[region]])
 
 
-def regions_of(units: str | Sequence[str]) -> tuple[str, ...]:
-    """The regions, both sides or one, that action units such as "AU12" or "AU12L" may move."""
-    from .facs import ACTION_UNITS, unit_of
-
-    names = []
-    for key in [units] if isinstance(units, str) else units:
-        name, side = unit_of(key)
-        sides = {"L": ("left",), "R": ("right",), "": ("right", "left")}[side]
-        names += [f"{region}_{side}" for side in sides for region in ACTION_UNITS[name].regions]
-    return tuple(dict.fromkeys(names))
-
-
 def inside(regions: Sequence[str], points: Any, landmarks: Any) -> Any:
     """Which points [N, 2] lie in any of the regions on landmarks [68, 2] of the same plane: bool [N], even-odd rule."""
     import numpy as np

@@ -13,7 +13,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import asdict, dataclass, fields
 from functools import cached_property
 
-from threedpain import demographics, facs
+from threedpain import demographics, expressions, facs
 from threedpain.errors import InvalidInput
 from threedpain.generation.seeds import child
 from threedpain.schema import CONFIGS, GENERATOR_VERSION, TRUTHS
@@ -177,12 +177,12 @@ class Plan:
             block, place = divmod(turn * self.config.expressions + number, 16)
             order = child(seed, "targets", block).permutation(16)
             target = 1 + int(order[(place + 3 * demographics.CELLS.index(cell)) % 16])
-            units = facs.sample_for_pspi(target, child(seed, "pain", *cell, target, block))
+            units = expressions.sample_for_pspi(target, child(seed, "pain", *cell, target, block))
             yield Expression(f"{name}_pain_{number:02d}", "pain", "pain", in_order(units))
         for number in range(self.config.others):
-            block, place = divmod(turn * self.config.others + number, len(facs.OTHER_EXPRESSIONS))
-            order = child(seed, "turns", *cell, block).permutation(list(facs.OTHER_EXPRESSIONS))
-            other, units = facs.sample_other(child(seed, "other", index, number), name=str(order[place]))
+            block, place = divmod(turn * self.config.others + number, len(expressions.OTHER_EXPRESSIONS))
+            order = child(seed, "turns", *cell, block).permutation(list(expressions.OTHER_EXPRESSIONS))
+            other, units = expressions.sample_other(child(seed, "other", index, number), name=str(order[place]))
             yield Expression(f"{name}_other_{number:02d}", "other", other, in_order(units))
 
     def identity_seed(self, index: int, attempt: int = 0) -> int:

@@ -71,8 +71,7 @@ def replay_row(row: Mapping[str, Any], pipe=None) -> dict:
 @lru_cache(maxsize=1)
 def _pipeline():
     from threedpain.generation.pipeline import PainFacePipeline
-
-    from .workers import one_thread
+    from threedpain.generation.process import one_thread
 
     one_thread()
     return PainFacePipeline.from_pretrained(device="cpu")

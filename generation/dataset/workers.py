@@ -22,13 +22,9 @@ from importlib import import_module
 from pathlib import Path
 
 from threedpain.errors import ThreeDPainError
+from threedpain.generation.process import MEMORY, THREADS, cause, one_thread
 
 PIPELINE = "threedpain.generation.dataset.workers:load_pipeline"
-THREADS = dict.fromkeys(
-    ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS", "NUMEXPR_NUM_THREADS", "NUMBA_NUM_THREADS"), "1"
-)
-# glibc keeps freed arrays of up to 32 MB for itself and scatters small ones over them: a fifth more memory in the end.
-MEMORY = {"MALLOC_MMAP_THRESHOLD_": str(16 << 20)}
 DEATHS = 3  # of workers over the same shard before the run gives up
 SAFE = "What was finished is safe."
 FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
@@ -124,13 +120,6 @@ class _Worker:
         self.process.stdout.close()
 
 
-def cause(code: int) -> str:
-    """Why a process ended."""
-    if code == -9:
-        return "killed: perhaps the memory was full"
-    return f"signal {-code}" if code < 0 else f"exit code {code}"
-
-
 def load_pipeline(config):
     """The pipeline a plan's config asks for."""
     from threedpain.generation.pipeline import PainFacePipeline
@@ -143,13 +132,6 @@ def load_pipeline(config):
         texture_model=config.texture_model,
         inpaint_model=config.inpaint_model,
     )
-
-
-def one_thread() -> None:
-    """Bits depend on the number of threads: every worker has one."""
-    import torch
-
-    torch.set_num_threads(1)
 
 
 def make(out: Path, plan, pipe, name: str, progress: Callable[[int], None]) -> dict:

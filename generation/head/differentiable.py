@@ -11,12 +11,11 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from threedpain.generation.records import Bust
-
 from . import lids, lips
+from .bust import Bust
 from .lids import Lids
 from .lips import Lips
-from .rig import EYES_CLOSED, UNITS, curve, field_weights
+from .motion import EYES_CLOSED, UNITS, curve, field_weights
 
 if TYPE_CHECKING:
     import torch

@@ -10,7 +10,6 @@ as that space can say them. Lids close as far as the expression space lets them;
 
 from __future__ import annotations
 
-from functools import lru_cache
 from pathlib import Path
 
 import numpy as np
@@ -20,13 +19,15 @@ from scipy.spatial import cKDTree
 
 from threedpain import facs
 from threedpain.errors import InvalidInput
-from threedpain.generation.records import MASK_CLASSES, PARTS, Bust, Identity, Topology
+from threedpain.generation.records import MASK_CLASSES, PARTS, Identity
 
+from .bust import Bust, Topology
 from .flame_file import read_flame
 from .lids import Lids
 from .lips import Lips
 from .model import EYE, HeadModel, field_units, sphere
-from .rig import landmarks, rig, settle
+from .motion import landmarks, settle
+from .rig import rig
 
 SHAPES = 300  # FLAME 2020 and 2023: shape coefficients come first in `shapedirs`, expressions after them
 SPOT = 2e-3  # metres: how far a nearest point may be off, against coefficients of standard deviation 1
@@ -38,14 +39,14 @@ class FlameHeadModel(HeadModel):
     """Called with an identity it gives a bust, as `HeadModel` does."""
 
     @staticmethod
-    def load(path: str | Path | None = None) -> FlameHeadModel:
-        """Read a FLAME file (.pkl, .npz or .safetensors); it is checked and never executed."""
-        return FlameHeadModel(read_flame(path))
+    def load(path: str | Path | None, average: Identity) -> FlameHeadModel:
+        """Read a FLAME file (.pkl, .npz or .safetensors); it is checked and never executed. `average`: as below."""
+        return FlameHeadModel(read_flame(path), average)
 
-    def __init__(self, flame: dict[str, np.ndarray]) -> None:
+    def __init__(self, flame: dict[str, np.ndarray], average: Identity) -> None:
+        """`average`: the person whose head is the average adult's (`people.identity.average_identity`)."""
         ours = HeadModel.load()
-        person = _average()
-        mean = ours(person)
+        mean = ours(average)
         faces = flame["f"].astype(np.int64)
         total = flame["shapedirs"].shape[2]
         if total <= 10:
@@ -172,30 +173,6 @@ class FlameHeadModel(HeadModel):
             field[1000 * np.linalg.norm(field, axis=1) < STILL] = 0
             fields.append(field)
         return np.array(fields, np.float32)
-
-
-@lru_cache(maxsize=1)
-def _average() -> Identity:
-    """The person whose head is the average adult's, at rest and symmetric."""
-    from dataclasses import replace
-
-    from threedpain.generation.people.identity import sample_identity
-    from threedpain.generation.people.shape import macro_weights
-
-    person = sample_identity(0, age=25, gender="female", ethnicity="white", asymmetry=0)
-    half = {
-        "gender": 0.5,
-        "age": 2 / 3,
-        "muscle": 0.5,
-        "weight": 0.5,
-        "african": 1 / 3,
-        "asian": 1 / 3,
-        "caucasian": 1 / 3,
-    }
-    weights = macro_weights(half)
-    shape = np.array([weights.get(name, 0.0) for name in HeadModel.load().shape_names], np.float32)
-    ones = dict.fromkeys(facs.ACTION_UNITS, 1.0)
-    return replace(person, phenotypes=half, shape=shape, resting={}, gain=ones, asymmetry={})
 
 
 def _components(faces: np.ndarray, vertices: np.ndarray) -> tuple[np.ndarray, list[np.ndarray]]:

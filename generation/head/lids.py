@@ -21,7 +21,7 @@ DROOP = 0.8  # by how much more than the lid the lashes turn, for each eyeball r
 
 @dataclass(frozen=True)
 class Lids:
-    """One eye's lid points on the smooth surface; made by `build_lids.lid_tables`."""
+    """One eye's lid points on the smooth surface; made by `build.lids.lid_tables`."""
 
     rows: Any  # int [R]: the points concerned
     weight: Any  # [R]: their share of the upper lid's turn

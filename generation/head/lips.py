@@ -2,7 +2,7 @@
 
 First as wholes, by the heights of three contact lines along either lip; then by what is left where the lips have slid
 along each other, straight up from each point of the lower lip to the underside of the upper one. Written once for
-numpy and torch (`xp`); the lines, and how far each point gives way, come from `build_lips`.
+numpy and torch (`xp`); the lines, and how far each point gives way, come from `build.lips`.
 """
 
 from __future__ import annotations

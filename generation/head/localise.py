@@ -11,7 +11,8 @@ from functools import lru_cache
 import numba
 import numpy as np
 
-from threedpain.regions import REGIONS, polygon, regions_of
+from threedpain.regions import REGIONS, polygon
+from threedpain.unit_regions import regions_of
 
 CLEAR = 1.4  # mm from the border that stay still, plus half the mesh's spacing there,
 CORNER = 0.2  # of the mouth's width: towards its corners the lips hold each other

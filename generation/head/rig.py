@@ -1,32 +1,18 @@
-"""From a bust and action units to a face: geometry, wrinkle depths, heat.
-
-Intensity. FACS scores A to E (1 to 5: trace, slight, marked, severe, maximum) are not evenly spaced: Ekman, Friesen and
-Hager (2002) give A and B narrow bands and C and D the widest. `CURVE` maps an intensity to the share of the maximal
-movement, a monotone cubic through its knots. What each unit moves at its maximum is documented in `build_units`; the
-lids close as in `lids`. Movements of units add, corrected where addition breaks (`build_units.PAIRS`).
-"""
+"""From a bust and action units to a face: geometry, wrinkle depths, heat, head pose. `motion` has the movement."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from functools import lru_cache
 
 import numpy as np
 from numba import njit
 
 from threedpain import facs
-from threedpain.generation.geometry import vertex_normals
-from threedpain.generation.records import MASK_CLASSES, PARTS, Bust, Face, Identity
-from threedpain.regions import REGIONS, inside
+from threedpain.generation.frames import axis_angle, head_rotation
 
-from . import lids, lips
-from .localise import fades
+from .bust import Bust, Face
+from .motion import UNITS, expression, intensities, shares
 from .wrinkles import wrinkle_depths
-
-CURVE = (0.0, 0.12, 0.28, 0.52, 0.78, 1.0)  # share of the maximal movement at intensities 0..5
-GAZE_REACH = {"gazeUp": 11.0, "gazeDown": 18.0, "gazeIn": 22.0, "gazeOut": 22.0}  # degrees of full fields
-LEAN = 0.15  # a fully asymmetric person moves one side this much more and the other less
-UNITS = tuple(facs.ACTION_UNITS)
 
 
 def rig(
@@ -59,84 +45,7 @@ def rig(
     )
 
 
-def intensities(action_units: Mapping[str, float]) -> np.ndarray:
-    """[2, U]: left and right intensity of every unit in the order of `facs.ACTION_UNITS`."""
-    table = np.zeros((2, len(UNITS)))
-    for unit, sides in facs.sided(action_units).items():
-        table[:, UNITS.index(unit)] = sides
-    return table
-
-
 PAIN_COLUMNS = np.isin(UNITS, facs.PAIN_UNITS).astype(float)
-EYES_CLOSED = UNITS.index("AU43")
-
-
-def curve(xp, intensity):
-    """The share of the maximal movement, 0..1, strictly rising: monotone cubic Hermite through `CURVE`."""
-    knots, slopes = _hermite() if xp is np else map(xp.from_numpy, _hermite())
-    index = xp.clip(xp.floor(intensity), 0, 4)
-    t = intensity - index
-    index = index.astype(np.int64) if xp is np else index.long()
-    a, b, da, db = knots[index], knots[index + 1], slopes[index], slopes[index + 1]
-    return a + t * da + t**2 * (3 * (b - a) - 2 * da - db) + t**3 * (2 * (a - b) + da + db)
-
-
-@lru_cache(maxsize=1)
-def _hermite() -> tuple[np.ndarray, np.ndarray]:
-    """Slopes by Fritsch and Carlson: harmonic means inside, one-sided at the ends."""
-    knots = np.array(CURVE)
-    rise = np.diff(knots)
-    slopes = np.r_[rise[0], 2 * rise[:-1] * rise[1:] / (rise[:-1] + rise[1:]), rise[-1]]
-    return knots, slopes
-
-
-def shares(acting: np.ndarray) -> np.ndarray:
-    """Movement shares [2, U] of intensities [2, U] on the average person; AU43's is the lids' closure itself."""
-    out = curve(np, acting)
-    out[:, EYES_CLOSED] = acting[:, EYES_CLOSED]
-    return out
-
-
-def personal(identity: Identity) -> np.ndarray:
-    """Personal range with asymmetry, a factor on the shares [2, U]."""
-    gain = np.array([identity.gain.get(unit, 1.0) for unit in UNITS])
-    lean = np.array([identity.asymmetry.get(unit, 0.0) for unit in UNITS])
-    out = gain * (1 + LEAN * np.stack([lean, -lean]))
-    out[:, EYES_CLOSED] = 1
-    return out
-
-
-def expression(bust: Bust, acting: np.ndarray, gaze: tuple[float, float]) -> np.ndarray:
-    """Vertices float32 [V, 3] with an expression, head upright; nothing acting gives the bust's own vertices."""
-    model = bust.model
-    moving = shares(acting) * bust.range
-    closure = 1 - (1 - bust.rest[:, EYES_CLOSED]) * (1 - moving[:, EYES_CLOSED])
-    weights = field_weights(np, model.action_names, bust.rest + moving, gaze).astype(np.float32)
-    eyes = model.eyeballs(bust.eye_centres, bust.eye_radius, None if gaze == (0.0, 0.0) else gaze_rotation(gaze))
-    vertices = np.empty((model.skin_count + len(eyes), 3), np.float32)
-    vertices[model.skin_count :] = eyes
-    surface = model.surface(_blend(bust.cage, bust.basis, weights), out=vertices[: model.skin_count])
-    radius = np.float32(bust.eye_radius)
-    moved = [
-        lids.close(np, surface, eye, centre, radius, np.float32(share))
-        for eye, centre, share in zip(bust.lids, bust.eye_centres, closure, strict=True)
-    ]
-    for eye, points in zip(bust.lids, moved, strict=True):
-        surface[eye.rows] = points
-    surface[model.lips.rows, 1] = lips.part(np, surface, model.lips)
-    return vertices
-
-
-@njit(cache=True)
-def _blend(cage, basis, weights):
-    """cage float32 [C, 3] + weights [A] . basis [A, C, 3], summed in the order of the fields: the same bits anywhere."""
-    out = cage.copy()
-    flat, offsets = out.reshape(-1), basis.reshape(len(basis), -1)
-    for field in range(len(weights)):
-        if weights[field] != 0:
-            for k in range(len(flat)):
-                flat[k] += weights[field] * offsets[field, k]
-    return out
 
 
 @njit(cache=True)
@@ -152,48 +61,6 @@ def _moved(vertices, rest, skin):
             )
             out[row] = np.sqrt(x * x + y * y + z * z)
     return out
-
-
-def field_weights(xp, names: tuple[str, ...], moving, gaze: tuple[float, float] = (0.0, 0.0)):
-    """Weight [A] of every field: a unit's share on its side, the sides' mean for units without, products for pairs."""
-    first, second = _field_index(names)
-    left, up = gaze
-    looks = [(max(up, 0), max(-up, 0), max(-side * left, 0), max(side * left, 0)) for side in (1, -1)]
-    look = np.clip(np.array(looks) / list(GAZE_REACH.values()), 0, 1.5)
-    look = np.concatenate([look, np.ones((2, 1))], axis=1)
-    if xp is not np:
-        look = xp.as_tensor(look, dtype=moving.dtype)
-    table = xp.concatenate([moving, look], 1)
-    table = xp.concatenate([table, table[:1] * 0.5 + table[1:] * 0.5], 0)
-    return table[first[0], first[1]] * table[second[0], second[1]]
-
-
-@lru_cache(maxsize=4)
-def _field_index(names: tuple[str, ...]) -> tuple[tuple[np.ndarray, np.ndarray], tuple[np.ndarray, np.ndarray]]:
-    """For each field, (row, column) of its one or two factors in the table of `field_weights`."""
-    columns = {name: i for i, name in enumerate((*UNITS, *GAZE_REACH, "1"))}
-    first, second = [], []
-    for name in names:
-        side = {"L": 0, "R": 1}.get(name[-1], 2)
-        stem = name if side == 2 else name[:-1]
-        one, _, two = stem.partition("*")
-        first.append((side, columns[one]))
-        second.append((side, columns[two or "1"]))
-    return tuple(np.array(first).T), tuple(np.array(second).T)
-
-
-def gaze_rotation(gaze: tuple[float, float]) -> np.ndarray:
-    """Eyeball rotation [3, 3] for a gaze (left, up) in degrees."""
-    return head_rotation(gaze[0], gaze[1], 0.0)
-
-
-def head_rotation(yaw: float, pitch: float, roll: float) -> np.ndarray:
-    """Rotation [3, 3] in the head frame: yaw to the subject's left, then pitch up, then roll clockwise in the image."""
-    y, p, r = np.radians([yaw, pitch, -roll])
-    turn = np.array([[np.cos(y), 0, np.sin(y)], [0, 1, 0], [-np.sin(y), 0, np.cos(y)]])
-    nod = np.array([[1, 0, 0], [0, np.cos(p), np.sin(p)], [0, -np.sin(p), np.cos(p)]])
-    tilt = np.array([[np.cos(r), -np.sin(r), 0], [np.sin(r), np.cos(r), 0], [0, 0, 1]])
-    return tilt @ nod @ turn
 
 
 def bend(bust: Bust, vertices: np.ndarray, angles: tuple[float, float, float]) -> tuple[np.ndarray, np.ndarray]:
@@ -224,85 +91,3 @@ def _turned(vertices, share, pose, pivot, axis, angle):
             out[row, 1] = pivot[1] + y * cosine + (axis[2] * x - axis[0] * z) * sine + axis[1] * along
             out[row, 2] = pivot[2] + z * cosine + (axis[0] * y - axis[1] * x) * sine + axis[2] * along
     return out
-
-
-def axis_angle(rotation: np.ndarray) -> tuple[np.ndarray, float]:
-    """Unit axis and angle in radians of a rotation below 180 degrees."""
-    skew = np.array([rotation[2, 1] - rotation[1, 2], rotation[0, 2] - rotation[2, 0], rotation[1, 0] - rotation[0, 1]])
-    sine = np.linalg.norm(skew) / 2
-    angle = float(np.arctan2(sine, (np.trace(rotation) - 1) / 2))
-    return (skew / (2 * sine) if sine > 1e-12 else np.array([0.0, 1.0, 0.0])), angle
-
-
-def settle(model, identity: Identity, cage: np.ndarray, eye_centres: np.ndarray, eye_radius: float) -> Bust:
-    """The bust at rest: fields kept to the person's own regions; neutral vertices hold the resting face."""
-    surface = model.surface(cage)
-    topology = model.topology
-    points = landmarks(topology, surface)
-    fade = np.ones((len(UNITS), len(cage)), np.float32)
-    fade[:, model.front] = fades(surface[model.front, :2], points[:, :2], UNITS, model.front_spacing, model.front_lip)
-    fitted = tuple(
-        eye.fitted(surface, centre, eye_radius, model.lashes)
-        for eye, centre in zip(model.lids, eye_centres, strict=True)
-    )
-    basis = model.actions * fade[model.field_unit][:, :, None]
-    bust = Bust(
-        identity,
-        model,
-        topology,
-        np.zeros((0, 3), np.float32),
-        cage.astype(np.float32),
-        basis,
-        shares(intensities(identity.resting)),
-        personal(identity),
-        fitted,
-        eye_centres,
-        eye_radius,
-        model.neck_pivot,
-        model.neck_weight,
-    )
-    object.__setattr__(bust, "vertices", expression(bust, np.zeros((2, len(UNITS))), (0.0, 0.0)))
-    return bust
-
-
-# Regions of the report: name -> regions of `threedpain.regions` without their side.
-REPORT = {
-    "brow": ("brow",),
-    "lids": ("upper_lid", "lower_lid"),
-    "cheeks": ("cheek",),
-    "nose": ("nose",),
-    "upper_lip": ("upper_lip",),
-}
-
-
-def region_report(face: Face) -> dict[str, dict[str, float]]:
-    """Pain heat in millimetres, {"mean", "p95", "max"} for each of brow, lids, cheeks, nose and upper_lip."""
-    bust = face.bust
-    rows = face_vertices(bust)
-    points = landmarks(bust.topology, bust.vertices)
-    report = {}
-    for name, regions in REPORT.items():
-        both = [f"{region}_{side}" for region in regions for side in ("right", "left")]
-        heat = face.heat[rows[inside(both, bust.vertices[rows, :2], points[:, :2])]]
-        report[name] = {"mean": float(heat.mean()), "p95": float(np.percentile(heat, 95)), "max": float(heat.max())}
-    return report
-
-
-def landmarks(topology, vertices: np.ndarray) -> np.ndarray:
-    """The 68 points [68, 3] of vertices [V, 3], iBUG order."""
-    corners = vertices[topology.faces[topology.landmark_faces]]
-    return np.einsum("lkd,lk->ld", corners, topology.landmark_barycentric)
-
-
-def face_vertices(bust: Bust) -> np.ndarray:
-    """Vertices of the face's outer skin that look forward, are not hidden and lie within `threedpain.regions`."""
-    topology, at = bust.topology, bust.vertices
-    outer = np.isin(topology.face_class, [MASK_CLASSES.index(name) for name in ("skin", "lips")])
-    rows = np.unique(topology.faces[outer & (topology.face_part == PARTS.index("skin"))])
-    rows = rows[(vertex_normals(at, topology.faces)[rows, 2] > 0.3) & (at[rows, 2] > 0)]
-    points = landmarks(topology, at)
-    rows = rows[inside(tuple(REGIONS), at[rows, :2], points[:, :2])]
-    cell = np.floor(at[rows, :2] / 0.002).astype(int) - np.floor(at[rows, :2].min(axis=0) / 0.002).astype(int)
-    nearest = np.full(cell.max(axis=0) + 1, -np.inf)
-    np.maximum.at(nearest, tuple(cell.T), at[rows, 2])
-    return rows[at[rows, 2] > nearest[tuple(cell.T)] - 0.005]

@@ -10,17 +10,19 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import fields, replace
+from functools import lru_cache
 from typing import Any
 
 import numpy as np
 
 from threedpain import demographics, facs
 from threedpain.errors import InvalidInput
+from threedpain.generation.head.model import HeadModel
 from threedpain.generation.records import BEARDS, STYLES, Eyes, Hair, Identity, Skin
 from threedpain.generation.seeds import child
 
 from .colouring import sample_eyes, sample_hair, sample_skin
-from .shape import sample_phenotypes, sample_shape
+from .shape import macro_weights, sample_phenotypes, sample_shape
 
 OVERRIDES = ("skin_tone", "hair", "beard", "asymmetry", "skin", "eyes", "phenotypes", "resting", "gain")
 
@@ -81,6 +83,25 @@ def sample_identity(
             )
         },
     )
+
+
+@lru_cache(maxsize=1)
+def average_identity() -> Identity:
+    """The person whose head is the average adult's, at rest and symmetric."""
+    person = sample_identity(0, age=25, gender="female", ethnicity="white", asymmetry=0)
+    half = {
+        "gender": 0.5,
+        "age": 2 / 3,
+        "muscle": 0.5,
+        "weight": 0.5,
+        "african": 1 / 3,
+        "asian": 1 / 3,
+        "caucasian": 1 / 3,
+    }
+    weights = macro_weights(half)
+    shape = np.array([weights.get(name, 0.0) for name in HeadModel.load().shape_names], np.float32)
+    ones = dict.fromkeys(facs.ACTION_UNITS, 1.0)
+    return replace(person, phenotypes=half, shape=shape, resting={}, gain=ones, asymmetry={})
 
 
 def _resting(rng: np.random.Generator, age: float) -> dict[str, float]:

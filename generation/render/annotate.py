@@ -5,20 +5,17 @@ A pixel's truth is that of one of its samples: the nearest one on the part of th
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 import numpy as np
 from numba import njit
 
 from threedpain.generation.frames import project
-from threedpain.generation.records import MASK_CLASSES, Camera, Face
+from threedpain.generation.head.bust import Face
+from threedpain.generation.records import MASK_CLASSES, Camera
 from threedpain.generation.render.raster.nearest import barycentric, centre
 from threedpain.generation.render.shading.model import HEAT, PAINT, SKIN
 
 from .surfaces import Posed, resting_landmarks
-
-if TYPE_CHECKING:
-    from .renderer import View
+from .view import View
 
 HEAT_STEP = 0.05  # mm a level
 SKIN_CLASS, BROW_CLASS, HAIR_CLASS = (MASK_CLASSES.index(name) for name in ("skin", "brows", "hair"))

@@ -3,8 +3,6 @@ rasterizer."""
 
 from __future__ import annotations
 
-import math
-
 import numpy as np
 from numba import njit
 
@@ -22,11 +20,6 @@ def sunflower(taps: int) -> np.ndarray:
 
 
 COARSE, FINE = sunflower(6), sunflower(16)
-
-
-def vertex_normals(vertices: np.ndarray, faces: np.ndarray) -> np.ndarray:
-    """Unit normals float32 [V, 3], faces weighing by area."""
-    return _normals(np.ascontiguousarray(vertices, np.float32), faces)
 
 
 def ambient(vertices: np.ndarray, normals: np.ndarray, faces: np.ndarray) -> np.ndarray:
@@ -111,26 +104,4 @@ def _gather(placed, normals, axes, nearness, taps, metres, turned):
             if outside or plane - (dx * nx + dy * ny) > nearness[i, j]:
                 free += 1
         result[p] = np.float32(free) / np.float32(len(taps))
-    return result
-
-
-@njit(cache=True, nogil=True)
-def _normals(vertices, faces):
-    result = np.zeros_like(vertices)
-    for f in range(len(faces)):
-        i, j, k = faces[f, 0], faces[f, 1], faces[f, 2]
-        ax, ay, az = vertices[j, 0] - vertices[i, 0], vertices[j, 1] - vertices[i, 1], vertices[j, 2] - vertices[i, 2]
-        bx, by, bz = vertices[k, 0] - vertices[i, 0], vertices[k, 1] - vertices[i, 1], vertices[k, 2] - vertices[i, 2]
-        nx, ny, nz = ay * bz - az * by, az * bx - ax * bz, ax * by - ay * bx
-        for v in (i, j, k):
-            result[v, 0] += nx
-            result[v, 1] += ny
-            result[v, 2] += nz
-    for v in range(len(result)):
-        length = np.float32(math.sqrt(result[v, 0] ** 2 + result[v, 1] ** 2 + result[v, 2] ** 2))
-        if length > 0:
-            for k in range(3):  # one by one: dividing the row takes two seconds more to compile
-                result[v, k] /= length
-        else:
-            result[v, 2] = 1
     return result

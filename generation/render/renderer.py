@@ -12,13 +12,13 @@ from __future__ import annotations
 
 from collections import OrderedDict
 from collections.abc import Collection
-from dataclasses import dataclass
 
 import numpy as np
 
 from threedpain.errors import InvalidInput
 from threedpain.generation.frames import to_ndc
-from threedpain.generation.records import Camera, Clothes, Face, Light, Sample, Scene, SkinMaps
+from threedpain.generation.head.bust import Face
+from threedpain.generation.records import Camera, Clothes, Light, Sample, Scene, SkinMaps
 from threedpain.generation.render.raster.nearest import nearest
 from threedpain.generation.render.raster.pytorch3d import nearest_pytorch3d
 from threedpain.generation.render.shading.kernel import develop, shade
@@ -30,21 +30,11 @@ from threedpain.generation.worn.mesh import HairMesh, merge
 
 from . import annotate
 from .surfaces import Posed, Surfaces, build_head, dress, pose
+from .view import View
 
 TRUTH = ("depth", "regions")
 NEAREST = 0.05  # metres: triangles nearer to the camera are not drawn
 KEPT = 3  # people, outfits and expressions remembered
-
-
-@dataclass(frozen=True)
-class View:
-    """What the samples of a picture see; n x n samples a pixel."""
-
-    posed: Posed
-    camera: Camera
-    vertices: np.ndarray  # float32 [V, 3], NDC and nearness, 1 / metres
-    winners: np.ndarray  # int32 [S n, S n], nearest face or -1
-    nearness: np.ndarray  # float32 [S n, S n], 0 where there is nothing
 
 
 class Renderer:

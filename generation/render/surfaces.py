@@ -12,7 +12,10 @@ from functools import cached_property
 import numpy as np
 from numba import njit
 
-from threedpain.generation.records import MASK_CLASSES, PARTS, Bust, Face, Light, SkinMaps
+from threedpain.generation.colour import mass_colour
+from threedpain.generation.geometry import vertex_normals
+from threedpain.generation.head.bust import Bust, Face
+from threedpain.generation.records import MASK_CLASSES, PARTS, Light, SkinMaps
 from threedpain.generation.render.shading.model import (
     BODY,
     CLOTH,
@@ -38,10 +41,9 @@ from threedpain.generation.render.shading.model import (
 )
 from threedpain.generation.seeds import child
 from threedpain.generation.worn.mesh import HairMesh, strand_pattern
-from threedpain.generation.worn.strands import mass_colour
 from threedpain.regions import REGIONS, inside
 
-from .occlusion import FINE, SHADOW_SIZE, DepthMap, ambient, vertex_normals
+from .occlusion import FINE, SHADOW_SIZE, DepthMap, ambient
 from .relief import active
 
 PART_MATERIAL = dict(zip(PARTS, (SKIN, EYE_LEFT, EYE_RIGHT, TEETH, TEETH, MOUTH, LASHES), strict=True))

@@ -18,8 +18,8 @@ from contextlib import suppress
 from typing import TYPE_CHECKING
 
 from threedpain.errors import ThreeDPainError
-from threedpain.generation.dataset.workers import THREADS, cause
 from threedpain.generation.device import available
+from threedpain.generation.process import THREADS, cause
 
 from . import load_texture
 

@@ -6,10 +6,11 @@ from collections.abc import Sequence
 
 import numpy as np
 
+from threedpain.generation.colour import linear_of_lab, to_srgb
 from threedpain.generation.records import SKIN_HEIGHT, SKIN_WIDTH, Identity, SkinMaps
 
 from . import layout
-from .tone import HAEMOGLOBIN, MELANIN, linear_of_lab, locus, to_srgb
+from .tone import HAEMOGLOBIN, MELANIN, locus
 
 
 class FlatTexture:

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 
-from threedpain.generation.records import MASK_CLASSES, Bust, Clothes
+from threedpain.generation.head.bust import Bust
+from threedpain.generation.records import MASK_CLASSES, Clothes
 from threedpain.generation.seeds import child
 
 from .mesh import HairMesh, empty

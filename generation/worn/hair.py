@@ -7,13 +7,14 @@ from dataclasses import replace
 import numpy as np
 from scipy.spatial import cKDTree
 
-from threedpain.generation.records import BEARDS, STYLES, Bust
+from threedpain.generation.colour import mass_colour
+from threedpain.generation.head.bust import Bust
+from threedpain.generation.records import BEARDS, STYLES
 from threedpain.generation.seeds import child
 
 from .beard import grow_beard
 from .headwear import wear_cap, wrap_scarf
 from .mesh import HairMesh, empty, merge
-from .strands import mass_colour
 from .styles import HAIR, dress
 from .surface import Surface, smoothstep
 

@@ -7,8 +7,8 @@ from dataclasses import replace
 import numpy as np
 from scipy.spatial import ConvexHull
 
+from threedpain.generation.geometry import vertex_normals
 from threedpain.generation.records import MASK_CLASSES, Hair
-from threedpain.generation.render.occlusion import vertex_normals
 
 from .mesh import HairMesh
 from .styles import Scalp, dress

@@ -7,7 +7,7 @@ from functools import lru_cache
 
 import numpy as np
 
-from threedpain.generation.records import Face
+from threedpain.generation.head.bust import Face
 
 STRANDS = 256  # texels of the strand pattern
 STRAND_TILES = 4  # kinds of ribbon side by side in it

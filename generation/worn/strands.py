@@ -8,25 +8,13 @@ from dataclasses import dataclass
 import numpy as np
 from scipy.spatial import cKDTree
 
+from threedpain.generation.colour import pigment, visible_grey
 from threedpain.generation.records import Hair
 
 from .mesh import STRAND_TILES, HairMesh
 from .surface import Surface, waves
 
-# Albedo of a mass of hair by melanin, linear RGB, from black to light blond; between them the logarithm is linear.
-_PIGMENT = np.array(
-    [[0.42, 0.30, 0.165], [0.20, 0.118, 0.058], [0.085, 0.046, 0.024], [0.034, 0.020, 0.0125], [0.013, 0.0105, 0.0095]]
-)
-_RED = np.array([0.30, 0.085, 0.026])
 _WHITE = np.array([0.50, 0.49, 0.47])
-
-
-def pigment(hair: Hair) -> np.ndarray:
-    """Linear RGB of this person's hair without its grey."""
-    stops = np.linspace(0, 1, len(_PIGMENT))
-    base = np.exp([np.interp(hair.melanin, stops, np.log(_PIGMENT[:, k])) for k in range(3)])
-    strength = hair.red * (1 - hair.melanin) ** 0.5
-    return base ** (1 - strength) * _RED**strength
 
 
 def hair_colour(hair: Hair, rng: np.random.Generator, count: int, grey: float | np.ndarray | None = None) -> np.ndarray:
@@ -34,21 +22,10 @@ def hair_colour(hair: Hair, rng: np.random.Generator, count: int, grey: float | 
 
     grey: another share than the person's, one or [count].
     """
-    grey = _visible(hair.grey if grey is None else grey)
+    grey = visible_grey(hair.grey if grey is None else grey)
     lock = pigment(hair) * np.exp(rng.normal(0, 0.08, (count, 1)) + rng.normal(0, 0.02, (count, 3)))
     white = np.clip(grey + 0.2 * np.sqrt(grey * (1 - grey) + 1e-9) * rng.normal(size=count), 0, 1)[:, None]
     return lock * (1 - white) + _WHITE * np.exp(rng.normal(0, 0.06, (count, 1))) * white
-
-
-def mass_colour(hair: Hair) -> np.ndarray:
-    """Linear RGB [3] of roots, brows and short hair seen from afar, over skin."""
-    white = _visible(hair.grey)
-    return pigment(hair) * (1 - white) + 0.3 * white
-
-
-def _visible(grey: float | np.ndarray) -> float | np.ndarray:
-    """Share of light that white hairs add: the first ones hide under the others."""
-    return np.asarray(grey) ** 1.7
 
 
 @dataclass(frozen=True)

@@ -9,8 +9,9 @@ import numpy as np
 import scipy.sparse as sp
 from scipy.spatial import cKDTree
 
-from threedpain.generation.records import MASK_CLASSES, Bust
-from threedpain.generation.render.occlusion import vertex_normals
+from threedpain.generation.geometry import vertex_normals
+from threedpain.generation.head.bust import Bust
+from threedpain.generation.records import MASK_CLASSES
 
 from .mesh import HairMesh
 

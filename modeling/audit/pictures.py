@@ -27,7 +27,8 @@ from tqdm import tqdm
 
 from threedpain.assets import cache_dir
 from threedpain.demographics import AGE_GROUPS, GENDERS, age_group_of, cell_of
-from threedpain.facs import pspi, sample_for_pspi, sample_other
+from threedpain.expressions import sample_for_pspi, sample_other
+from threedpain.facs import pspi
 from threedpain.generation.people.identity import sample_identity
 from threedpain.generation.pipeline import PainFacePipeline, Person
 from threedpain.generation.scene.scene import LIGHTS, sample_scene

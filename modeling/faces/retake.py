@@ -88,7 +88,7 @@ class Ramp:
 
 def ramps(people: int, levels: int = 9, size: int = 256, seed: int = 0, texture: str = "embedded") -> Iterator[Ramp]:
     """Expressions of PSPI 16 downwards, in `levels` equal steps from rest, of people no set was made of."""
-    from threedpain.facs import sample_for_pspi
+    from threedpain.expressions import sample_for_pspi
     from threedpain.generation.dataset.rows import take
     from threedpain.generation.people.identity import sample_identity
     from threedpain.generation.seeds import child
@@ -152,8 +152,8 @@ def _person(job: tuple) -> dict[int, bytes]:
 
 @lru_cache(maxsize=1)
 def _pipeline(texture: str):
-    from threedpain.generation.dataset.workers import one_thread
     from threedpain.generation.pipeline import PainFacePipeline
+    from threedpain.generation.process import one_thread
 
     one_thread()
     return PainFacePipeline.from_pretrained(device="cpu", texture=texture)

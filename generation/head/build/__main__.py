@@ -17,20 +17,18 @@ import json
 from pathlib import Path
 
 import numpy as np
-import scipy.sparse as sp
 from safetensors.numpy import save
-from scipy.sparse.csgraph import connected_components
-from scipy.sparse.linalg import spsolve
 from scipy.spatial import cKDTree
 
 from threedpain.errors import MissingExtra
+from threedpain.generation.geometry import refine, triangles
+from threedpain.generation.records import PARTS, SKIN_HEIGHT, SKIN_WIDTH
 
 from .lids import lid_tables
 from .lips import lip_tables
+from .mesh import harmonic, islands
 from .regions import AXIS, landmarks, paint_regions
 from .units import outer_face, spacing, unit_fields
-from threedpain.generation.geometry import refine, triangles
-from threedpain.generation.records import PARTS, SKIN_HEIGHT, SKIN_WIDTH
 
 CHEST = 3.4  # decimetres in the base mesh's frame, on the average adult: the bust ends here
 HELPERS = {  # group of the base mesh -> part
@@ -382,27 +380,6 @@ def lash_uv(position: np.ndarray, rows: np.ndarray, quads: np.ndarray, skin: np.
         near, far = reach[strip].min(), np.percentile(reach[strip], 90)
         uv[strip, 1] = np.clip((reach[strip] - near) / (far - near), 0, 1)
     return uv
-
-
-def harmonic(quads: np.ndarray, fixed: np.ndarray, values: np.ndarray) -> np.ndarray:
-    """Values [V, 2] that are given at `fixed` and as smooth as can be on the other vertices of `quads`."""
-    ends = np.unique(np.sort(np.concatenate([quads[:, [k, (k + 1) % 4]] for k in range(4)]), axis=1), axis=0)
-    graph = sp.coo_matrix((np.ones(len(ends)), (ends[:, 0], ends[:, 1])), shape=(len(values),) * 2).tocsr()
-    graph = graph + graph.T
-    laplacian = (sp.diags(np.asarray(graph.sum(axis=1)).ravel()) - graph).tocsr()
-    free = np.setdiff1d(np.unique(quads), fixed)
-    reached = connected_components(graph)[1]
-    free = free[np.isin(reached[free], reached[fixed])]
-    out = values.copy()
-    out[free] = spsolve(laplacian[free][:, free].tocsc(), -(laplacian[free][:, fixed] @ values[fixed]))
-    return out
-
-
-def islands(quads: np.ndarray) -> np.ndarray:
-    """A label [Q] for each connected set of quads."""
-    ends = np.concatenate([quads[:, [k, (k + 1) % 4]] for k in range(4)])
-    graph = sp.coo_matrix((np.ones(len(ends)), (ends[:, 0], ends[:, 1])), shape=(quads.max() + 1,) * 2)
-    return connected_components(graph, directed=False)[1][quads[:, 0]]
 
 
 if __name__ == "__main__":

@@ -10,8 +10,8 @@ import numpy as np
 import scipy.sparse as sp
 from scipy.sparse.csgraph import dijkstra
 
-from threedpain.generation.head.lids import CLEAR, between
 from threedpain.generation.geometry import Refined
+from threedpain.generation.head.lids import CLEAR, between
 from threedpain.generation.records import MASK_CLASSES, PARTS
 
 MARGIN = 5  # ring of the smooth surface (two a cage ring) where the lids' edges meet

@@ -10,8 +10,8 @@ import numpy as np
 import scipy.sparse as sp
 from scipy.sparse.csgraph import dijkstra
 
-from threedpain.generation.head.lids import between
 from threedpain.generation.geometry import Refined
+from threedpain.generation.head.lids import between
 from threedpain.generation.records import MASK_CLASSES, PARTS
 
 CONTACT = (2, 3, 4)  # rings that touch

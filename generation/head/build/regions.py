@@ -1,4 +1,4 @@
-"""What lies where on the head: mask classes, scalp, beard, neck and landmarks, painted on the cage by `build_head`.
+"""What lies where on the head: mask classes, scalp, beard, neck and landmarks, painted on the cage by the build.
 
 Outlines are polygons in texels of the upright 1384 x 768 skin crop (x right, y down), drawn for the subject's right
 half (x < 705.5) and mirrored.
@@ -9,10 +9,9 @@ from __future__ import annotations
 import numpy as np
 from scipy.spatial import cKDTree
 
-from threedpain.regions import MIRROR
-
 from threedpain.generation.geometry import refine, triangles
 from threedpain.generation.records import MASK_CLASSES, PARTS, SKIN_HEIGHT, SKIN_WIDTH
+from threedpain.regions import MIRROR
 
 AXIS = 705.5  # texel column of the face's symmetry plane
 
@@ -180,7 +179,7 @@ def paint_regions(base, mean, shapes, keep, quads, parts, tensors) -> dict[str, 
 
 def inner(quads, chosen, position, count) -> np.ndarray:
     """Vertices [V] of the mouth and eye cavities: skin beyond the head's UV island that lies inside the head."""
-    from .__main__ import islands
+    from .mesh import islands
 
     mask = np.zeros(count, bool)
     labels = islands(quads[chosen])

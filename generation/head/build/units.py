@@ -10,7 +10,6 @@ from __future__ import annotations
 import numpy as np
 
 from threedpain import facs
-
 from threedpain.generation.records import MASK_CLASSES, PARTS
 
 # Unit -> facial actions at maximum. {side} is Left or Right; an action without side is split at the midline.

@@ -7,12 +7,10 @@ each other as neighbours. Afterwards face indices and barycentric coordinates re
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
 import numpy as np
 
-if TYPE_CHECKING:
-    from .exact import RasterizationSettings
+from .settings import RasterizationSettings
 
 
 @dataclass(frozen=True)

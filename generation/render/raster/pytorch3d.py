@@ -12,7 +12,8 @@ import numpy as np
 
 from threedpain.errors import InvalidInput, MissingExtra
 
-from .exact import CpuRasterizer, Fragments, RasterizationSettings, image_shape
+from .exact import CpuRasterizer
+from .settings import Fragments, RasterizationSettings, image_shape
 
 if TYPE_CHECKING:
     import torch

@@ -12,9 +12,11 @@ from dataclasses import dataclass
 import numpy as np
 
 from threedpain.generation.frames import project, to_ndc
-from threedpain.generation.records import SKIN_HEIGHT, SKIN_WIDTH, Camera, Topology
-from threedpain.generation.render.occlusion import vertex_normals
-from threedpain.generation.render.raster.exact import CpuRasterizer, RasterizationSettings
+from threedpain.generation.geometry import vertex_normals
+from threedpain.generation.head.bust import Topology
+from threedpain.generation.records import SKIN_HEIGHT, SKIN_WIDTH, Camera
+from threedpain.generation.render.raster.exact import CpuRasterizer
+from threedpain.generation.render.raster.settings import RasterizationSettings
 from threedpain.generation.texture import layout
 from threedpain.generation.texture.training.augment import mirror, sample
 from threedpain.generation.texture.training.sources import blur, fill

@@ -16,13 +16,13 @@ import torch
 from PIL import Image
 
 from threedpain.errors import InvalidInput
+from threedpain.generation.colour import lab_of_linear, linear_of_lab, to_linear, to_srgb
 from threedpain.generation.frames import look_at
 from threedpain.generation.records import Identity, SkinMaps
 from threedpain.generation.seeds import child
 from threedpain.generation.texture import layout
 from threedpain.generation.texture.flat import plain_brows
 from threedpain.generation.texture.model.sampling import face_colour
-from threedpain.generation.texture.tone import lab_of_linear, linear_of_lab, to_linear, to_srgb
 from threedpain.generation.texture.training.augment import sample
 from threedpain.generation.texture.training.sources import blur, fill
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from functools import cache
-from typing import TYPE_CHECKING
 
 import numpy as np
 import torch
@@ -13,8 +12,7 @@ from threedpain.generation.records import SKIN_HEIGHT, SKIN_WIDTH
 from threedpain.generation.texture import layout
 from threedpain.generation.texture.tone import locus
 
-if TYPE_CHECKING:
-    from .augment import Look
+from .look import Look
 
 HAEMOGLOBIN = np.array([-0.45, 1.0, 0.25], np.float32)  # CIELAB per unit of blood: redder, a little darker
 

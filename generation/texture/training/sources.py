@@ -18,9 +18,10 @@ import torch.nn.functional as F
 from PIL import Image, ImageDraw
 
 from threedpain.errors import InvalidInput, MissingFile
-from threedpain.generation.records import SKIN_HEIGHT, SKIN_WIDTH, Topology
+from threedpain.generation.colour import lab, linear_of_lab
+from threedpain.generation.head.bust import Topology
+from threedpain.generation.records import SKIN_HEIGHT, SKIN_WIDTH
 from threedpain.generation.texture import layout
-from threedpain.generation.texture.tone import lab, linear_of_lab
 
 # Held out of training: the skins that judge detail and train the age probe. Near-duplicates (the same photograph in
 # another colour) were found by correlating detail and stay on one side.

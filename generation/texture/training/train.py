@@ -33,8 +33,9 @@ from threedpain.generation.texture.model.skin_codec import BROWS, SkinCodec
 from threedpain.generation.texture.model.skin_scheduler import SkinScheduler
 from threedpain.generation.texture.model.skin_unet import SkinUNet
 
-from .augment import ETHNICITIES, Look, Programme
+from .augment import Programme
 from .fit import NO_SPREAD, fit_codec, load_example, prepare
+from .look import ETHNICITIES, Look
 from .sources import island, load_brows, load_skins
 
 logger = logging.getLogger(__name__)

@@ -1,0 +1,29 @@
+"""Meshes while the head is built: islands of quads, and values spread smoothly over them."""
+
+from __future__ import annotations
+
+import numpy as np
+import scipy.sparse as sp
+from scipy.sparse.csgraph import connected_components
+from scipy.sparse.linalg import spsolve
+
+
+def harmonic(quads: np.ndarray, fixed: np.ndarray, values: np.ndarray) -> np.ndarray:
+    """Values [V, 2] that are given at `fixed` and as smooth as can be on the other vertices of `quads`."""
+    ends = np.unique(np.sort(np.concatenate([quads[:, [k, (k + 1) % 4]] for k in range(4)]), axis=1), axis=0)
+    graph = sp.coo_matrix((np.ones(len(ends)), (ends[:, 0], ends[:, 1])), shape=(len(values),) * 2).tocsr()
+    graph = graph + graph.T
+    laplacian = (sp.diags(np.asarray(graph.sum(axis=1)).ravel()) - graph).tocsr()
+    free = np.setdiff1d(np.unique(quads), fixed)
+    reached = connected_components(graph)[1]
+    free = free[np.isin(reached[free], reached[fixed])]
+    out = values.copy()
+    out[free] = spsolve(laplacian[free][:, free].tocsc(), -(laplacian[free][:, fixed] @ values[fixed]))
+    return out
+
+
+def islands(quads: np.ndarray) -> np.ndarray:
+    """A label [Q] for each connected set of quads."""
+    ends = np.concatenate([quads[:, [k, (k + 1) % 4]] for k in range(4)])
+    graph = sp.coo_matrix((np.ones(len(ends)), (ends[:, 0], ends[:, 1])), shape=(quads.max() + 1,) * 2)
+    return connected_components(graph, directed=False)[1][quads[:, 0]]

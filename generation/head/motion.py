@@ -1,0 +1,177 @@
+"""How a head moves: intensities become shares of movement, shares become vertices.
+
+Intensity. FACS scores A to E (1 to 5: trace, slight, marked, severe, maximum) are not evenly spaced: Ekman, Friesen and
+Hager (2002) give A and B narrow bands and C and D the widest. `CURVE` maps an intensity to the share of the maximal
+movement, a monotone cubic through its knots. What each unit moves at its maximum is documented in `build.units`; the
+lids close as in `lids`. Movements of units add, corrected where addition breaks (`build.units.PAIRS`).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from functools import lru_cache
+
+import numpy as np
+from numba import njit
+
+from threedpain import facs
+from threedpain.generation.frames import head_rotation
+from threedpain.generation.records import Identity
+
+from . import lids, lips
+from .bust import Bust
+from .localise import fades
+
+CURVE = (0.0, 0.12, 0.28, 0.52, 0.78, 1.0)  # share of the maximal movement at intensities 0..5
+GAZE_REACH = {"gazeUp": 11.0, "gazeDown": 18.0, "gazeIn": 22.0, "gazeOut": 22.0}  # degrees of full fields
+LEAN = 0.15  # a fully asymmetric person moves one side this much more and the other less
+UNITS = tuple(facs.ACTION_UNITS)
+
+
+def intensities(action_units: Mapping[str, float]) -> np.ndarray:
+    """[2, U]: left and right intensity of every unit in the order of `facs.ACTION_UNITS`."""
+    table = np.zeros((2, len(UNITS)))
+    for unit, sides in facs.sided(action_units).items():
+        table[:, UNITS.index(unit)] = sides
+    return table
+
+
+EYES_CLOSED = UNITS.index("AU43")
+
+
+def curve(xp, intensity):
+    """The share of the maximal movement, 0..1, strictly rising: monotone cubic Hermite through `CURVE`."""
+    knots, slopes = _hermite() if xp is np else map(xp.from_numpy, _hermite())
+    index = xp.clip(xp.floor(intensity), 0, 4)
+    t = intensity - index
+    index = index.astype(np.int64) if xp is np else index.long()
+    a, b, da, db = knots[index], knots[index + 1], slopes[index], slopes[index + 1]
+    return a + t * da + t**2 * (3 * (b - a) - 2 * da - db) + t**3 * (2 * (a - b) + da + db)
+
+
+@lru_cache(maxsize=1)
+def _hermite() -> tuple[np.ndarray, np.ndarray]:
+    """Slopes by Fritsch and Carlson: harmonic means inside, one-sided at the ends."""
+    knots = np.array(CURVE)
+    rise = np.diff(knots)
+    slopes = np.r_[rise[0], 2 * rise[:-1] * rise[1:] / (rise[:-1] + rise[1:]), rise[-1]]
+    return knots, slopes
+
+
+def shares(acting: np.ndarray) -> np.ndarray:
+    """Movement shares [2, U] of intensities [2, U] on the average person; AU43's is the lids' closure itself."""
+    out = curve(np, acting)
+    out[:, EYES_CLOSED] = acting[:, EYES_CLOSED]
+    return out
+
+
+def personal(identity: Identity) -> np.ndarray:
+    """Personal range with asymmetry, a factor on the shares [2, U]."""
+    gain = np.array([identity.gain.get(unit, 1.0) for unit in UNITS])
+    lean = np.array([identity.asymmetry.get(unit, 0.0) for unit in UNITS])
+    out = gain * (1 + LEAN * np.stack([lean, -lean]))
+    out[:, EYES_CLOSED] = 1
+    return out
+
+
+def expression(bust: Bust, acting: np.ndarray, gaze: tuple[float, float]) -> np.ndarray:
+    """Vertices float32 [V, 3] with an expression, head upright; nothing acting gives the bust's own vertices."""
+    model = bust.model
+    moving = shares(acting) * bust.range
+    closure = 1 - (1 - bust.rest[:, EYES_CLOSED]) * (1 - moving[:, EYES_CLOSED])
+    weights = field_weights(np, model.action_names, bust.rest + moving, gaze).astype(np.float32)
+    eyes = model.eyeballs(bust.eye_centres, bust.eye_radius, None if gaze == (0.0, 0.0) else gaze_rotation(gaze))
+    vertices = np.empty((model.skin_count + len(eyes), 3), np.float32)
+    vertices[model.skin_count :] = eyes
+    surface = model.surface(_blend(bust.cage, bust.basis, weights), out=vertices[: model.skin_count])
+    radius = np.float32(bust.eye_radius)
+    moved = [
+        lids.close(np, surface, eye, centre, radius, np.float32(share))
+        for eye, centre, share in zip(bust.lids, bust.eye_centres, closure, strict=True)
+    ]
+    for eye, points in zip(bust.lids, moved, strict=True):
+        surface[eye.rows] = points
+    surface[model.lips.rows, 1] = lips.part(np, surface, model.lips)
+    return vertices
+
+
+@njit(cache=True)
+def _blend(cage, basis, weights):
+    """cage float32 [C, 3] + weights [A] . basis [A, C, 3], summed in the order of the fields: the same bits."""
+    out = cage.copy()
+    flat, offsets = out.reshape(-1), basis.reshape(len(basis), -1)
+    for field in range(len(weights)):
+        if weights[field] != 0:
+            for k in range(len(flat)):
+                flat[k] += weights[field] * offsets[field, k]
+    return out
+
+
+def field_weights(xp, names: tuple[str, ...], moving, gaze: tuple[float, float] = (0.0, 0.0)):
+    """Weight [A] of every field: a unit's share on its side, the sides' mean for units without, products for pairs."""
+    first, second = _field_index(names)
+    left, up = gaze
+    looks = [(max(up, 0), max(-up, 0), max(-side * left, 0), max(side * left, 0)) for side in (1, -1)]
+    look = np.clip(np.array(looks) / list(GAZE_REACH.values()), 0, 1.5)
+    look = np.concatenate([look, np.ones((2, 1))], axis=1)
+    if xp is not np:
+        look = xp.as_tensor(look, dtype=moving.dtype)
+    table = xp.concatenate([moving, look], 1)
+    table = xp.concatenate([table, table[:1] * 0.5 + table[1:] * 0.5], 0)
+    return table[first[0], first[1]] * table[second[0], second[1]]
+
+
+@lru_cache(maxsize=4)
+def _field_index(names: tuple[str, ...]) -> tuple[tuple[np.ndarray, np.ndarray], tuple[np.ndarray, np.ndarray]]:
+    """For each field, (row, column) of its one or two factors in the table of `field_weights`."""
+    columns = {name: i for i, name in enumerate((*UNITS, *GAZE_REACH, "1"))}
+    first, second = [], []
+    for name in names:
+        side = {"L": 0, "R": 1}.get(name[-1], 2)
+        stem = name if side == 2 else name[:-1]
+        one, _, two = stem.partition("*")
+        first.append((side, columns[one]))
+        second.append((side, columns[two or "1"]))
+    return tuple(np.array(first).T), tuple(np.array(second).T)
+
+
+def gaze_rotation(gaze: tuple[float, float]) -> np.ndarray:
+    """Eyeball rotation [3, 3] for a gaze (left, up) in degrees."""
+    return head_rotation(gaze[0], gaze[1], 0.0)
+
+
+def settle(model, identity: Identity, cage: np.ndarray, eye_centres: np.ndarray, eye_radius: float) -> Bust:
+    """The bust at rest: fields kept to the person's own regions; neutral vertices hold the resting face."""
+    surface = model.surface(cage)
+    topology = model.topology
+    points = landmarks(topology, surface)
+    fade = np.ones((len(UNITS), len(cage)), np.float32)
+    fade[:, model.front] = fades(surface[model.front, :2], points[:, :2], UNITS, model.front_spacing, model.front_lip)
+    fitted = tuple(
+        eye.fitted(surface, centre, eye_radius, model.lashes)
+        for eye, centre in zip(model.lids, eye_centres, strict=True)
+    )
+    basis = model.actions * fade[model.field_unit][:, :, None]
+    bust = Bust(
+        identity,
+        model,
+        topology,
+        np.zeros((0, 3), np.float32),
+        cage.astype(np.float32),
+        basis,
+        shares(intensities(identity.resting)),
+        personal(identity),
+        fitted,
+        eye_centres,
+        eye_radius,
+        model.neck_pivot,
+        model.neck_weight,
+    )
+    object.__setattr__(bust, "vertices", expression(bust, np.zeros((2, len(UNITS))), (0.0, 0.0)))
+    return bust
+
+
+def landmarks(topology, vertices: np.ndarray) -> np.ndarray:
+    """The 68 points [68, 3] of vertices [V, 3], iBUG order."""
+    corners = vertices[topology.faces[topology.landmark_faces]]
+    return np.einsum("lkd,lk->ld", corners, topology.landmark_barycentric)

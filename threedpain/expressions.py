@@ -1,0 +1,146 @@
+"""Expressions: which units go together, pain of a given PSPI, and what else a face does.
+
+Sources. Pain's companions (lip stretch, parted lips, dropped jaw): Prkachin, Pain 51, 1992; Kunz, Meixner and
+Lautenbacher, Facial muscle movements encoding pain, Pain 160, 2019. Prototypes of the emotions: Ekman and Friesen,
+EMFACS, as tabulated by Du, Tao and Martinez, PNAS 111, 2014.
+"""
+
+from __future__ import annotations
+
+import itertools
+import math
+from bisect import bisect
+from collections.abc import Mapping
+from functools import cache
+from typing import Any
+
+from .errors import InvalidInput
+from .facs import PAIN_UNITS, sided
+
+# Pairs no face can do at once: opposite movements of the same lid, jaw or lips.
+EXCLUSIVE: frozenset[frozenset[str]] = frozenset(
+    frozenset(pair)
+    for pair in (
+        ("AU5", "AU43"),
+        ("AU26", "AU27"),
+        ("AU18", "AU20"),
+        ("AU18", "AU27"),
+        ("AU20", "AU22"),
+        ("AU23", "AU27"),
+        ("AU24", "AU25"),
+        ("AU24", "AU26"),
+        ("AU24", "AU27"),
+        ("AU22", "AU24"),
+        ("AU12", "AU18"),
+        ("AU17", "AU27"),
+    )
+)
+
+
+def plausible(action_units: Mapping[str, float]) -> bool:
+    """Whether a face can do this at all: valid, and no two units that exclude each other."""
+    active = {name for name, sides in sided(action_units).items() if max(sides) > 0}
+    return not any(pair <= active for pair in EXCLUSIVE)
+
+
+@cache
+def _combinations(target: int) -> tuple[list[tuple[int, ...]], list[float]]:
+    """Every integer combination of the pain units with this PSPI, and the running sum of their weights.
+
+    The weight is never zero, and prefers what coders see: AU6 with AU7 and AU9 with AU10 of like strength, pain spread
+    over brow, eyes and nose rather than in one of them alone, and closed eyes the oftener the stronger the pain.
+    """
+    combinations, weights = [], []
+    for au4, au6, au7, au9, au10, au43 in itertools.product(*[range(6)] * 5, range(2)):
+        brow, orbit, levator = au4, max(au6, au7), max(au9, au10)
+        if brow + orbit + levator + au43 != target:
+            continue
+        mean = (brow + orbit + levator) / 3
+        spread = (brow - mean) ** 2 + (orbit - mean) ** 2 + (levator - mean) ** 2
+        likeness = (au6 - au7) ** 2 + (au9 - au10) ** 2
+        closed = (1 + target) / 17
+        weights.append(math.exp(-likeness / 16 - spread / 16) * (closed if au43 else 1.05 - closed))
+        combinations.append((au4, au6, au7, au9, au10, au43))
+    return combinations, list(itertools.accumulate(weights))
+
+
+# What often goes with pain without counting in PSPI: unit, probability at the greatest pain, greatest intensity.
+_COMPANIONS = (
+    ("AU25", 0.6, 3),
+    ("AU26", 0.35, 3),
+    ("AU27", 0.15, 3),
+    ("AU20", 0.3, 3),
+    ("AU12", 0.2, 2),
+    ("AU17", 0.2, 3),
+    ("AU1", 0.15, 2),
+    ("AU15", 0.1, 2),
+)
+
+
+def sample_for_pspi(target: int, rng: Any) -> dict[str, float]:
+    """A plausible expression whose PSPI is exactly `target` (integer, 0 to 16): the six pain units and, with growing
+    pain, companions that leave PSPI as it is. `rng` is a numpy Generator. Every integer combination can come."""
+    if isinstance(target, bool) or target != target or target not in range(17):
+        raise InvalidInput(f"target PSPI must be an integer from 0 to 16, got {target!r}")
+    target = int(target)
+    combinations, cumulative = _combinations(target)
+    chosen = combinations[min(bisect(cumulative, rng.random() * cumulative[-1]), len(combinations) - 1)]
+    action_units = dict(zip(PAIN_UNITS, map(float, chosen), strict=True))
+    for name, probability, strongest in _COMPANIONS:
+        come, strength = rng.random(), 1 + rng.integers(strongest)  # always drawn: one unit's luck moves no other's
+        if come < probability * target / 16 and plausible({**action_units, name: 1.0}):
+            action_units[name] = float(strength)
+    if action_units.keys() & {"AU26", "AU27"} and plausible({**action_units, "AU25": 1.0}):
+        action_units.setdefault("AU25", 1.0)  # a dropped jaw parts the lips
+    return action_units
+
+
+# Expressions that are not pain: unit -> (least, most). A least of 0 is a unit that may stay away. Several share pain's
+# units, and their PSPI follows the formula: a model that reads effort or a smile as pain is wrong here.
+OTHER_EXPRESSIONS: dict[str, dict[str, tuple[float, float]]] = {
+    "smile": {"AU6": (0, 4), "AU12": (2, 5), "AU25": (0, 3)},
+    "surprise": {"AU1": (2, 5), "AU2": (2, 5), "AU5": (1, 4), "AU25": (1, 3), "AU26": (1, 4)},
+    "fear": {
+        "AU1": (2, 5),
+        "AU2": (1, 4),
+        "AU4": (1, 4),
+        "AU5": (2, 5),
+        "AU20": (1, 4),
+        "AU25": (1, 3),
+        "AU26": (0, 3),
+    },
+    "anger": {"AU4": (2, 5), "AU5": (0, 3), "AU7": (1, 4), "AU17": (0, 3), "AU23": (1, 4), "AU24": (0, 3)},
+    "disgust": {"AU4": (0, 2), "AU9": (2, 5), "AU10": (0, 4), "AU15": (0, 3), "AU17": (0, 3), "AU25": (0, 2)},
+    "sadness": {"AU1": (2, 5), "AU4": (1, 3), "AU15": (1, 5), "AU17": (0, 4)},
+    "contempt": {"AU12": (0, 1), "AU14": (2, 5)},
+    "squint": {"AU4": (0, 3), "AU6": (0, 2), "AU7": (2, 5)},
+    "yawn": {"AU1": (0, 2), "AU7": (0, 3), "AU25": (3, 5), "AU27": (3, 5), "AU43": (0, 1)},
+    "effort": {"AU4": (1, 3), "AU7": (1, 4), "AU17": (1, 3), "AU24": (2, 5)},
+    "blink": {"AU43": (1, 1)},
+    "speech_open": {"AU25": (2, 5), "AU26": (1, 4)},
+    "speech_wide": {"AU20": (1, 4), "AU25": (1, 4), "AU26": (0, 2)},
+    "speech_round": {"AU18": (2, 5), "AU25": (0, 3), "AU26": (0, 2)},
+    "speech_funnel": {"AU22": (2, 5), "AU25": (1, 3)},
+    "speech_closed": {"AU24": (1, 3)},
+    "speech_bite": {"AU16": (1, 3), "AU10": (0, 2), "AU25": (1, 3)},
+}
+
+
+def sample_other(rng: Any, name: str | None = None) -> tuple[str, dict[str, float]]:
+    """A non-pain expression: its name (drawn, unless given) and its action units in tenths, PSPI by the formula."""
+    if name is not None and name not in OTHER_EXPRESSIONS:
+        raise InvalidInput(f"unknown expression {name!r}; known are {', '.join(OTHER_EXPRESSIONS)}")
+    names = list(OTHER_EXPRESSIONS)
+    drawn = names[int(rng.integers(len(names)))]
+    name = name or drawn
+    action_units: dict[str, float] = {}
+    for unit, (least, most) in OTHER_EXPRESSIONS[name].items():
+        stays_away, amount = rng.random() < 0.4, rng.random()
+        if least == 0 and stays_away:
+            continue
+        intensity = round(least + (most - least) * float(amount), 1)
+        if unit == "AU43":
+            intensity = float(round(intensity))
+        if intensity > 0 and plausible({**action_units, unit: intensity}):
+            action_units[unit] = intensity
+    return name, action_units
