@@ -7,6 +7,7 @@ import tempfile
 from pathlib import Path
 
 import hypothesis
+from wheels import wheel  # noqa: F401 (a fixture of several rooms)
 
 # A run started in the background ignores SIGINT, and so would the programs that the tests interrupt.
 if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:

@@ -12,7 +12,7 @@ from threedpain.modeling.training.run import TrainConfig, build_model
 
 @pytest.fixture(scope="module")
 def experiments():
-    file = Path(__file__).parent.parent / "benchmarks" / "experiments.py"
+    file = Path(__file__).parents[2] / "benchmarks" / "experiments.py"
     spec = importlib.util.spec_from_file_location("experiments", file)
     module = sys.modules["experiments"] = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(module)

@@ -1,6 +1,5 @@
 """The Space under load, and as it is deployed: published with its wheel, downloaded, and started from that alone."""
 
-import importlib.util
 import os
 import random
 import subprocess
@@ -12,25 +11,16 @@ import venv
 from collections import Counter
 from pathlib import Path
 
+import hub_server
 import pytest
+import space_server
 from PIL import Image
 
 import threedpain
 from threedpain import facs
 
-ROOT = Path(__file__).parents[1]
+ROOT = Path(__file__).parents[2]
 
-
-def _beside(name):
-    spec = importlib.util.spec_from_file_location(name, Path(__file__).with_name(f"{name}.py"))
-    module = importlib.util.module_from_spec(spec)
-    sys.modules[name] = module
-    spec.loader.exec_module(module)
-    return module
-
-
-hub_server, space_server = _beside("hub_server"), _beside("space_server")
-wheel = _beside("test_packaging").wheel
 
 CLIENTS, SECONDS, WARM = 20, 60, 15
 GROWTH = 100  # MB of resident memory between WARM and SECONDS

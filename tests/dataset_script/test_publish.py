@@ -1,27 +1,16 @@
 """Publishing through the real HfApi to a Hub on this machine, and reading back what came there."""
 
-import importlib.util
 import json
 import os
 import subprocess
 import sys
-from pathlib import Path
 
+import hub_server
 import pytest
+import standin
 from datasets import load_dataset
 
 pytestmark = pytest.mark.hub
-
-
-def _beside(name):
-    spec = importlib.util.spec_from_file_location(name, Path(__file__).with_name(f"{name}.py"))
-    module = importlib.util.module_from_spec(spec)
-    sys.modules[name] = module
-    spec.loader.exec_module(module)
-    return module
-
-
-hub_server, standin = _beside("hub_server"), _beside("standin")
 
 
 @pytest.fixture

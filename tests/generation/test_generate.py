@@ -14,6 +14,7 @@ from pathlib import Path
 
 import pyarrow.parquet as pq
 import pytest
+import standin
 
 from threedpain.dataset_script.card import write_card
 from threedpain.errors import InvalidInput, ThreeDPainError
@@ -22,13 +23,13 @@ from threedpain.generation.dataset.manifest import Manifest, locked
 from threedpain.generation.dataset.plan import Config, Plan
 from threedpain.generation.dataset.writer import replacing
 
-TESTS = Path(__file__).parent
+SUPPORT = Path(standin.__file__).parent
 SMALL = Config(identities=14, expressions=2, others=1, views=2, size=64, videos=1, texture="flat")
 
 
 @pytest.fixture(autouse=True)
 def _workers_find_the_stand_in(monkeypatch):
-    monkeypatch.setenv("PYTHONPATH", str(TESTS), prepend=os.pathsep)
+    monkeypatch.setenv("PYTHONPATH", str(SUPPORT), prepend=os.pathsep)
 
 
 def make(out, config=SMALL, workers=2, pipeline="standin:photographer"):
@@ -40,7 +41,7 @@ def whole(tmp_path_factory):
     """An uninterrupted run."""
     out = tmp_path_factory.mktemp("whole") / "3dpain"
     with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("PYTHONPATH", str(TESTS), prepend=os.pathsep)
+        patch.setenv("PYTHONPATH", str(SUPPORT), prepend=os.pathsep)
         make(out)
     return out
 

@@ -2,12 +2,11 @@
 
 import csv
 import json
-import runpy
-from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
+from drawn_faces import drawn_faces
 
 from threedpain.errors import InvalidInput
 from threedpain.modeling.evaluation import evaluate as evaluation
@@ -17,8 +16,6 @@ from threedpain.modeling.vitpain.configuration_vitpain import ViTPainConfig
 from threedpain.modeling.vitpain.image_processing_vitpain import ViTPainImageProcessor
 from threedpain.modeling.vitpain.loading import load_model, load_processor
 from threedpain.modeling.vitpain.modeling_vitpain import ViTPainModel
-
-drawn_faces = runpy.run_path(str(Path(__file__).with_name("drawn_faces.py")))["drawn_faces"]
 
 
 @pytest.fixture(scope="module")

@@ -1,15 +1,13 @@
 """`check` finds nothing in a sound set, and each of ten planted defects by its own law, not by the checksum alone."""
 
-import importlib.util
 import json
 import shutil
-import sys
-from pathlib import Path
 
 import numpy as np
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 import pytest
+import standin
 
 from threedpain import demographics
 from threedpain.dataset_script import check_judges, report
@@ -17,11 +15,6 @@ from threedpain.dataset_script.check import check
 from threedpain.dataset_script.report import write_report
 from threedpain.errors import MissingFile
 from threedpain.generation.dataset.writer import sha256
-
-_spec = importlib.util.spec_from_file_location("standin", Path(__file__).with_name("standin.py"))
-standin = importlib.util.module_from_spec(_spec)
-sys.modules.setdefault("standin", standin)
-_spec.loader.exec_module(standin)
 
 TRAIN = "images/train-00000.parquet"
 

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 from huggingface_hub import DatasetCard, ModelCard, SpaceCard
 
-ROOT = Path(__file__).parent.parent
+ROOT = Path(__file__).parents[2]
 spec = importlib.util.spec_from_file_location("cards_render", ROOT / "model_cards" / "render.py")
 render = importlib.util.module_from_spec(spec)
 spec.loader.exec_module(render)

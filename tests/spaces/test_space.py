@@ -1,6 +1,5 @@
 """The Space in a real browser: what a visitor does, and what they must be told when it goes wrong."""
 
-import importlib.util
 import json
 import os
 import re
@@ -12,6 +11,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import space_server
 from PIL import Image
 
 CHROMIUM = shutil.which("chromium")
@@ -20,9 +20,6 @@ QUIET = [
     "--disable-component-update", "--disable-sync",
 ]  # fmt: skip
 
-spec = importlib.util.spec_from_file_location("space_server", Path(__file__).with_name("space_server.py"))
-space_server = importlib.util.module_from_spec(spec)
-spec.loader.exec_module(space_server)
 
 pytestmark = [
     pytest.mark.browser,

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-ROOT = Path(__file__).parents[1]
+ROOT = Path(__file__).parents[2]
 ROOMS = ("threedpain", "generation", "dataset_script", "modeling", "spaces")
 
 # Each row may import only rows below it; modules named together stand on one step and may import each other downwards

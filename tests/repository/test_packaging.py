@@ -8,15 +8,9 @@ import tomllib
 import zipfile
 from pathlib import Path
 
-import pytest
+from wheels import ROOMS, ROOT
 
 import threedpain
-
-ROOT = Path(__file__).parents[1]
-ROOMS = {  # folder of the repository -> where it is installed
-    "threedpain": "threedpain",
-    **{room: f"threedpain/{room}" for room in ("generation", "dataset_script", "modeling", "spaces")},
-}
 
 
 def config():
@@ -27,33 +21,6 @@ def config():
 
 def requirements(text):
     return [line for line in text.splitlines() if line.strip() and not line.startswith("#")]
-
-
-@pytest.fixture(scope="module")
-def wheel(tmp_path_factory):
-    """Built from the files of the repository alone, without touching the network or the working tree."""
-    folder = tmp_path_factory.mktemp("wheel")
-    source = folder / "source"
-    listed = subprocess.run(["git", "ls-files", "-z"], cwd=ROOT, capture_output=True, text=True)
-    files = (
-        listed.stdout.split("\0")[:-1]
-        if listed.returncode == 0
-        else [
-            str(path.relative_to(ROOT))
-            for room in (*ROOMS, "model_cards")
-            for path in (ROOT / room).rglob("*")
-            if path.is_file() and "__pycache__" not in path.parts
-        ]
-        + ["setup.cfg", "pyproject.toml", "README.md", "LICENSE"]
-    )
-    for name in files:
-        if (ROOT / name).is_file():
-            (source / name).parent.mkdir(parents=True, exist_ok=True)
-            (source / name).symlink_to(ROOT / name)
-    build = [sys.executable, "-m", "build", "--wheel", "--no-isolation", "--outdir", str(folder), str(source)]
-    done = subprocess.run(build, capture_output=True, text=True)
-    assert done.returncode == 0, done.stdout[-2000:] + done.stderr[-2000:]
-    return next(folder.glob("*.whl")), [Path(name) for name in files]
 
 
 def test_the_wheel_holds_every_file_of_the_rooms_and_nothing_else(wheel):

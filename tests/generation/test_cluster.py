@@ -1,24 +1,18 @@
 """Beyond one process: the Ray run equals the local run, also when a worker is killed on the way."""
 
 import hashlib
-import importlib.util
 import os
 import signal
-import sys
 import threading
 import time
 from pathlib import Path
 
 import pytest
+import standin
 
 from threedpain.dataset_script.card import write_card
 from threedpain.errors import InvalidInput
 from threedpain.generation.dataset.generate import generate
-
-_spec = importlib.util.spec_from_file_location("standin", Path(__file__).with_name("standin.py"))
-standin = importlib.util.module_from_spec(_spec)
-sys.modules.setdefault("standin", standin)
-_spec.loader.exec_module(standin)
 
 
 def contents(out: Path) -> dict[str, str]:
@@ -49,7 +43,7 @@ def test_ray_equals_local(tmp_path, tmp_path_factory, monkeypatch):
     ray = pytest.importorskip("ray")
     pytest.importorskip("datatrove")
     local = standin.dataset(tmp_path_factory.getbasetemp() / "standin-set")
-    monkeypatch.setenv("PYTHONPATH", str(Path(__file__).parent), prepend=os.pathsep)
+    monkeypatch.setenv("PYTHONPATH", str(Path(standin.__file__).parent), prepend=os.pathsep)
     monkeypatch.delenv("RAY_ADDRESS", raising=False)
     out = tmp_path / "3dpain"
     threading.Thread(target=kill_a_worker, args=(out,), daemon=True).start()

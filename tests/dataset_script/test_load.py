@@ -1,18 +1,12 @@
 """Reading a set: with `datasets` alone, with this package, streaming, and by the builder's own parameters."""
 
-import importlib.util
 import os
 import shutil
 import subprocess
 import sys
-from pathlib import Path
 
 import pytest
-
-_spec = importlib.util.spec_from_file_location("standin", Path(__file__).with_name("standin.py"))
-standin = importlib.util.module_from_spec(_spec)
-sys.modules.setdefault("standin", standin)
-_spec.loader.exec_module(standin)
+import standin
 
 READ = """
 import sys

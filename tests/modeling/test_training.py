@@ -2,7 +2,6 @@
 
 import json
 import os
-import runpy
 import subprocess
 import sys
 from dataclasses import replace
@@ -11,6 +10,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+from drawn_faces import drawn_faces
 
 from threedpain.errors import InvalidInput, MissingFile
 from threedpain.modeling.evaluation.conformal import fit_edges, half_widths
@@ -22,8 +22,6 @@ from threedpain.modeling.faces.sets import by_people, training_sets
 from threedpain.modeling.training.run import Run, TrainConfig, build_model, train
 from threedpain.modeling.vitpain.image_processing_vitpain import ViTPainImageProcessor
 from threedpain.modeling.vitpain.loading import load_model, load_processor
-
-drawn_faces = runpy.run_path(str(Path(__file__).with_name("drawn_faces.py")))["drawn_faces"]
 
 SMALL = {
     "image_size": 32, "stem_widths": [8, 16], "stem_depths": [0, 1], "num_attention_heads": 2, "heatmap_upsample": 4,
@@ -292,14 +290,15 @@ def test_the_papers_recipe_in_miniature(tmp_path, faces):
 def test_two_processes_compute_what_one_does(tmp_path, accumulate):
     script = tmp_path / "losses.py"
     script.write_text(f"""
-import json, os, runpy, sys, warnings
+import json, os, sys, warnings
 warnings.simplefilter("ignore")
 import torch
 from pathlib import Path
 from threedpain.modeling.data import FaceSet
 from threedpain.modeling.sets import training_sets
 from threedpain.modeling.train import Run, TrainConfig
-drawn = runpy.run_path({str(Path(__file__).with_name("drawn_faces.py"))!r})["drawn_faces"]
+sys.path.insert(0, {str(Path(drawn_faces.__code__.co_filename).parent)!r})
+from drawn_faces import drawn_faces as drawn
 out = Path(sys.argv[1])
 faces = FaceSet.pack(drawn(), size=40, cache=Path({str(tmp_path / "faces")!r}))
 run = Run(TrainConfig(out=str(out), batch_size=16, accumulate={accumulate}, group=2, model={SMALL!r}), faces, faces)

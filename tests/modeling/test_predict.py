@@ -3,12 +3,11 @@
 import csv
 import io
 import json
-import runpy
-from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
+from drawn_faces import draw
 from PIL import Image
 from typer.testing import CliRunner
 
@@ -18,8 +17,6 @@ from threedpain.modeling.reading.reader import PainReader, read_clip
 from threedpain.modeling.vitpain.configuration_vitpain import ViTPainConfig
 from threedpain.modeling.vitpain.image_processing_vitpain import ViTPainImageProcessor, face_crop
 from threedpain.modeling.vitpain.modeling_vitpain import ViTPainModel
-
-draw = runpy.run_path(str(Path(__file__).with_name("drawn_faces.py")))["draw"]
 
 
 @pytest.fixture(scope="module")
