@@ -20,7 +20,7 @@ from threedpain.errors import MissingFile
 from threedpain.generation.dataset.manifest import Manifest, environment
 from threedpain.generation.dataset.plan import VIDEO_FPS, VIDEO_SECONDS, Config, Plan
 from threedpain.generation.seeds import child
-from threedpain.schema import AU_COLUMNS, TRUTHS, features
+from threedpain.schema import AU_COLUMNS, GENERATOR_VERSION, TRUTHS, features
 
 from .check_laws import Finding, Seen, digest, names, row_laws, set_laws
 
@@ -40,6 +40,7 @@ class Report:
     rows: dict[str, int] = field(default_factory=dict)
     seen: list[Seen] = field(default_factory=list)
     replays: list[dict] = field(default_factory=list)
+    notes: list[str] = field(default_factory=list)
     judges: dict | None = None
 
     @property
@@ -57,6 +58,7 @@ class Report:
             "cells": {" ".join(cell): cells[cell] for cell in demographics.CELLS},
             "pspi": {level: pspi[level] for level in range(1, 17)},
             "replays": self.replays,
+            "notes": self.notes,
             "judges": self.judges,
             "config": self.config,
         }
@@ -229,6 +231,12 @@ def _replay(out: Path, plan: Plan, report: Report, count: int) -> None:
     from threedpain.generation.process import one_thread
 
     one_thread()
+    older = sorted({e["environment"]["generator"] for e in Manifest(out).entries().values()} - {GENERATOR_VERSION})
+    if older:
+        report.notes.append(
+            f"made by generator {' and '.join(older)}, and this is {GENERATOR_VERSION}: no row was rendered again"
+        )
+        return
     pipe = load_pipeline(plan.config)
     here = json.loads(json.dumps(environment(pipe.renderer.device)))
     made = {file["path"]: e.get("environment") for e in Manifest(out).entries().values() for file in e["files"]}

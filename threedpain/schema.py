@@ -15,7 +15,7 @@ from .demographics import AGE_GROUPS, ETHNICITIES, GENDERS
 from .errors import InvalidInput
 from .facs import ACTION_UNITS
 
-GENERATOR_VERSION = "1.0.0"  # a change of the bytes the same seed gives is a new version
+GENERATOR_VERSION = "1.1.0"  # a change of the bytes the same seed gives is a new version
 
 CONFIGS = ("images", "pairs", "expressions", "identities", "videos")
 # Optional image columns: 16-bit PNG in millimetres; index PNG, 1 + index into REGIONS; the same person at rest in the

@@ -15,6 +15,7 @@ from threedpain.dataset_script.check import check
 from threedpain.dataset_script.report import write_report
 from threedpain.errors import MissingFile
 from threedpain.generation.dataset.writer import sha256
+from threedpain.schema import GENERATOR_VERSION
 
 TRAIN = "images/train-00000.parquet"
 
@@ -228,6 +229,15 @@ def test_evidence_of_expression_and_its_absence():
     assert report._judges(judged).count("data:image/svg+xml;base64") == 4
     _, findings = check_judges._order(in_order | {"neutral": in_order["pain"], "pain": in_order["neutral"]})
     assert {finding.law for finding in findings} == {"judges"} and len(findings) == 3
+
+
+def test_a_set_of_another_version_is_read_and_not_rendered_again(folder):
+    """One sentence instead of faces that only look wrong; all other laws are checked."""
+    manifest = folder / "manifest.json"
+    manifest.write_text(manifest.read_text().replace(f'"generator": "{GENERATOR_VERSION}"', '"generator": "0.9.0"'))
+    report = check(folder, replays=2)
+    assert report.notes == [f"made by generator 0.9.0, and this is {GENERATOR_VERSION}: no row was rendered again"]
+    assert report.ok and not report.replays
 
 
 def test_judges_who_see_no_face_say_so(sound):

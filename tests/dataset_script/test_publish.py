@@ -10,6 +10,8 @@ import pytest
 import standin
 from datasets import load_dataset
 
+from threedpain.schema import GENERATOR_VERSION
+
 pytestmark = pytest.mark.hub
 
 
@@ -39,7 +41,7 @@ def test_a_dataset_comes_back_as_it_was(hub, dataset, tmp_path):
     there = hub.files("dataset", "someone/3dpain")
     here = {path.relative_to(dataset).as_posix(): path.read_bytes() for path in dataset.rglob("*") if path.is_file()}
     assert there == {name: data for name, data in here.items() if not name.startswith(".generate")}
-    assert list(hub.repositories["dataset", "someone/3dpain"].tags) == ["v1.0.0"]
+    assert list(hub.repositories["dataset", "someone/3dpain"].tags) == [f"v{GENERATOR_VERSION}"]
     assert hub.token not in done.stdout + done.stderr
 
     code = (
@@ -49,7 +51,9 @@ def test_a_dataset_comes_back_as_it_was(hub, dataset, tmp_path):
         "assert len(local) == len(remote) > 0 and local.features == remote.features\n"
         "assert [r['id'] for r in local] == [r['id'] for r in remote]\n"
         "assert local[0]['neutral_image'].tobytes() == remote[0]['neutral_image'].tobytes()\n"
-        "stream = load_dataset('someone/3dpain', split='train', streaming=True, revision='v1.0.0')\n"
+        "stream = load_dataset('someone/3dpain', split='train', streaming=True, revision='v"
+        + GENERATOR_VERSION
+        + "')\n"
         "row = next(iter(stream)); assert row['expression'] == 0 and 'neutral_image' not in row\n"
         "print(sorted(load_dataset('someone/3dpain', 'expressions')))"
     )

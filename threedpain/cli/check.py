@@ -29,6 +29,8 @@ def command(
         typer.echo(f"{finding.law}: {finding.where}: {finding.what}")
     if len(report.findings) > SHOWN:
         typer.echo(f"... and {len(report.findings) - SHOWN} more.")
+    for note in report.notes:
+        typer.echo(f"{folder} was {note}.")
     typer.echo(f"{'In order' if report.ok else f'{len(report.findings)} findings'}; see {page}.")
     if not report.ok:
         raise typer.Exit(1)
