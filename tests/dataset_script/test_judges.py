@@ -81,7 +81,7 @@ def test_without_the_extra_the_detector_works_and_the_rest_says_what_to_install(
 
 def test_the_models_package_itself_is_never_imported():
     code = (
-        "import sys, numpy as np; from threedpain.generation import judges;"
+        "import sys, numpy as np; from threedpain.dataset_script import judges;"
         "judges.landmarks68(np.zeros((90, 90, 3), np.uint8), (5, 5, 80, 80));"
         "assert 'face_recognition_models' not in sys.modules and 'pkg_resources' not in sys.modules"
     )

@@ -356,7 +356,7 @@ def test_making_a_skin_imports_no_large_library():
     script = """
 import sys
 from threedpain.generation.pipeline import PainFacePipeline
-from threedpain.generation.identity import sample_identity
+from threedpain.generation.people.identity import sample_identity
 PainFacePipeline.from_pretrained(device="cpu").texture([sample_identity(1)])
 print(*{name.split(".")[0] for name in sys.modules} & {"diffusers", "transformers", "datasets", "accelerate", "pandas"})
 """

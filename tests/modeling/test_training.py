@@ -294,9 +294,9 @@ import json, os, sys, warnings
 warnings.simplefilter("ignore")
 import torch
 from pathlib import Path
-from threedpain.modeling.data import FaceSet
-from threedpain.modeling.sets import training_sets
-from threedpain.modeling.train import Run, TrainConfig
+from threedpain.modeling.faces.faces import FaceSet
+from threedpain.modeling.faces.sets import training_sets
+from threedpain.modeling.training.run import Run, TrainConfig
 sys.path.insert(0, {str(Path(drawn_faces.__code__.co_filename).parent)!r})
 from drawn_faces import drawn_faces as drawn
 out = Path(sys.argv[1])

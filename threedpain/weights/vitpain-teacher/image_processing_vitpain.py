@@ -84,9 +84,7 @@ class ViTPainImageProcessor(BaseImageProcessor):
 
     model_input_names = ["pixel_values", "neutral_pixel_values", "neutral_mask"]
 
-    def __init__(
-        self, size=None, crop_scale=CROP_SCALE, image_mode="RGB", image_mean=None, image_std=None, **kwargs
-    ):
+    def __init__(self, size=None, crop_scale=CROP_SCALE, image_mode="RGB", image_mean=None, image_std=None, **kwargs):
         super().__init__(**kwargs)
         channels = 1 if image_mode == "L" else 3
         if isinstance(size, int):

@@ -268,7 +268,7 @@ class PainHeads(nn.Module):
             self.maps = nn.Sequential(nn.LayerNorm(width), nn.Linear(width, maps * config.heatmap_upsample**2))
 
     def forward(self, tokens: torch.Tensor, where: torch.Tensor, weights: bool) -> dict[str, torch.Tensor | None]:
-        patches = tokens[:, -self.config.grid_size**2 :]
+        patches = tokens[:, -(self.config.grid_size**2) :]
         attention = None
         if self.decoder:
             values = self.norm(patches)
@@ -399,7 +399,7 @@ class ViTPainModel(PreTrainedModel):
             attentions += (attention,)
         answers = self.heads(tokens, where, output_attentions)
         attentions += (answers.pop("attention"),)
-        answers["last_hidden_state"] = tokens[:, -self.config.grid_size**2 :]
+        answers["last_hidden_state"] = tokens[:, -(self.config.grid_size**2) :]
         if share is not None and share.shape[1] > 1:
             answers = {name: _average(value, share) for name, value in answers.items()}
             attentions = tuple(_average(value, share) for value in attentions)
@@ -472,9 +472,7 @@ class ViTPainModel(PreTrainedModel):
             half = torch.where(seen, half, number(config.interval_quantiles_alone)[bins])
         return torch.stack((pspi - half, pspi + half), dim=-1).clamp(0, PSPI_MAX)
 
-    def _losses(
-        self, output, labels, au_labels, pain_labels, heatmap_labels, mask_labels
-    ) -> dict[str, torch.Tensor]:
+    def _losses(self, output, labels, au_labels, pain_labels, heatmap_labels, mask_labels) -> dict[str, torch.Tensor]:
         """Means over every element, unknown ones counting zero: equal shares of a batch average to the whole."""
         weights, losses = self.config.loss_weights, {}
         if labels is not None:
