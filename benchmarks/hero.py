@@ -13,7 +13,7 @@ import numpy as np
 from PIL import Image, ImageDraw
 
 from threedpain import PainFacePipeline
-from threedpain.generation.render.annotate import HEAT_STEP
+from threedpain.limits import HEAT_STEP
 from threedpain.modeling.reading.reader import PainReader
 from threedpain.spaces.drawing import heat_overlay
 

@@ -22,9 +22,10 @@ from threedpain.generation.head.rig import rig
 from threedpain.generation.people.identity import sample_identity
 from threedpain.generation.records import BEARDS, STYLES, Identity, Scene
 from threedpain.generation.render.renderer import Renderer
-from threedpain.generation.scene.scene import LIGHTS, VIEWS, sample_scene
+from threedpain.generation.scene.scene import VIEWS, sample_scene
 from threedpain.generation.seeds import child
 from threedpain.generation.texture import load_texture
+from threedpain.limits import LIGHTS
 
 QUALITY = 50  # of WebP: 10 kB a portrait of 512 pixels
 

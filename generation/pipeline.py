@@ -19,14 +19,14 @@ from typing import TYPE_CHECKING
 import numpy as np
 from PIL import Image
 
-from threedpain import demographics, facs
+from threedpain import demographics, facs, limits
 from threedpain.errors import InvalidInput, MissingFile
 from threedpain.generation.head.bust import Bust, Face
 from threedpain.generation.head.model import HeadModel
 from threedpain.generation.head.rig import rig
 from threedpain.generation.people.identity import average_identity, sample_identity
 from threedpain.generation.render.renderer import Renderer
-from threedpain.generation.scene.scene import LIGHTS, sample_scene
+from threedpain.generation.scene.scene import sample_scene
 
 from .device import available
 from .records import SKIN_HEIGHT, SKIN_WIDTH, Identity, Sample, Scene, SkinMaps
@@ -35,7 +35,6 @@ from .texture import Texture, load_texture
 if TYPE_CHECKING:
     import trimesh
 
-SIZES = range(16, 2049)
 PEOPLE_KEPT = (
     8  # busts and skins of the last people asked for: moving a slider repaints a face, it does not remake a person
 )
@@ -155,7 +154,7 @@ class PainFacePipeline:
             brows=np.zeros((SKIN_HEIGHT, SKIN_WIDTH), np.uint8),
         )
         face = rig(self.head(sample_identity(0, hair="bald")), {})
-        Renderer(self.renderer.device).render(face, skin, sample_scene(0, view="front", size=SIZES[0]))
+        Renderer(self.renderer.device).render(face, skin, sample_scene(0, view="front", size=limits.SIZE.low))
 
     def people(self, identities: Sequence[Identity]) -> list[Person]:
         """Busts and skins for several identities, the skins in one call of the texture model."""
@@ -255,21 +254,17 @@ class PainFacePipeline:
     ) -> dict[str, float]:
         """The validated action units, or one sentence for anything that no face or camera can do."""
         for check, value in (
-            (demographics.check_age, age),
+            (limits.AGE.check, age),
             (demographics.check_gender, gender),
             (demographics.check_ethnicity, ethnicity),
+            (limits.FOV.check, fov),
         ):
             if value is not None:
                 check(value)
-        for name, value, limit in (("yaw", yaw, 90), ("pitch", pitch, 60), ("roll", roll, 60)):
-            if not -limit <= value <= limit:
-                raise InvalidInput(f"{name} must be from -{limit} to {limit} degrees, got {value!r}")
-        if fov is not None and not 5 <= fov <= 60:
-            raise InvalidInput(f"fov must be from 5 to 60 degrees, got {fov!r}")
-        if size not in SIZES:
-            raise InvalidInput(f"size must be from {SIZES[0]} to {SIZES[-1]} pixels, got {size!r}")
-        if light is not None and light not in LIGHTS:
-            raise InvalidInput(f"unknown light {light!r}; known are {', '.join(LIGHTS)}")
+        for limit, value in ((limits.YAW, yaw), (limits.PITCH, pitch), (limits.ROLL, roll), (limits.SIZE, size)):
+            limit.check(value)
+        if light is not None and light not in limits.LIGHTS:
+            raise InvalidInput(f"unknown light {light!r}; known are {', '.join(limits.LIGHTS)}")
         return facs.validate(action_units)
 
 

@@ -16,6 +16,7 @@ from PIL import Image
 
 from threedpain import PainFacePipeline, facs
 from threedpain.generation.texture import load_texture
+from threedpain.limits import HEAT_STEP
 from threedpain.modeling.reading.reader import PainReader
 
 if TYPE_CHECKING:
@@ -30,7 +31,6 @@ SITTINGS_KEPT = 6
 FILES_KEPT = 32
 UPLOAD_MEGABYTES = 12
 UPLOAD_PIXELS = 25_000_000
-HEAT_MM_PER_LEVEL = 0.05
 
 
 @dataclass(frozen=True)
@@ -103,7 +103,7 @@ class MadeFace:
     @property
     def heat_mm(self) -> np.ndarray:
         """float32 [size, size]: how far the skin moved by the pain units."""
-        return np.asarray(self.heatmap, np.float32) * HEAT_MM_PER_LEVEL
+        return np.asarray(self.heatmap, np.float32) * HEAT_STEP
 
 
 @dataclass(frozen=True)

@@ -9,10 +9,10 @@ from dataclasses import dataclass, replace
 
 import gradio as gr
 
-from threedpain import demographics, facs
+from threedpain import demographics, facs, limits
 from threedpain.errors import ThreeDPainError
-from threedpain.generation.scene.scene import LIGHTS
 from threedpain.generation.worn.hair import STYLES
+from threedpain.limits import LIGHTS
 
 from . import drawing, engine
 from .engine import FaceRequest, MadeFace
@@ -123,6 +123,10 @@ def _unit_slider(name: str) -> gr.Slider:
     )
 
 
+def _turn(limit: limits.Limit, label: str) -> gr.Slider:
+    return gr.Slider(limit.low, limit.high, value=0, step=5, label=label, elem_id=limit.name)
+
+
 def _choices(names) -> list[tuple[str, str]]:
     return [(name.replace("_", " "), name) for name in names]
 
@@ -141,7 +145,7 @@ def _person_controls() -> tuple[list, list, gr.Button]:
     """Who (age, gender, ethnicity, seed), how they are seen (turn, nod, light, hair), and the button for anybody."""
     first = request_of({})
     gr.Markdown("### Person and camera")
-    age = gr.Slider(18, 90, value=first.age, step=1, label="Age in years", elem_id="age")
+    age = gr.Slider(limits.AGE.low, limits.AGE.high, value=first.age, step=1, label="Age in years", elem_id="age")
     with gr.Row():
         gender = gr.Dropdown(
             _choices(demographics.GENDERS), value=first.gender, label="Gender", elem_id="gender", min_width=125
@@ -150,12 +154,16 @@ def _person_controls() -> tuple[list, list, gr.Button]:
             _choices(demographics.ETHNICITIES), value=first.ethnicity, label="Ethnicity", elem_id="ethnicity",
             min_width=130,
         )  # fmt: skip
-        seed = gr.Number(first.seed, precision=0, minimum=0, label="Seed", elem_id="seed", min_width=80)
+        seed = gr.Number(first.seed, precision=0, minimum=limits.SEED.low, label="Seed", elem_id="seed", min_width=80)
     with gr.Row():
         light = gr.Dropdown([DRAWN, *_choices(LIGHTS)], value="", label="Light", elem_id="light", min_width=140)
         hair = gr.Dropdown([DRAWN, *_choices(STYLES)], value="", label="Hair", elem_id="hair", min_width=140)
-    yaw = gr.Slider(-60, 60, value=0, step=5, label="Head turned (degrees, + their left)", elem_id="yaw")
-    pitch = gr.Slider(-30, 30, value=0, step=5, label="Head nodded (degrees, + up)", elem_id="pitch")
+    yaw = gr.Slider(
+        limits.YAW.low, limits.YAW.high, value=0, step=5, label="Head turned (degrees, + their left)", elem_id="yaw"
+    )
+    pitch = gr.Slider(
+        limits.PITCH.low, limits.PITCH.high, value=0, step=5, label="Head nodded (degrees, + up)", elem_id="pitch"
+    )
     anyone = gr.Button("Random person", elem_id="random-person")
     return [age, gender, ethnicity, yaw, pitch, light, hair, seed], [age, gender, ethnicity, seed], anyone
 

@@ -14,6 +14,7 @@ from collections.abc import Sequence
 from functools import lru_cache
 from typing import TypeVar
 
+from . import limits
 from .errors import InvalidInput
 
 T = TypeVar("T")
@@ -31,7 +32,7 @@ ETHNICITIES = ("black", "white", "middle_eastern", "south_asian", "east_asian")
 CELLS: tuple[Cell, ...] = tuple(
     (age, gender, ethnicity) for age in AGE_GROUPS for gender in GENDERS for ethnicity in ETHNICITIES
 )
-YOUNGEST, OLDEST = 18, 90
+YOUNGEST, OLDEST = int(limits.AGE.low), int(limits.AGE.high)
 
 SPLITS = ("train", "validation", "test")
 SPLIT_PATTERN = ("train", "train", "validation", "train", "train", "test", "train", "validation", "train", "train")
@@ -84,13 +85,7 @@ def _natural(index: int) -> int:
 
 def check_age(age: float) -> float:
     """Years as a float, or InvalidInput outside 18 to 90."""
-    try:
-        years = float(age)
-    except (TypeError, ValueError):
-        raise InvalidInput(f"age must be a number of years from {YOUNGEST} to {OLDEST}, got {age!r}") from None
-    if math.isnan(years) or not YOUNGEST <= years <= OLDEST:
-        raise InvalidInput(f"age must be from {YOUNGEST} to {OLDEST} years, got {years:g}")
-    return years
+    return limits.AGE.check(age)
 
 
 def age_group_of(age: float) -> str:

@@ -13,7 +13,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import asdict, dataclass, fields
 from functools import cached_property
 
-from threedpain import demographics, expressions, facs
+from threedpain import demographics, expressions, facs, limits
 from threedpain.errors import InvalidInput
 from threedpain.generation.seeds import child
 from threedpain.schema import CONFIGS, GENERATOR_VERSION, TRUTHS
@@ -42,14 +42,6 @@ _CHOICES = {
     "head": ("anny", "flame"),
     "texture": ("embedded", "depth-to-image", "flat"),
 }
-_RANGES = {
-    "identities": (1, 1_000_000),
-    "expressions": (0, 100),
-    "others": (0, 100),
-    "views": (1, len(VIEWS)),
-    "size": (32, 2048),
-    "seed": (0, 2**31 - 1),
-}
 
 
 @dataclass(frozen=True)
@@ -73,10 +65,8 @@ class Config:
     inpaint_model: str | None = None
 
     def __post_init__(self) -> None:
-        for name, (low, high) in _RANGES.items():
-            value = getattr(self, name)
-            if not isinstance(value, int) or isinstance(value, bool) or not low <= value <= high:
-                raise InvalidInput(f"{name} is a whole number from {low} to {high}, not {value!r}.")
+        for limit in limits.DATASET:
+            limit.check(getattr(self, limit.name))
         for name, allowed in _CHOICES.items():
             if getattr(self, name) not in allowed:
                 raise InvalidInput(f"{name} is one of {', '.join(allowed)}, not {getattr(self, name)!r}.")

@@ -15,7 +15,7 @@ from typing import Any
 
 import numpy as np
 
-from threedpain import demographics, facs
+from threedpain import demographics, facs, limits
 from threedpain.errors import InvalidInput
 from threedpain.generation.head.model import HeadModel
 from threedpain.generation.records import BEARDS, STYLES, Eyes, Hair, Identity, Skin
@@ -32,8 +32,8 @@ def sample_identity(
 ) -> Identity:
     """The person of `seed`. What is not given (age, gender, ethnicity) is drawn; `overrides` change one thing each:
 
-    skin_tone (individual typology angle, -60..60 degrees), hair (a style's name, a `Hair`, or a mapping of its fields),
-    beard (its name), asymmetry (0 symmetric, 1 as drawn, at most 3), skin, eyes, phenotypes, resting, gain (mappings of
+    skin_tone (individual typology angle, degrees), hair (a style's name, a `Hair`, or a mapping of its fields), beard
+    (its name), asymmetry (0 symmetric, 1 as drawn), skin, eyes, phenotypes, resting, gain (mappings of
     what to change).
     """
     unknown = set(overrides) - set(OVERRIDES)
@@ -41,10 +41,10 @@ def sample_identity(
         raise InvalidInput(
             f"unknown attribute {sorted(unknown)[0]!r}; known are age, gender, ethnicity, " + ", ".join(OVERRIDES)
         )
-    seed = _seed(seed)
+    seed = limits.SEED.check(seed)
     who = child(seed, "who")
     drawn = (
-        float(np.round(who.uniform(18, 90), 1)),
+        float(np.round(who.uniform(limits.AGE.low, limits.AGE.high), 1)),
         str(who.choice(demographics.GENDERS)),
         str(who.choice(demographics.ETHNICITIES)),
     )
@@ -55,12 +55,12 @@ def sample_identity(
     phenotypes = _updated(
         sample_phenotypes(child(seed, "phenotypes"), age, gender, ethnicity), overrides.get("phenotypes"), "phenotypes"
     )
-    lean = _number("asymmetry", overrides.get("asymmetry", 1.0), 0, 3)
+    lean = limits.ASYMMETRY.check(overrides.get("asymmetry", 1.0))
     shape = sample_shape(seed, age, gender, ethnicity, phenotypes, lean)
     skin = sample_skin(child(seed, "skin"), age, gender, ethnicity)
     skin = replace(skin, **_updated({}, overrides.get("skin"), "skin", {f.name for f in fields(Skin)}))
     if "skin_tone" in overrides:
-        skin = replace(skin, tone=_number("skin_tone", overrides["skin_tone"], -60, 60))
+        skin = replace(skin, tone=limits.SKIN_TONE.check(overrides["skin_tone"]))
     return Identity(
         seed=seed,
         age=age,
@@ -147,22 +147,6 @@ def _hair(hair: Hair, overrides: Mapping[str, Any]) -> Hair:
         if value not in known:
             raise InvalidInput(f"unknown {name} {value!r}; known are {', '.join(known)}")
     return hair
-
-
-def _seed(seed: int) -> int:
-    if isinstance(seed, bool) or not isinstance(seed, int | np.integer) or seed < 0:
-        raise InvalidInput(f"seed must be an integer from 0 up, got {seed!r}")
-    return int(seed)
-
-
-def _number(name: str, value: Any, low: float, high: float) -> float:
-    try:
-        number = float(value)
-    except (TypeError, ValueError):
-        number = float("nan")
-    if not low <= number <= high:
-        raise InvalidInput(f"{name} must be a number from {low:g} to {high:g}, got {value!r}")
-    return number
 
 
 def _updated(values: dict, changes: Any, name: str, known: set[str] | None = None) -> dict:

@@ -13,11 +13,11 @@ from threedpain.generation.head.bust import Face
 from threedpain.generation.records import MASK_CLASSES, Camera
 from threedpain.generation.render.raster.nearest import barycentric, centre
 from threedpain.generation.render.shading.model import HEAT, PAINT, SKIN
+from threedpain.limits import HEAT_STEP
 
 from .surfaces import Posed, resting_landmarks
 from .view import View
 
-HEAT_STEP = 0.05  # mm a level
 SKIN_CLASS, BROW_CLASS, HAIR_CLASS = (MASK_CLASSES.index(name) for name in ("skin", "brows", "hair"))
 LIPS_CLASS = MASK_CLASSES.index("lips")
 FRONT = 0.0  # metres: regions lie in front of the ears

@@ -9,16 +9,17 @@ from collections.abc import Sequence
 
 import numpy as np
 
+from threedpain import limits
 from threedpain.errors import InvalidInput
 from threedpain.generation.frames import look_at
 from threedpain.generation.records import Background, Camera, Clothes, Scene, Sensor
 from threedpain.generation.seeds import child
 from threedpain.generation.worn.clothes import sample_clothes
+from threedpain.limits import LIGHTS
 
 from .light import sample_light
 from .sensor import sample_sensor
 
-LIGHTS = ("indoor", "clinical", "outdoor")
 _LIGHT_SHARE = (0.45, 0.35, 0.2)
 
 # Head pose relative to the camera of the three standard views: yaw > 0 is the subject turned to their own left.
@@ -87,10 +88,7 @@ def _camera(seed: int, view: str | Sequence[float], size: int, fov: float | None
     if plain:
         jitter, focal, span, offset = dict.fromkeys(jitter, 0.0), 85.0, 0.34, (0.0, 0.0)
     if fov is not None:
-        nearest, widest = (np.degrees(2 * np.arctan(0.5 * _SENSOR_HEIGHT / f)) for f in (200.0, 18.0))
-        if not nearest <= fov <= widest:
-            raise InvalidInput(f"fov must be {nearest:.0f} to {widest:.0f} degrees; got {fov:g}")
-        focal = 0.5 * _SENSOR_HEIGHT / float(np.tan(np.radians(fov) / 2))
+        focal = 0.5 * _SENSOR_HEIGHT / float(np.tan(np.radians(limits.FOV.check(fov)) / 2))
     return look_at(
         yaw + jitter["yaw"],
         pitch + jitter["pitch"],

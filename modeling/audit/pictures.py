@@ -31,9 +31,10 @@ from threedpain.expressions import sample_for_pspi, sample_other
 from threedpain.facs import pspi
 from threedpain.generation.people.identity import sample_identity
 from threedpain.generation.pipeline import PainFacePipeline, Person
-from threedpain.generation.scene.scene import LIGHTS, sample_scene
+from threedpain.generation.scene.scene import sample_scene
 from threedpain.generation.seeds import child
 from threedpain.generation.worn.hair import STYLES
+from threedpain.limits import LIGHTS
 from threedpain.schema import GENERATOR_VERSION
 
 VIEWS = ("front", "left", "right")

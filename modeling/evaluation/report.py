@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 
 from threedpain.facs import PAIN_UNITS
-from threedpain.modeling.faces.faces import MILLIMETRES
+from threedpain.limits import HEAT_STEP
 
 from . import metrics
 
@@ -139,7 +139,7 @@ def heat_agreement(
     face = [MASK_CLASSES.index(name) for name in ("skin", "brows", "eyes", "lips", "mouth")]
     painful = (table["PSPI"] >= 1).to_numpy()
     views = table["view_id"].astype(str).to_numpy()
-    maps = packed_maps.astype(np.float32) * MILLIMETRES
+    maps = packed_maps.astype(np.float32) * HEAT_STEP
     means = {view: maps[painful & (views == view)].mean(0) for view in np.unique(views[painful])}
     scores, plain = [], []
     for at in np.flatnonzero(painful):

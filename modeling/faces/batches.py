@@ -11,8 +11,10 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 import torch
 
+from threedpain.limits import HEAT_STEP
+
 from .augment import Geometry, Look, warp
-from .faces import MILLIMETRES, UNKNOWN, FaceSet
+from .faces import UNKNOWN, FaceSet
 
 Batch = dict[str, torch.Tensor]
 
@@ -131,7 +133,7 @@ class Batches:
         return np.array(pool, int), index, np.array(aligned, bool)
 
     def _pictures(self, rows: np.ndarray, geometry: Geometry, look: Look | None) -> Batch:
-        heat = torch.from_numpy(self.faces.heatmaps[rows]).float()[:, None] * MILLIMETRES
+        heat = torch.from_numpy(self.faces.heatmaps[rows]).float()[:, None] * HEAT_STEP
         known = self.faces.masks[rows] != UNKNOWN
         mask = torch.from_numpy(np.where(known, self.faces.masks[rows] + 1, 0)).float()[:, None]  # 0: unknown
         mask = warp(mask, geometry, self.map_size, mode="nearest")[:, 0].long() - 1
@@ -139,7 +141,7 @@ class Batches:
         target[torch.from_numpy(~known.any(axis=(1, 2)))] = torch.nan
         batch = {"heatmap_labels": target, "mask_labels": torch.where(mask < 0, -100, mask)}
         if self.heat_input:
-            levels = warp(heat, geometry, self.size) / (255 * MILLIMETRES)
+            levels = warp(heat, geometry, self.size) / (255 * HEAT_STEP)
             batch["pixel_values"] = (levels - float(self.mean[0])) / float(self.std[0])
         else:
             batch["pixel_values"] = self._colour(rows, geometry, look)

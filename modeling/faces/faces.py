@@ -31,7 +31,6 @@ from threedpain.modeling.vitpain.image_processing_vitpain import CROP_SCALE, as_
 logger = logging.getLogger(__name__)
 
 MARGIN = 1.25  # packed crop over face crop
-MILLIMETRES = 0.05  # per level of a heatmap
 UNKNOWN = 255  # level of a packed mask where the set has none
 CONDITIONS = ("realistic", "aligned", "none")
 _FORMAT = 2  # of the cache; raised when packed bytes change

@@ -151,9 +151,9 @@ def test_every_shift_names_a_feature():
         ({"gender": "x"}, "unknown gender 'x'; known are female"),
         ({"ethnicity": "martian"}, "unknown ethnicity 'martian'"),
         ({"nose": 1}, "unknown attribute 'nose'; known are age"),
-        ({"skin_tone": 99}, "skin_tone must be a number from -60 to 60, got 99"),
+        ({"skin_tone": 99}, "skin_tone must be from -60 to 60 degrees, got 99"),
         ({"hair": {"wave": 1}}, "unknown hair entry 'wave'"),
-        ({"asymmetry": -1}, "asymmetry must be a number from 0 to 3"),
+        ({"asymmetry": -1}, "asymmetry must be from 0 to 3"),
     ],
 )
 def test_mistakes_are_said_clearly(arguments, sentence):
@@ -163,5 +163,5 @@ def test_mistakes_are_said_clearly(arguments, sentence):
 
 def test_seeds_are_natural_numbers():
     for seed in (-1, 1.5, "a", True):
-        with pytest.raises(InvalidInput, match="seed must be an integer from 0 up"):
+        with pytest.raises(InvalidInput, match="seed must be a whole number from 0 up"):
             sample_identity(seed)

@@ -137,10 +137,10 @@ def test_one_sided_units_count_with_their_stronger_side():
 @pytest.mark.parametrize(
     ("change", "sentence"),
     [
-        ({"identities": 0}, "identities is a whole number from 1 to 1000000, not 0."),
-        ({"views": 8}, "views is a whole number from 1 to 7, not 8."),
-        ({"size": 20}, "size is a whole number from 32 to 2048, not 20."),
-        ({"size": 256.0}, "size is a whole number from 32 to 2048, not 256.0."),
+        ({"identities": 0}, "identities must be a whole number from 1 to 1000000 people, got 0"),
+        ({"views": 8}, "views must be a whole number from 1 to 7, got 8"),
+        ({"size": 20}, "size must be a whole number from 32 to 2048 pixels, got 20"),
+        ({"size": 256.0}, "size must be a whole number from 32 to 2048 pixels, got 256.0"),
         ({"truth": ("normals",)}, "truth is any of depth, regions, aligned_neutral, not 'normals'."),
         ({"picture": "png"}, "picture is one of jpeg, webp, not 'png'."),
         ({"texture": "photo"}, "texture is one of embedded, depth-to-image, flat, not 'photo'."),

@@ -10,9 +10,10 @@ from threedpain.generation.people.identity import sample_identity
 from threedpain.generation.records import Background, Clothes, Sensor
 from threedpain.generation.scene import background, sensor
 from threedpain.generation.scene.light import direction, irradiance, sample_light, sh_basis
-from threedpain.generation.scene.scene import LIGHTS, MAX_YAW, sample_scene
+from threedpain.generation.scene.scene import MAX_YAW, sample_scene
 from threedpain.generation.seeds import child
 from threedpain.generation.worn.clothes import CLOTHES_KINDS, build_clothes
+from threedpain.limits import LIGHTS
 
 SEEDS = range(40)
 

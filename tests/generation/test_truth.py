@@ -11,10 +11,10 @@ from threedpain.generation.head.model import HeadModel
 from threedpain.generation.head.rig import rig
 from threedpain.generation.people.identity import sample_identity
 from threedpain.generation.records import MASK_CLASSES
-from threedpain.generation.render.annotate import HEAT_STEP
 from threedpain.generation.render.renderer import Renderer
 from threedpain.generation.scene.scene import sample_scene
 from threedpain.generation.texture import load_texture
+from threedpain.limits import HEAT_STEP
 
 SIZE = 128
 RENDERER = Renderer()

@@ -97,7 +97,7 @@ def test_mistakes_are_one_sentence_and_exit_2(run, words, text):
         (["--age", "12"], "age must be from 18 to 90 years, got 12"),
         (["--gender", "x"], "unknown gender 'x'; known are female, male"),
         (["--ethnicity", "x"], "unknown ethnicity 'x'; known are black, white"),
-        (["--size", "8"], "size must be from 16 to 2048 pixels, got 8"),
+        (["--size", "8"], "size must be a whole number from 16 to 2048 pixels, got 8"),
         (["--out", "no-such-folder/face.png"], "the folder no-such-folder does not exist"),
     ],
 )

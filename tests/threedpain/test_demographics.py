@@ -122,7 +122,7 @@ def test_ages_outside_are_refused(age):
 
 
 def test_other_bad_input_is_refused():
-    with pytest.raises(InvalidInput, match="age must be a number of years from 18 to 90, got 'old'"):
+    with pytest.raises(InvalidInput, match="age must be from 18 to 90 years, got 'old'"):
         check_age("old")
     with pytest.raises(InvalidInput, match="unknown gender 'f'; known are female, male"):
         check_gender("f")

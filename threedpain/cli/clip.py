@@ -5,22 +5,24 @@ from typing import Annotated
 
 import typer
 
+from threedpain import limits
+
 
 def command(
     out: Annotated[Path, typer.Option(help="Film to write, .mp4; the labels go beside it as .csv.")] = Path("clip.mp4"),
     au: Annotated[
         list[str] | None, typer.Option(help="Action unit and intensity at the apex, such as AU4=3; repeatable.")
     ] = None,
-    seconds: Annotated[float, typer.Option(help="Length, 1 to 60.")] = 5.0,
-    fps: Annotated[int, typer.Option(help="Frames a second, 1 to 60.")] = 24,
-    age: Annotated[float | None, typer.Option(help="Years, 18 to 90. Default: drawn from the seed.")] = None,
+    seconds: Annotated[float, typer.Option(help=limits.SECONDS.help())] = 5.0,
+    fps: Annotated[int, typer.Option(help=limits.FPS.help())] = 24,
+    age: Annotated[float | None, typer.Option(help=limits.AGE.help("drawn from the seed"))] = None,
     gender: Annotated[str | None, typer.Option(help="female or male. Default: drawn from the seed.")] = None,
     ethnicity: Annotated[
         str | None,
         typer.Option(help="black, white, middle_eastern, south_asian or east_asian. Default: drawn from the seed."),
     ] = None,
-    size: Annotated[int, typer.Option(help="Pixels, 32 to 2048, even.")] = 512,
-    seed: Annotated[int, typer.Option(help="Who and where: any whole number from 0.")] = 0,
+    size: Annotated[int, typer.Option(help=f"{limits.PICTURE_SIZE.help()[:-1]}, even.")] = 512,
+    seed: Annotated[int, typer.Option(help=limits.SEED.help())] = 0,
     device: Annotated[str, typer.Option(help="auto, cpu or cuda.")] = "auto",
 ) -> None:
     """Film a face that goes from rest to an expression and back."""
@@ -39,9 +41,8 @@ def command(
     units = facs.validate(action_units(au or []))
     if out.suffix != ".mp4":
         raise InvalidInput(f"a film is an .mp4 file, not {out.name!r}.")
-    for name, value, low, high in (("seconds", seconds, 1, 60), ("fps", fps, 1, 60), ("size", size, 32, 2048)):
-        if not low <= value <= high:
-            raise InvalidInput(f"{name} is from {low} to {high}, not {value}.")
+    for limit, value in zip(limits.FILM, (seconds, fps, size), strict=True):
+        limit.check(value)
     if size % 2:
         raise InvalidInput(f"size is an even number of pixels for a film, not {size}.")
     writable(out)

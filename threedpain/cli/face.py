@@ -7,6 +7,8 @@ from typing import Annotated
 
 import typer
 
+from threedpain import limits
+
 
 def command(
     out: Annotated[Path, typer.Option(help="Picture to write: .png, .jpg or .webp.")] = Path("face.png"),
@@ -14,33 +16,29 @@ def command(
         list[str] | None,
         typer.Option(help="Action unit and intensity, 0 to 5 (AU43 0 to 1), such as AU4=3; repeatable."),
     ] = None,
-    age: Annotated[float | None, typer.Option(help="Years, 18 to 90. Default: drawn from the seed.")] = None,
+    age: Annotated[float | None, typer.Option(help=limits.AGE.help("drawn from the seed"))] = None,
     gender: Annotated[str | None, typer.Option(help="female or male. Default: drawn from the seed.")] = None,
     ethnicity: Annotated[
         str | None,
         typer.Option(help="black, white, middle_eastern, south_asian or east_asian. Default: drawn from the seed."),
     ] = None,
-    yaw: Annotated[float, typer.Option(help="Degrees the head turns to the subject's own left, -90 to 90.")] = 0.0,
-    pitch: Annotated[float, typer.Option(help="Degrees the head tips up, -60 to 60.")] = 0.0,
-    roll: Annotated[float, typer.Option(help="Degrees the head tilts clockwise in the image, -60 to 60.")] = 0.0,
-    fov: Annotated[
-        float | None, typer.Option(help="Vertical field of view in degrees, 5 to 60. Default: drawn from the seed.")
-    ] = None,
+    yaw: Annotated[float, typer.Option(help=limits.YAW.help())] = 0.0,
+    pitch: Annotated[float, typer.Option(help=limits.PITCH.help())] = 0.0,
+    roll: Annotated[float, typer.Option(help=limits.ROLL.help())] = 0.0,
+    fov: Annotated[float | None, typer.Option(help=limits.FOV.help("drawn from the seed"))] = None,
     light: Annotated[
-        str | None, typer.Option(help="indoor, clinical or outdoor. Default: drawn from the seed.")
+        str | None, typer.Option(help=f"{', '.join(limits.LIGHTS)}. Default: drawn from the seed.")
     ] = None,
     skin_tone: Annotated[
         float | None,
-        typer.Option(
-            help="Individual typology angle in degrees, -60 (dark) to 70 (light). Default: drawn from the seed."
-        ),
+        typer.Option(help=limits.SKIN_TONE.help("drawn from the seed")),
     ] = None,
     hair: Annotated[
         str | None,
         typer.Option(help="A hair style, such as bald, short, coily, long or headscarf. Default: drawn from the seed."),
     ] = None,
-    size: Annotated[int, typer.Option(help="Pixels, 16 to 2048.")] = 512,
-    seed: Annotated[int, typer.Option(help="Who: any whole number from 0.")] = 0,
+    size: Annotated[int, typer.Option(help=limits.SIZE.help())] = 512,
+    seed: Annotated[int, typer.Option(help=limits.SEED.help())] = 0,
     texture: Annotated[str, typer.Option(help="embedded, depth-to-image or flat.")] = "embedded",
     device: Annotated[str, typer.Option(help="auto, cpu or cuda.")] = "auto",
     heatmap: Annotated[

@@ -5,18 +5,20 @@ from typing import Annotated
 
 import typer
 
+from threedpain import limits
+
 
 def command(
     out: Annotated[Path, typer.Option(help="Folder of the dataset; given again, it is continued.")] = Path("3dpain"),
-    identities: Annotated[int, typer.Option(help="People, from 1; 50 make one round of all demographic cells.")] = 2500,
-    expressions: Annotated[int, typer.Option(help="Pain expressions per person, 0 to 100.")] = 10,
-    others: Annotated[int, typer.Option(help="Non-pain expressions per person, 0 to 100.")] = 0,
+    identities: Annotated[int, typer.Option(help=limits.IDENTITIES.help())] = 2500,
+    expressions: Annotated[int, typer.Option(help=limits.EXPRESSIONS.help())] = 10,
+    others: Annotated[int, typer.Option(help=limits.OTHERS.help())] = 0,
     views: Annotated[
         int,
-        typer.Option(help="Views of every expression, 1 to 7: front, left, right, above, below, far left, far right."),
+        typer.Option(help=f"{limits.VIEWS.help()[:-1]}: front, left, right, above, below, far left, far right."),
     ] = 3,
-    size: Annotated[int, typer.Option(help="Pixels, 32 to 2048.")] = 512,
-    seed: Annotated[int, typer.Option(help="The dataset's seed, any whole number from 0.")] = 0,
+    size: Annotated[int, typer.Option(help=limits.PICTURE_SIZE.help())] = 512,
+    seed: Annotated[int, typer.Option(help=limits.DATASET_SEED.help())] = 0,
     workers: Annotated[
         int, typer.Option(help="Processes of one thread each, from 1; the bytes do not depend on them.")
     ] = 2,
