@@ -34,7 +34,7 @@ def main() -> None:
     parser.add_argument("--widths", default="390,1440", help="pixels")
     arguments = parser.parse_args()
     arguments.out.mkdir(parents=True, exist_ok=True)
-    with served() as url, sync_playwright() as play:
+    with Served() as url, sync_playwright() as play:
         browser = play.chromium.launch(executable_path=shutil.which("chromium"), args=QUIET)
         for width in map(int, arguments.widths.split(",")):
             for theme in arguments.themes.split(","):
@@ -50,7 +50,7 @@ def main() -> None:
         browser.close()
 
 
-class served:
+class Served:
     """`3dpain demo` in its own process, from an empty folder; the context is its address."""
 
     def __enter__(self) -> str:

@@ -116,12 +116,8 @@ def cells(studio: Studio) -> Image.Image:
         low, high = demographics.AGE_GROUPS[group]
         identity = sample_identity(300 + index, age=(low + high) / 2, gender=gender, ethnicity=ethnicity)
         units = sample_for_pspi(8, child(index, "sheet")) if index % 2 else {}
-        for view in VIEWS:
-            pictures.append(
-                studio.portrait(
-                    identity, units, f"{ethnicity} {gender} {group}", sample_scene(index, view, studio.size)
-                )
-            )
+        name = f"{ethnicity} {gender} {group}"
+        pictures += [studio.portrait(identity, units, name, sample_scene(index, view, studio.size)) for view in VIEWS]
     return sheet(pictures, 12)
 
 

@@ -12,6 +12,7 @@ lie beside it in .jsonl files, so that more can be added.
 from __future__ import annotations
 
 import argparse
+import itertools
 import json
 import os
 import platform
@@ -278,7 +279,7 @@ def age_features(albedo: np.ndarray) -> np.ndarray:
     out = []
     for layer in layers:
         smooth = [layer, *(blur(layer, s) for s in (1.0, 2.0, 4.0, 8.0))]
-        for fine, coarse in zip(smooth[:-1], smooth[1:], strict=True):
+        for fine, coarse in itertools.pairwise(smooth):
             band = (fine - coarse) ** 2
             out += [np.log(band[y - 20 : y + 20, x - 24 : x + 24].mean() + 1e-4) for x, y in places]
     return np.array(out)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import itertools
 from collections import defaultdict
 from collections.abc import Iterator
 from pathlib import Path
@@ -172,7 +173,7 @@ def _identities(found: list[dict]) -> dict[str, str]:
         people[row["identity_id"]].append(row["embedding"])
     means = np.array([np.mean(embeddings, axis=0) for embeddings in people.values()])
     apart = np.linalg.norm(means[:, None] - means[None], axis=2)
-    same = [np.linalg.norm(a - b) for e in people.values() for a, b in zip(e, e[1:], strict=False)]
+    same = [np.linalg.norm(a - b) for e in people.values() for a, b in itertools.pairwise(e)]
     eigenvalues = np.linalg.eigvalsh(0.5 ** ((apart / ONE_PERSON) ** 2) / len(means)).clip(1e-12)
     different = apart[np.triu_indices(len(means), 1)]
     return {

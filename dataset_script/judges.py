@@ -64,7 +64,7 @@ def _checked(image: np.ndarray) -> np.ndarray:
 
 
 def _rectangle(box: Box) -> dlib.rectangle:
-    x0, y0, x1, y1 = (int(round(v)) for v in box)
+    x0, y0, x1, y1 = (round(v) for v in box)
     return dlib.rectangle(x0, y0, x1 - 1, y1 - 1)
 
 

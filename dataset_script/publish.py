@@ -56,7 +56,7 @@ def publish(
         if create:
             sdk = {"space_sdk": "gradio"} if kind == "space" else {}
             api.create_repo(repo, repo_type=kind, private=private, exist_ok=True, **sdk)
-        there = {name for name in api.list_repo_files(repo, repo_type=kind)}
+        there = set(api.list_repo_files(repo, repo_type=kind))
         _check_mine(there, api, repo, kind)
         message = f"3DPain {tag}" if tag else "Update"
         with tempfile.TemporaryDirectory() as scratch:

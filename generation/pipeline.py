@@ -215,7 +215,16 @@ class PainFacePipeline:
             changes: what else to change of the person, all else of the seed staying as it was: skin_tone (typology
                 angle in degrees), hair (a style), asymmetry, ...
         """
-        asked = dict(age=age, gender=gender, ethnicity=ethnicity, yaw=yaw, pitch=pitch, roll=roll, fov=fov, light=light)
+        asked = {
+            "age": age,
+            "gender": gender,
+            "ethnicity": ethnicity,
+            "yaw": yaw,
+            "pitch": pitch,
+            "roll": roll,
+            "fov": fov,
+            "light": light,
+        }
         units = self.check_inputs(action_units or {}, **asked, size=size)
         identity = _identity(seed, age, gender, ethnicity, tuple(sorted(changes.items())))
         person = self.person(identity)

@@ -33,7 +33,7 @@ def _with_sentences(function: Callable) -> Callable:
 
 @_with_sentences
 def make_face(action_units, age, gender, ethnicity, yaw, pitch, light, hair, seed):
-    asked = dict(age=age, gender=gender, ethnicity=ethnicity, yaw=yaw, pitch=pitch)
+    asked = {"age": age, "gender": gender, "ethnicity": ethnicity, "yaw": yaw, "pitch": pitch}
     units = engine.pipeline().check_inputs(action_units or {}, **asked, light=light or None, size=engine.PICTURE_SIZE)
     if sided := [name for name in units if name not in make.UNITS]:
         raise InvalidInput(f"{sided[0]} has one side: this page moves both, as {sided[0][:-1]}")

@@ -214,10 +214,9 @@ def build() -> MakeTab:
     """Lay out the tab: on a desk the controls stand beside the faces, on a phone the faces stay in sight above them."""
     made = gr.State(None)
     with gr.Row(elem_classes="workbench"):
-        with gr.Column(elem_classes="faces"):
-            with gr.Row(elem_classes="pair"):
-                neutral = _picture("At rest", "neutral", "The same face at rest")
-                face = _picture("With the expression", "face", "The face with the chosen muscle actions")
+        with gr.Column(elem_classes="faces"), gr.Row(elem_classes="pair"):
+            neutral = _picture("At rest", "neutral", "The same face at rest")
+            face = _picture("With the expression", "face", "The face with the chosen muscle actions")
         with gr.Column(elem_classes="controls"):
             presets, sliders = _expression_controls()
             person, drawn, anyone = _person_controls()

@@ -176,7 +176,7 @@ def build() -> ReadTab:
             bars = gr.HTML(elem_id="reading-units")
             curve = gr.HTML(elem_id="reading-curve")
     outputs = [picture, true_picture, dial, bars, chances, curve, problem]
-    queued = dict(concurrency_id="read", concurrency_limit=1, api_visibility="private")
+    queued = {"concurrency_id": "read", "concurrency_limit": 1, "api_visibility": "private"}
     photo.input(lambda: None, None, truth, queue=False, api_visibility="private").then(
         read_files, [photo, neutral, strength, truth], outputs, show_progress="minimal", **queued
     )

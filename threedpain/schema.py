@@ -44,7 +44,7 @@ _PERSON = {
     "skin_tone": _REAL,  # individual typology angle asked for, degrees
 }
 _EXPRESSION = {"expression": ClassLabel(names=list(EXPRESSIONS)), "expression_name": _TEXT}
-_SCORES = {**{name: _REAL for name in AU_COLUMNS}, "PSPI": _REAL}
+_SCORES = {**dict.fromkeys(AU_COLUMNS, _REAL), "PSPI": _REAL}
 _HAIR = {
     "style": _TEXT,
     "beard": _TEXT,
@@ -128,7 +128,7 @@ _COLUMNS = {
         "albedo": Image(),
         "neutral_mesh": Mesh(),
         "posed_mesh": Mesh(),  # glb
-        **{name: _REAL for name in AU_COLUMNS},
+        **dict.fromkeys(AU_COLUMNS, _REAL),
         "PSPI": _REAL,  # of the posed mesh
         **_ORIGIN,
     },

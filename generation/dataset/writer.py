@@ -81,8 +81,9 @@ def write_parquet(path: Path, features: Features, blocks: Iterable[list[dict]]) 
         if pa.types.is_primitive(schema.field(name).type) or pa.types.is_string(schema.field(name).type)
     ]
     rows_written = groups = 0
-    with replacing(path) as file:
-        with pq.ParquetWriter(
+    with (
+        replacing(path) as file,
+        pq.ParquetWriter(
             file,
             schema,
             version="2.6",
@@ -94,10 +95,11 @@ def write_parquet(path: Path, features: Features, blocks: Iterable[list[dict]]) 
                 "neutral_image.bytes",
             ],
             dictionary_pagesize_limit=2 * MAX_BYTES,
-        ) as writer:
-            for group in _row_groups(blocks, embedded):
-                writer.write_table(pa.Table.from_pylist(group, schema=schema), row_group_size=len(group))
-                rows_written, groups = rows_written + len(group), groups + 1
+        ) as writer,
+    ):
+        for group in _row_groups(blocks, embedded):
+            writer.write_table(pa.Table.from_pylist(group, schema=schema), row_group_size=len(group))
+            rows_written, groups = rows_written + len(group), groups + 1
     return {"rows": rows_written, "row_groups": groups, "bytes": path.stat().st_size, "sha256": sha256(path)}
 
 

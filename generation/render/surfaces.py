@@ -258,7 +258,7 @@ def region_map(bust: Bust) -> tuple[np.ndarray, np.ndarray, float]:
     """The regions on the neutral face seen from the front: uint8 [G, G], the grid's origin (x, y) and step in
     metres."""
     marks = resting_landmarks(bust)[:, :2]
-    low, high = marks.min(0) - 0.03, marks.max(0) + (0.03, 0.1)
+    low, high = marks.min(0) - 0.03, marks.max(0) + np.array([0.03, 0.1])
     step = 0.0006
     x, y = (np.arange(low[k], high[k], step) for k in (0, 1))
     points = np.stack(np.meshgrid(x, y), -1).reshape(-1, 2)

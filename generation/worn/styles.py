@@ -202,7 +202,7 @@ def _fringe(scalp: Scalp, cut: Cut, rng: np.random.Generator) -> list[HairMesh]:
 def _lay(scalp: Scalp, curves: np.ndarray, cut: Cut, weight: np.ndarray, depth: np.ndarray, rng) -> HairMesh:
     surface, hair = scalp.surface, scalp.hair
     flat = curves.reshape(-1, 3)
-    outward = flat - (scalp.centre + [0, 0.25 * scalp.half[1], 0])
+    outward = flat - (scalp.centre + np.array([0, 0.25 * scalp.half[1], 0]))
     outward[:, 1] *= smoothstep(flat[:, 1], scalp.centre[1] - 0.05, scalp.centre[1] + 0.06)
     outward /= np.linalg.norm(outward, axis=1, keepdims=True)
     normals = (outward + 0.25 * surface.height(flat)[1]).reshape(curves.shape)

@@ -83,7 +83,7 @@ def compare(
         logger.info("asking %s", entrant.label)
         model, processor = load_model(entrant.model), load_processor(entrant.model)
         size = packed_size(model.config.image_size)
-        asked = dict(processor=processor, reference=entrant.reference, shots=shots, seed=seed)
+        asked = {"processor": processor, "reference": entrant.reference, "shots": shots, "seed": seed}
         found = dict.fromkeys(LEVELS, float("nan"))
         if thresholds is not None:
             known = faces(thresholds, "validation", size)

@@ -115,7 +115,7 @@ class ViTPainConfig(PretrainedConfig):
             f"stem_widths and stem_depths must be equally long, got {len(stem_widths)} and {len(stem_depths)}.",
         )
         _check(
-            not stem_differences or stem_widths and reference != "none",
+            not stem_differences or (stem_widths and reference != "none"),
             "stem_differences needs stem_widths and a reference.",
         )
         _check(0 < focus <= 1, f"focus must be above 0 and at most 1, got {focus}.")
@@ -130,7 +130,7 @@ class ViTPainConfig(PretrainedConfig):
         _check(not unknown, f"unknown loss weights {sorted(unknown)}; allowed are {', '.join(LOSS_WEIGHTS)}.")
         for quantiles in (interval_quantiles, interval_quantiles_alone):
             _check(
-                quantiles is None or interval_edges is not None and len(quantiles) == len(interval_edges) + 1,
+                quantiles is None or (interval_edges is not None and len(quantiles) == len(interval_edges) + 1),
                 "interval quantiles must hold one more number than interval_edges.",
             )
         backbone_config.image_size = inner // stride

@@ -39,7 +39,7 @@ class PainAssessmentPipeline(Pipeline):
 
     def postprocess(self, output):
         interval, au, heatmap = (output.get(name) for name in ("pspi_interval", "au", "heatmap"))
-        answer = {
+        return {
             "pspi": float(output["pspi"][0]),
             "interval": None if interval is None else tuple(interval[0].tolist()),
             "au": None if au is None else dict(zip(PAIN_UNITS, au[0].tolist(), strict=True)),
@@ -49,7 +49,6 @@ class PainAssessmentPipeline(Pipeline):
             },
             "heatmap": None if heatmap is None else heatmap[0].float().cpu().numpy(),
         }
-        return answer
 
 
 PIPELINE_REGISTRY.register_pipeline(

@@ -140,7 +140,7 @@ def test_a_picture_is_damaged(packed):
 
 @pytest.mark.parametrize("evil", ["../evil.png", "/tmp/evil.png", "link"])
 def test_hostile_tar_is_refused_and_leaves_nothing(packed, evil, tmp_path):
-    adapter, root, archive, pictures, options = packed
+    adapter, root, archive, _pictures, options = packed
     with tarfile.open(archive, "a") as out:
         info = tarfile.TarInfo(evil)
         if evil == "link":

@@ -172,7 +172,7 @@ def seen_by_judges(rng, kind, ethnicity, blind=()):
     units = {"AU4": rng.uniform(0, 5), "AU10": rng.uniform(0, 5), "AU43": float(rng.random() < 0.5)}
     share = {"neutral": 0.0, "other": 0.3, "pain": 1.0}[kind]
     units = {name: share * value for name, value in units.items()}
-    seen = {name: 0.0 for name in units} if ethnicity in blind else units
+    seen = dict.fromkeys(units, 0.0) if ethnicity in blind else units
     measures = {
         "inner brow distance": 0.3 - 0.02 * seen["AU4"],
         "brow height": 0.35 - 0.02 * seen["AU4"],

@@ -1,5 +1,6 @@
 """Making a folder: the same bytes however often it is interrupted, and one sentence for everything that goes wrong."""
 
+import contextlib
 import hashlib
 import json
 import os
@@ -174,10 +175,8 @@ def test_workers_go_when_the_run_is_killed(tmp_path):
 def _commands() -> list[str]:
     found = []
     for path in Path("/proc").glob("[0-9]*/cmdline"):
-        try:
+        with contextlib.suppress(OSError):
             found.append(path.read_bytes().replace(b"\0", b" ").decode(errors="replace"))
-        except OSError:
-            pass
     return found
 
 

@@ -152,7 +152,7 @@ def test_a_cap_covers_the_crown_and_shows_hair_below(head):
 def test_hair_follows_the_skull_and_long_hair_the_shoulders_below(head):
     bust = person(head, "long", seed=2)
     mesh, face = build_hair(bust), moved(bust, (20.0, 8.0, 0.0))
-    posed, normals, tangents = mesh.posed(face)
+    posed, _normals, _tangents = mesh.posed(face)
     rigid = mesh.vertices @ face.head_pose[:, :3].T + face.head_pose[:, 3]
     high, low = mesh.vertices[:, 1] > 0.05, mesh.vertices[:, 1] < -0.22
     assert np.allclose(posed[high], rigid[high], atol=2e-4)

@@ -92,7 +92,7 @@ def test_all_light_is_linear():
 
 
 def test_nothing_under_a_white_sky_outshines_it():
-    scene, seen = viewed(3, {})
+    _scene, seen = viewed(3, {})
     light = RENDERER.radiance(seen, constant(1.0), np.ones((SIZE, SIZE, 3), np.float32))
     assert light.max() <= 1.02, "no surface gives back more than it gets"
     hit = seen.winners.reshape(SIZE, 2, SIZE, 2).max((1, 3)) >= 0
@@ -102,7 +102,7 @@ def test_nothing_under_a_white_sky_outshines_it():
 def test_the_terminator_is_red():
     """Where a lamp's light fades over skin, red fades last: the share of red grows from the lit to the half-lit
     side."""
-    scene, seen = viewed(4, {}, hair="bald", gender="female")
+    _scene, seen = viewed(4, {}, hair="bald", gender="female")
     key = KeyLight((1.0, 0.0, 0.0), (1.0, 1.0, 1.0), 0.2)
     light = RENDERER.radiance(seen, constant(0.0, (key,)), np.zeros((SIZE, SIZE, 3), np.float32))
     skin = (seen.winners[::2, ::2] >= 0) & (light[..., 1] > 1e-4)
@@ -150,7 +150,7 @@ def test_the_tone_curve_and_srgb():
 
 def test_pytorch3d_sees_what_our_rasterizer_sees():
     """The GPU path of the renderer, run with PyTorch3D's own CPU rasterizer: the same surfaces up to a few samples."""
-    scene, seen = viewed(7, {}, size=16, hair="short")
+    _scene, seen = viewed(7, {}, size=16, hair="short")
     surfaces = seen.posed.surfaces
     winners, nearness = raster_pytorch3d.nearest_pytorch3d(seen.vertices, surfaces.faces, surfaces.test, 2 * 16, "cpu")
     both = (winners >= 0) & (seen.winners >= 0)

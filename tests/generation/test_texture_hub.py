@@ -257,12 +257,11 @@ def test_a_gpu_that_is_not_there_is_one_sentence():
 
 
 def test_too_little_memory_is_one_sentence():
-    with pytest.raises(ThreeDPainError, match="too little memory for 'x' at 512 pixels: it needs about 6 GB"):
-        with enough_memory("x", 512, 6):
-            raise RuntimeError("CUDA out of memory. Tried to allocate 20 GiB")
-    with pytest.raises(RuntimeError, match="something else"):
-        with enough_memory("x", 512, 6):
-            raise RuntimeError("something else")
+    said = "too little memory for 'x' at 512 pixels: it needs about 6 GB"
+    with pytest.raises(ThreeDPainError, match=said), enough_memory("x", 512, 6):
+        raise RuntimeError("CUDA out of memory. Tried to allocate 20 GiB")
+    with pytest.raises(RuntimeError, match="something else"), enough_memory("x", 512, 6):
+        raise RuntimeError("something else")
 
 
 def test_an_odd_size_is_refused():

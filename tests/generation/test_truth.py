@@ -131,7 +131,7 @@ def test_the_box_holds_the_face(pain):
 def test_regions_lie_on_the_skin_and_in_order(pain):
     from threedpain.regions import REGIONS
 
-    face, sample = photograph(0, PAIN, truth=("regions",), hair="short")
+    _face, sample = photograph(0, PAIN, truth=("regions",), hair="short")
     names = list(REGIONS)
     assert sample.regions.max() <= len(names)
     assert (sample.regions[~np.isin(sample.mask, [CLASS["skin"], CLASS["brows"], CLASS["lips"]])] == 0).all()

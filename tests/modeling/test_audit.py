@@ -1,6 +1,7 @@
 """The audit finds the bias that was put in, and no other; it takes any detector and says what it could not answer."""
 
 import dataclasses
+import itertools
 import json
 import math
 from types import SimpleNamespace
@@ -173,11 +174,13 @@ def test_gap_is_large_and_unlikely_only_where_it_was_put():
 
 def test_effect_is_the_mean_of_paired_changes_with_cohens_d():
     rows = [
-        dict(person=f"{p}", factor="gender", level=level, expression="in pain", answer=answer)
+        {"person": f"{p}", "factor": "gender", "level": level, "expression": "in pain", "answer": answer}
         for p, (female, male) in enumerate([(5, 4), (6, 4), (3, 0)])
         for level, answer in (("female", female), ("male", male))
     ]
-    rows.append(dict(person="9", factor="gender", level="male", expression="in pain", answer=7.0))  # no counterpart
+    rows.append(
+        {"person": "9", "factor": "gender", "level": "male", "expression": "in pain", "answer": 7.0}
+    )  # no counterpart
     table = pd.DataFrame(rows)
     assert paired(table, "gender", "male", "female", "in pain")["change"].tolist() == [-1, -2, -3]
     (found,) = effects(table, threshold=3.5)
@@ -306,4 +309,4 @@ def test_the_real_generator_changes_one_thing(tmp_path):
     scarf = np.abs(images["hair", "headscarf"] - images["hair", "bald"])
     assert scarf.mean() > 2 and np.median(scarf[middle]) < 12
     tones = [images["skin_tone", str(level)][middle].mean() for level in FACTORS["skin_tone"]]
-    assert all(a < b for a, b in zip(tones, tones[1:], strict=False))
+    assert all(a < b for a, b in itertools.pairwise(tones))

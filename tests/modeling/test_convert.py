@@ -1,5 +1,6 @@
 """The published checkpoint's layout in miniature, built from timm and peft themselves: converted, it answers alike."""
 
+import itertools
 import pickle
 
 import pytest
@@ -44,7 +45,7 @@ class Published(nn.Module):
             self.neutral_norm = nn.LayerNorm(WIDTH)
         sizes = (WIDTH, 32, 24, 16, 1)
         layers = [nn.LayerNorm(WIDTH), nn.Dropout()]
-        for before, after in zip(sizes[:-2], sizes[1:-1], strict=True):
+        for before, after in itertools.pairwise(sizes):
             layers += [nn.Linear(before, after), nn.GELU(), nn.Dropout()]
         self.pspi_head = nn.Sequential(*layers, nn.Linear(sizes[-2], 1))
         self.pspi_binary_heads = nn.ModuleDict(

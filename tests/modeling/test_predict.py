@@ -83,7 +83,7 @@ def test_several_references_are_averaged(reader, faces):
 
 
 def test_the_overlay_colours_the_face_and_nothing_else(reader):
-    photo, box = face()
+    photo, _box = face()
     reading = reader.read(photo, box=(40, 40, 60, 60 + 25))
     x0, y0, x1, y1 = reading.crop
     reading.heatmap[:] = 6.0

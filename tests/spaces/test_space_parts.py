@@ -85,7 +85,7 @@ def test_files_to_take_along(pain):
 
 def test_truth_and_reading_stand_side_by_side(pain):
     asked = request({"AU4": 5, "AU7": 4, "AU9": 3, "AU43": 1})
-    photo, rest, truth, _, true_picture, dial, units, chances, curve, problem = read.read_made(asked, 0.5)
+    photo, _rest, truth, _, true_picture, dial, units, chances, curve, problem = read.read_made(asked, 0.5)
     assert truth == asked and np.array_equal(photo, pain.image) and not problem and not curve
     assert "the truth is 13" in dial and "90 % interval" in dial and chances.count("<li>") == 3
     assert units.count("<li>") == 6 and " / 5</span>" in units
@@ -105,7 +105,7 @@ def clip(path, frames):
 
 def test_a_clip_is_read_against_its_first_frame(pain, tmp_path):
     path = clip(tmp_path / "wince.mp4", [pain.neutral] * 12 + [pain.image] * 13)
-    *_, dial, units, _, curve, problem = read.read_frames(path, 0.5)
+    *_, _dial, units, _, curve, problem = read.read_frames(path, 0.5)
     assert not problem and "the peak" in curve and units.count("<li>") == 6
     seconds = float(curve.split(" seconds, the peak")[0].rsplit(" ", 1)[1])
     peak = float(curve.rsplit(" at ", 1)[1].split(" ")[0])

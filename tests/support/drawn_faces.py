@@ -31,9 +31,9 @@ def drawn_faces(people=6, expressions=4, views=2, size=64, seed=0, aligned=True)
                     "yaw": 10.0 * view, "bbox": box,
                 })  # fmt: skip
     number, text, picture = datasets.Value("float32"), datasets.Value("string"), datasets.Image()
-    features = {name: text for name in ("id", "identity_id", "expression_id", "view_id", "expression_name")}
-    features |= {name: picture for name in ("image", "heatmap", "mask", "aligned_neutral")}
-    features |= {name: number for name in (*UNITS, "PSPI", "age", "yaw")}
+    features = dict.fromkeys(("id", "identity_id", "expression_id", "view_id", "expression_name"), text)
+    features |= dict.fromkeys(("image", "heatmap", "mask", "aligned_neutral"), picture)
+    features |= dict.fromkeys((*UNITS, "PSPI", "age", "yaw"), number)
     features |= {
         "expression": datasets.ClassLabel(names=["neutral", "pain", "other"]),
         "age_group": datasets.ClassLabel(names=["18-29", "75-90"]),

@@ -164,7 +164,7 @@ class _Handler(BaseHTTPRequestHandler):
 
     def create(self) -> None:
         if not self._allowed():
-            return
+            return None
         wanted = json.loads(self.body)
         repo = f"{wanted.get('organization') or self.hub.user}/{wanted['name']}"
         kind = wanted.get("type") or "model"
@@ -180,7 +180,7 @@ class _Handler(BaseHTTPRequestHandler):
     def info(self, kind: str, repo: str, revision: str = "main") -> None:
         found = self._found(kind, repo)
         if not found:
-            return
+            return None
         tree = found.tree(revision)
         if tree is None:
             return self._error(404, "RevisionNotFound", f"Invalid rev id: {revision}")
@@ -214,7 +214,7 @@ class _Handler(BaseHTTPRequestHandler):
         if not self.hub.may_upload():
             self.close_connection = True
             self.connection.close()
-            return
+            return None
         if hashlib.sha256(self.body).hexdigest() != digest:
             return self._error(400, "BadContent", "the content has another SHA-256")
         self.hub.store[digest] = self.body
@@ -224,7 +224,7 @@ class _Handler(BaseHTTPRequestHandler):
     def commit(self, kind: str, repo: str, revision: str) -> None:
         found = self._found(kind, repo, writing=True)
         if not found:
-            return
+            return None
         files = dict(found.commits[found.head])
         for line in self.body.splitlines():
             operation = json.loads(line)
@@ -245,7 +245,7 @@ class _Handler(BaseHTTPRequestHandler):
     def tree(self, kind: str, repo: str, revision: str, path: str | None = None) -> None:
         found = self._found(kind, repo)
         if not found:
-            return
+            return None
         files = found.tree(revision)
         if files is None:
             return self._error(404, "RevisionNotFound", f"Invalid rev id: {revision}")
@@ -276,7 +276,7 @@ class _Handler(BaseHTTPRequestHandler):
     def paths_info(self, kind: str, repo: str, revision: str) -> None:
         found = self._found(kind, repo)
         if not found:
-            return
+            return None
         files = found.tree(revision)
         if files is None:
             return self._error(404, "RevisionNotFound", f"Invalid rev id: {revision}")
@@ -292,7 +292,7 @@ class _Handler(BaseHTTPRequestHandler):
     def resolve(self, prefix: str | None, repo: str, revision: str, path: str) -> None:
         found = self._found(prefix or "models", repo)
         if not found:
-            return
+            return None
         files = found.tree(revision)
         if files is None or path not in files:
             code = "RevisionNotFound" if files is None else "EntryNotFound"
@@ -310,7 +310,7 @@ class _Handler(BaseHTTPRequestHandler):
     def tag(self, kind: str, repo: str, revision: str) -> None:
         found = self._found(kind, repo, writing=True)
         if not found:
-            return
+            return None
         name = json.loads(self.body)["tag"]
         if name in found.tags:
             return self._error(409, "TagExists", "Reference exists already")

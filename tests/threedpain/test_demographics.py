@@ -55,7 +55,7 @@ def test_each_full_round_is_35_10_5(plan):
 
 
 def test_any_ten_rounds_are_7_2_1_in_each_cell(plan):
-    for first in range(0, 41):
+    for first in range(41):
         ten = Counter(plan[first * 50 : (first + 10) * 50])
         for cell in CELLS:
             assert [ten[cell, split] for split in ("train", "validation", "test")] == [7, 2, 1]

@@ -41,7 +41,7 @@ def test_import_time_is_under_a_third_of_a_second():
     command = [sys.executable, "-X", "importtime", "-c", "import threedpain"]
     lines = subprocess.run(command, capture_output=True, text=True).stderr.splitlines()
     fields = [line.split("|") for line in lines]
-    assert [int(field[1]) for field in fields if field[-1].strip() == "threedpain"][0] < 300_000
+    assert next(int(field[1]) for field in fields if field[-1].strip() == "threedpain") < 300_000
 
 
 def test_the_command_lines_help_loads_nothing_heavy():

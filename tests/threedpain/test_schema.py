@@ -45,7 +45,7 @@ IMAGES_AFTER_SCORES = [
 
 def test_images_has_the_columns_of_the_contract_in_order():
     assert list(FEATURES["images"]) == [*IMAGES_BEFORE_SCORES, *ACTION_UNITS, *IMAGES_AFTER_SCORES]
-    assert AU_COLUMNS == tuple(ACTION_UNITS) and AU_COLUMNS[0] == "AU1" and AU_COLUMNS[-1] == "AU43"
+    assert tuple(ACTION_UNITS) == AU_COLUMNS and AU_COLUMNS[0] == "AU1" and AU_COLUMNS[-1] == "AU43"
 
 
 def test_pairs_is_images_with_the_neutral_beside_the_image():

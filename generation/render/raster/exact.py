@@ -277,7 +277,7 @@ def visibility(corners, start, stop, neighbours, xs, ys, top, bottom, blur, pers
 @njit(cache=True, nogil=True)
 def attributes(corners, xs, ys, top, bottom, perspective, clamp, winners, bary, dists):
     """Barycentric coordinates and signed squared distances of the winners in the rows top..bottom."""
-    height, width, depth = winners.shape
+    _height, width, depth = winners.shape
     for yi in range(top, bottom):
         py = ys[yi]
         for xi in range(width):

@@ -58,7 +58,7 @@ def _from_array(array: np.ndarray) -> Image.Image:
         array = np.moveaxis(array, 0, -1)
     if array.ndim == 3 and array.shape[-1] == 1:
         array = array[..., 0]
-    if not (array.ndim == 2 or array.ndim == 3 and array.shape[-1] in (3, 4)):
+    if not (array.ndim == 2 or (array.ndim == 3 and array.shape[-1] in (3, 4))):
         raise ValueError(f"an image array must be [H, W], [H, W, 3 or 4] or [3 or 4, H, W], got {list(shape)}.")
     if array.dtype == np.uint16:
         array = (array / 257.0).round().astype(np.uint8)
