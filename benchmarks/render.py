@@ -19,6 +19,7 @@ import numpy as np
 from PIL import Image
 
 from threedpain import expressions
+from threedpain.generation.dataset.writer import encode_picture
 from threedpain.generation.frames import to_ndc
 from threedpain.generation.head.model import HeadModel
 from threedpain.generation.head.rig import rig
@@ -109,7 +110,7 @@ def photograph(model: HeadModel, texture, seed: int, size: int, spent: dict[str,
             with stage("truth"):
                 sample = renderer.annotated(seen, image, regions=False)
             with stage("encoding"):
-                Image.fromarray(sample.image).save(io.BytesIO(), "JPEG", quality=92)
+                encode_picture(sample.image)
                 Image.fromarray(sample.heatmap).save(io.BytesIO(), "PNG", compress_level=3)
                 Image.fromarray(sample.mask).save(io.BytesIO(), "PNG", compress_level=3)
             pictures += 1

@@ -17,7 +17,7 @@ from PIL import Image
 from threedpain.errors import InvalidInput
 from threedpain.generation.head.bust import Face
 
-from .colour import pigment
+from .colour import pigment, to_srgb
 from .records import MASK_CLASSES, PARTS, SKIN_HEIGHT, SKIN_WIDTH, Identity, SkinMaps
 
 if TYPE_CHECKING:
@@ -70,7 +70,7 @@ def atlas(identity: Identity, maps: SkinMaps) -> np.ndarray:
     brows = maps.worn_brows[..., None] / 255.0
     hair = identity.hair
     colour = pigment(hair) * (1 - hair.grey) + WHITE_HAIR * hair.grey
-    out[:SKIN_HEIGHT] = np.round(maps.albedo * (1 - brows) + 255 * _srgb(colour) * brows)
+    out[:SKIN_HEIGHT] = np.round(maps.albedo * (1 - brows) + 255 * to_srgb(colour) * brows)
     for number, tile in enumerate(TILES):
         columns = slice(number * STRIP, (number + 1) * STRIP)
         out[SKIN_HEIGHT:, columns] = eye_tile(identity) if tile == "eye" else PLAIN[tile]
@@ -89,12 +89,7 @@ def eye_tile(identity: Identity) -> np.ndarray:
     inside = np.clip((1.04 - t) / 0.08, 0, 1)
     linear = (colour * inside + np.array(eyes.sclera) * (1 - inside)) * rim
     pupil = np.clip((t - eyes.pupil) / 0.06, 0, 1)
-    return np.round(255 * _srgb(linear * pupil + 0.004 * (1 - pupil))).astype(np.uint8)
-
-
-def _srgb(linear: np.ndarray) -> np.ndarray:
-    linear = np.clip(linear, 0, 1)
-    return np.where(linear <= 0.0031308, 12.92 * linear, 1.055 * linear ** (1 / 2.4) - 0.055)
+    return np.round(255 * to_srgb(linear * pupil + 0.004 * (1 - pupil))).astype(np.uint8)
 
 
 def _tile_of(part: np.ndarray, face_class: np.ndarray) -> np.ndarray:

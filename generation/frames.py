@@ -89,15 +89,6 @@ def to_ndc(camera: Camera, points: np.ndarray) -> np.ndarray:
     return np.concatenate([1 - 2 * pixels / camera.size, seen[:, 2:]], 1).astype(np.float32)
 
 
-def head_rotation(yaw: float, pitch: float, roll: float) -> np.ndarray:
-    """Rotation [3, 3] in the head frame: yaw to the subject's left, then pitch up, then roll clockwise in the image."""
-    y, p, r = np.radians([yaw, pitch, -roll])
-    turn = np.array([[np.cos(y), 0, np.sin(y)], [0, 1, 0], [-np.sin(y), 0, np.cos(y)]])
-    nod = np.array([[1, 0, 0], [0, np.cos(p), np.sin(p)], [0, -np.sin(p), np.cos(p)]])
-    tilt = np.array([[np.cos(r), -np.sin(r), 0], [np.sin(r), np.cos(r), 0], [0, 0, 1]])
-    return tilt @ nod @ turn
-
-
 def axis_angle(rotation: np.ndarray) -> tuple[np.ndarray, float]:
     """Unit axis and angle in radians of a rotation below 180 degrees."""
     skew = np.array([rotation[2, 1] - rotation[1, 2], rotation[0, 2] - rotation[2, 0], rotation[1, 0] - rotation[0, 1]])

@@ -11,6 +11,7 @@ from functools import lru_cache
 import numba
 import numpy as np
 
+from threedpain.generation.geometry import smoothstep
 from threedpain.regions import REGIONS, polygon
 from threedpain.unit_regions import regions_of
 
@@ -41,8 +42,7 @@ def fades(
     clear = CLEAR + 500 * spacing
     out = np.empty((len(units), len(points)), np.float32)
     for row in range(len(units)):
-        t = np.clip((1000 * distance[foreign[row]].min(axis=0) - clear) / RAMP, 0, 1)
-        out[row] = t * t * (3 - 2 * t)
+        out[row] = smoothstep((1000 * distance[foreign[row]].min(axis=0) - clear) / RAMP)
     return out
 
 

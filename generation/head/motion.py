@@ -15,7 +15,7 @@ import numpy as np
 from numba import njit
 
 from threedpain import facs
-from threedpain.generation.frames import head_rotation
+from threedpain.generation.frames import rotation
 from threedpain.generation.records import Identity
 
 from . import lids, lips
@@ -137,7 +137,7 @@ def _field_index(names: tuple[str, ...]) -> tuple[tuple[np.ndarray, np.ndarray],
 
 def gaze_rotation(gaze: tuple[float, float]) -> np.ndarray:
     """Eyeball rotation [3, 3] for a gaze (left, up) in degrees."""
-    return head_rotation(gaze[0], gaze[1], 0.0)
+    return rotation(gaze[0], gaze[1], 0.0)
 
 
 def settle(model, identity: Identity, cage: np.ndarray, eye_centres: np.ndarray, eye_radius: float) -> Bust:

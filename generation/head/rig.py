@@ -8,7 +8,7 @@ import numpy as np
 from numba import njit
 
 from threedpain import facs
-from threedpain.generation.frames import axis_angle, head_rotation
+from threedpain.generation.frames import axis_angle, rotation
 
 from .bust import Bust, Face
 from .motion import UNITS, expression, intensities, shares
@@ -65,12 +65,12 @@ def _moved(vertices, rest, skin):
 
 def bend(bust: Bust, vertices: np.ndarray, angles: tuple[float, float, float]) -> tuple[np.ndarray, np.ndarray]:
     """Turn the head about the neck's pivot; the neck follows by its weight. Also the skull's motion [3, 4]."""
-    rotation = head_rotation(*angles)
+    turned = rotation(*angles)
     pivot = bust.neck_pivot.astype(np.float64)
-    pose = np.concatenate([rotation, (pivot - rotation @ pivot)[:, None]], axis=1).astype(np.float32)
+    pose = np.concatenate([turned, (pivot - turned @ pivot)[:, None]], axis=1).astype(np.float32)
     if not any(angles):
         return vertices, pose
-    return _turned(vertices, bust.neck_weight, pose.astype(np.float64), pivot, *axis_angle(rotation)), pose
+    return _turned(vertices, bust.neck_weight, pose.astype(np.float64), pivot, *axis_angle(turned)), pose
 
 
 @njit(cache=True)

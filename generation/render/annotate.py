@@ -10,6 +10,7 @@ from numba import njit
 
 from threedpain.generation.frames import project
 from threedpain.generation.head.bust import Face
+from threedpain.generation.head.motion import landmarks as landmark_points
 from threedpain.generation.records import MASK_CLASSES, Camera
 from threedpain.generation.render.raster.nearest import barycentric, centre
 from threedpain.generation.render.shading.model import HEAT, PAINT, SKIN
@@ -83,8 +84,7 @@ def truth(
 def landmarks(posed: Posed, camera: Camera, nearness: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """68 landmarks: pixels float32 [68, 2], camera-frame metres float32 [68, 3], visible bool [68] by depth test."""
     topology, face = posed.face.bust.topology, posed.face
-    corners = topology.faces[topology.landmark_faces]
-    points = np.einsum("lij,li->lj", face.vertices[corners].astype(np.float64), topology.landmark_barycentric)
+    points = landmark_points(topology, face.vertices.astype(np.float64))
     pixels, seen = project(camera, points)
     samples = len(nearness)
     column, row = np.floor(pixels * (samples / camera.size)).astype(int).T

@@ -12,9 +12,10 @@ from functools import cached_property
 import numpy as np
 from numba import njit
 
-from threedpain.generation.colour import mass_colour
+from threedpain.generation.colour import mass_colour, to_linear
 from threedpain.generation.geometry import vertex_normals
 from threedpain.generation.head.bust import Bust, Face
+from threedpain.generation.head.motion import landmarks
 from threedpain.generation.records import MASK_CLASSES, PARTS, Light, SkinMaps
 from threedpain.generation.render.shading.model import (
     BODY,
@@ -37,7 +38,6 @@ from threedpain.generation.render.shading.model import (
     SKIN,
     TANGENT,
     TEETH,
-    to_linear,
 )
 from threedpain.generation.seeds import child
 from threedpain.generation.worn.mesh import HairMesh, strand_pattern
@@ -238,8 +238,7 @@ def _nearest(points, lids, reach):
 def mouth_light(face: Face) -> np.ndarray:
     """Light inside the mouth, float32 [H]: it enters between the lips and fades with the depth behind them."""
     topology = face.bust.topology
-    corners = face.vertices[topology.faces[topology.landmark_faces]]
-    lips = np.einsum("lij,li->lj", corners, topology.landmark_barycentric)[[48, 54, 60, 62, 64, 66]]
+    lips = landmarks(topology, face.vertices)[[48, 54, 60, 62, 64, 66]]
     skull, shift = face.head_pose[:, :3], face.head_pose[:, 3]
     depth = ((face.vertices - shift) @ skull)[:, 2]
     front = ((lips - shift) @ skull)[3:5, 2].mean()
@@ -250,8 +249,7 @@ def mouth_light(face: Face) -> np.ndarray:
 
 def resting_landmarks(bust: Bust) -> np.ndarray:
     """The 68 landmarks [68, 3] of the neutral bust, head frame."""
-    corners = bust.vertices[bust.topology.faces[bust.topology.landmark_faces]]
-    return np.einsum("lij,li->lj", corners, bust.topology.landmark_barycentric)
+    return landmarks(bust.topology, bust.vertices)
 
 
 def region_map(bust: Bust) -> tuple[np.ndarray, np.ndarray, float]:

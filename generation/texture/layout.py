@@ -9,6 +9,7 @@ from functools import cache
 
 import numpy as np
 
+from threedpain.generation.geometry import smoothstep
 from threedpain.generation.records import SKIN_HEIGHT, SKIN_WIDTH
 
 AXIS = 705.5  # texel coordinate (centres at +0.5) of the plane of symmetry
@@ -28,8 +29,7 @@ def ellipse(x: float, y: float, rx: float, ry: float, softness: float = 0.3) -> 
     """float32 [H, W]: 1 inside the ellipse, falling to 0 over `softness` radii around its rim."""
     gx, gy = grid()
     radius = np.sqrt(((gx - x) / rx) ** 2 + ((gy - y) / ry) ** 2)
-    t = np.clip((1 + softness / 2 - radius) / max(softness, 1e-3), 0, 1)
-    return (t * t * (3 - 2 * t)).astype(np.float32)
+    return smoothstep((1 + softness / 2 - radius) / max(softness, 1e-3)).astype(np.float32)
 
 
 def both(x: float, y: float, rx: float, ry: float, softness: float = 0.3) -> np.ndarray:
@@ -63,8 +63,7 @@ def face() -> np.ndarray:
 def _above(sides: list[float], edges: list[float], softness: float) -> np.ndarray:
     """float32 [H, W]: 1 above the symmetric line through (distance from the axis, y), 0 below."""
     gx, gy = grid()
-    t = np.clip((np.interp(np.abs(gx - AXIS), sides, edges) - gy) / softness + 0.5, 0, 1)
-    return (t * t * (3 - 2 * t)).astype(np.float32)
+    return smoothstep((np.interp(np.abs(gx - AXIS), sides, edges) - gy) / softness + 0.5).astype(np.float32)
 
 
 @cache

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import numpy as np
 
+from threedpain.generation.geometry import smoothstep
 from threedpain.generation.records import MASK_CLASSES, Hair
+from threedpain.generation.seeds import child
 
 from .mesh import HairMesh
 from .strands import grow, hair_colour, ribbons, sample_roots
-from .surface import Surface, smoothstep, waves
+from .surface import Surface, waves
 
 FACIAL_HAIR = MASK_CLASSES.index("facial_hair")
 
@@ -24,7 +26,7 @@ def grow_beard(surface: Surface, hair: Hair, rng: np.random.Generator) -> list[H
     points = shell.points + lift[:, None] * shell.normals
     around = 0.075 * np.arctan2(shell.points[:, 0], shell.points[:, 2])
     uv = np.stack([around * 110, shell.points[:, 1] * (450 if short else 90)], axis=1)  # a centimetre: single hairs
-    still = np.random.default_rng(5)  # that neither stand in rows nor lie quite alike
+    still = child(0, "stubble")  # that neither stand in rows nor lie quite alike
     uv += np.stack([0.2 * waves(shell.points, still, 0.012), 0.3 * waves(shell.points, still, 0.012)], axis=1)
     cover = shell.mesh(
         points,
@@ -48,7 +50,7 @@ def grow_beard(surface: Surface, hair: Hair, rng: np.random.Generator) -> list[H
     def comb(points: np.ndarray, normals: np.ndarray) -> np.ndarray:
         up = _upper_lip(surface, points)[:, None]
         out = np.sign(points[:, :1]) * np.array([[0.9, -0.45, 0.0]])
-        down = np.array([[0.0, -1.0, 0.15]]) + 0.25 * waves(points, np.random.default_rng(3), 0.02)[:, None] * [
+        down = np.array([[0.0, -1.0, 0.15]]) + 0.25 * waves(points, child(0, "beard waves"), 0.02)[:, None] * [
             1.0,
             0,
             0,

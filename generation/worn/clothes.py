@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import numpy as np
 
+from threedpain.generation.geometry import smoothstep
 from threedpain.generation.head.bust import Bust
 from threedpain.generation.records import MASK_CLASSES, Clothes
 from threedpain.generation.seeds import child
 
 from .mesh import HairMesh, empty
-from .surface import Surface, smoothstep, waves
+from .surface import Surface, waves
 
 CLOTHES_KINDS = ("gown", "crew", "collar", "vneck", "none")
 CLOTH = MASK_CLASSES.index("clothes")

@@ -8,6 +8,7 @@ import numpy as np
 from scipy.spatial import cKDTree
 
 from threedpain.generation.colour import mass_colour
+from threedpain.generation.geometry import smoothstep
 from threedpain.generation.head.bust import Bust
 from threedpain.generation.records import BEARDS, STYLES
 from threedpain.generation.seeds import child
@@ -16,7 +17,7 @@ from .beard import grow_beard
 from .headwear import wear_cap, wrap_scarf
 from .mesh import HairMesh, empty, merge
 from .styles import HAIR, dress
-from .surface import Surface, smoothstep
+from .surface import Surface
 
 __all__ = ["BEARDS", "STYLES", "build_hair"]
 

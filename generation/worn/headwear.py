@@ -7,12 +7,12 @@ from dataclasses import replace
 import numpy as np
 from scipy.spatial import ConvexHull
 
-from threedpain.generation.geometry import vertex_normals
+from threedpain.generation.geometry import smoothstep, vertex_normals
 from threedpain.generation.records import MASK_CLASSES, Hair
 
 from .mesh import HairMesh
 from .styles import Scalp, dress
-from .surface import Shell, Surface, smoothstep, waves
+from .surface import Shell, Surface, waves
 
 CLOTH = MASK_CLASSES.index("clothes")
 

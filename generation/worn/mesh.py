@@ -8,6 +8,7 @@ from functools import lru_cache
 import numpy as np
 
 from threedpain.generation.head.bust import Face
+from threedpain.generation.seeds import child
 
 STRANDS = 256  # texels of the strand pattern
 STRAND_TILES = 4  # kinds of ribbon side by side in it
@@ -107,7 +108,7 @@ def strand_pattern() -> np.ndarray:
     STRAND_TILES ribbons lie side by side across u. Within one, strands run along v and sway a little; they are densest
     in the middle and part towards the two edges, so that neighbouring ribbons melt into each other.
     """
-    rng = np.random.default_rng(20)
+    rng = child(0, "strands")
     return np.concatenate([_ribbon(rng, STRANDS // STRAND_TILES) for _ in range(STRAND_TILES)], axis=1)
 
 

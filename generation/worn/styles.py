@@ -9,11 +9,13 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
+from threedpain.generation.geometry import smoothstep
 from threedpain.generation.records import MASK_CLASSES, Hair
+from threedpain.generation.seeds import child
 
 from .mesh import HairMesh
 from .strands import curled, grow, hair_colour, ribbons, sample_roots
-from .surface import Surface, smoothstep, waves
+from .surface import Surface, waves
 
 HAIR = MASK_CLASSES.index("hair")
 
@@ -42,7 +44,7 @@ CUTS = {
 }
 
 
-FRINGES = 30  # of 100 with medium or long hair that is not curly
+FRINGES = 0.3  # of those with medium or long hair that is not curly
 
 
 class Scalp:
@@ -169,7 +171,7 @@ def _combed(scalp: Scalp, cut: Cut, rng: np.random.Generator) -> list[HairMesh]:
         curves = flat.reshape(curves.shape)
         curves[:, 0] = roots.points
     meshes = [_lay(scalp, curves, cut, roots.weight, depth, rng)]
-    if cut.comb == "parted" and hair.curl < 0.6 and hair.seed % 100 < FRINGES:
+    if cut.comb == "parted" and hair.curl < 0.6 and child(hair.seed, "fringe").random() < FRINGES:
         meshes += _fringe(scalp, cut, rng)
     if cut.comb == "slick":
         meshes.append(_knot(scalp, rng))
@@ -188,7 +190,7 @@ def _fringe(scalp: Scalp, cut: Cut, rng: np.random.Generator) -> list[HairMesh]:
     side = 0.35 * rng.normal()
 
     def comb(points: np.ndarray, normals: np.ndarray) -> np.ndarray:
-        sweep = side + 0.15 * waves(points, np.random.default_rng(9), 0.02)
+        sweep = side + 0.15 * waves(points, child(0, "fringe waves"), 0.02)
         return _along(np.stack([sweep, np.full(len(points), -1.0), np.full(len(points), 0.4)], axis=1), normals, 0.0)
 
     end = scalp.brow + rng.uniform(0.006, 0.014, len(depth))
@@ -242,7 +244,7 @@ def _swept(scalp: Scalp, rng: np.random.Generator):
     def comb(points: np.ndarray, normals: np.ndarray) -> np.ndarray:
         q = scalp.q(points)
         top = smoothstep(q[:, 1], 0.45, 0.8)[:, None]
-        jitter = waves(points, np.random.default_rng(7), 0.03)[:, None]
+        jitter = waves(points, child(0, "short waves"), 0.03)[:, None]
         over = np.array([side, 0.0, forward]) + 0.25 * jitter * np.array([1.0, 0, 0.4])
         down = np.stack([0.1 * jitter[:, 0], np.full(len(q), -1.0), np.full(len(q), -0.35)], axis=1)
         return _along(top * over + (1 - top) * down, normals, 0.12)
@@ -283,7 +285,7 @@ def _slick(scalp: Scalp, rng: np.random.Generator):
 
 def knot_place(scalp: Scalp) -> np.ndarray:
     """Where hair is tied: at the back of the head, higher on some people."""
-    high = -0.15 + 0.75 * ((scalp.hair.seed % 97) / 96.0)
+    high = -0.15 + 0.75 * child(scalp.hair.seed, "knot").random()
     start = scalp.centre + scalp.half * np.array([0.0, high, -1.15])
     near = scalp.surface.nearest(start[None])[0]
     return scalp.surface.vertices[near] + 0.012 * scalp.surface.normals[near]

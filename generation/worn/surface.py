@@ -11,6 +11,7 @@ from scipy.spatial import cKDTree
 
 from threedpain.generation.geometry import vertex_normals
 from threedpain.generation.head.bust import Bust
+from threedpain.generation.head.motion import landmarks
 from threedpain.generation.records import MASK_CLASSES
 
 from .mesh import HairMesh
@@ -28,9 +29,7 @@ class Surface:
         skin = np.isin(topology.face_class, OUTER) & (topology.face_part == 0)
         self.faces = topology.faces[skin]
         self.normals = vertex_normals(self.vertices, topology.faces)
-        self.landmarks = np.einsum(
-            "lk,lkd->ld", topology.landmark_barycentric, self.vertices[topology.faces[topology.landmark_faces]]
-        )
+        self.landmarks = landmarks(topology, self.vertices)
         self.ears = np.zeros(len(self.vertices), bool)
         self.ears[topology.faces[topology.face_class == EARS]] = True
         self.rows = np.unique(self.faces)
@@ -152,8 +151,3 @@ def waves(points: np.ndarray, rng: np.random.Generator, wavelength: float, count
     k = 2 * np.pi / (wavelength * rng.uniform(0.7, 1.5, count))
     phase = rng.uniform(0, 2 * np.pi, count)
     return np.sqrt(2 / count) * np.sin(points @ (direction * k[:, None]).T + phase).sum(axis=1)
-
-
-def smoothstep(x: np.ndarray, low: float = 0.0, high: float = 1.0) -> np.ndarray:
-    t = np.clip((x - low) / (high - low), 0.0, 1.0)
-    return t * t * (3 - 2 * t)

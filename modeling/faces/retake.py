@@ -7,7 +7,6 @@ and an expression growing from nothing to its full strength ("ramp") can be phot
 
 from __future__ import annotations
 
-import io
 from collections.abc import Iterator, Mapping
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass, replace
@@ -121,6 +120,7 @@ def _each(jobs: list, workers: int) -> Iterator[dict[int, bytes]]:
 def _person(job: tuple) -> dict[int, bytes]:
     """All photographs wanted of one person, by row."""
     from threedpain.generation.dataset.rows import take
+    from threedpain.generation.dataset.writer import encode_picture
     from threedpain.generation.people.identity import sample_identity
     from threedpain.generation.scene.scene import sample_scene
     from threedpain.generation.seeds import child
@@ -144,9 +144,7 @@ def _person(job: tuple) -> dict[int, bytes]:
             sample = pipe.photograph(person, one.action_units, scene, head_angles=photo.head_angles)
         elif change == "hair":
             sample = pipe.photograph(other, one.action_units, photo.scene, head_angles=photo.head_angles)
-        buffer = io.BytesIO()
-        Image.fromarray(np.asarray(sample.image)).save(buffer, "JPEG", quality=92, subsampling=0)
-        made[one.row] = buffer.getvalue()
+        made[one.row] = encode_picture(np.asarray(sample.image))
     return made
 
 

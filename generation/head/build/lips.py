@@ -10,7 +10,7 @@ import numpy as np
 import scipy.sparse as sp
 from scipy.sparse.csgraph import dijkstra
 
-from threedpain.generation.geometry import Refined
+from threedpain.generation.geometry import Refined, smoothstep
 from threedpain.generation.head.lids import between
 from threedpain.generation.records import MASK_CLASSES, PARTS
 
@@ -43,8 +43,7 @@ def lip_tables(smooth: Refined, classes, parts, island, position) -> dict[str, n
     heights = position[before, 1] * (1 - share) + position[after, 1] * share
     middle = np.interp(position[:, 0], columns, heights[1].mean(axis=0))
     rows = np.flatnonzero((ring <= REACH) & (np.abs(position[:, 0]) < half * 1.3))
-    t = np.clip((REACH - ring[rows]) / (REACH - PLATE), 0, 1)
-    fade = t * t * (3 - 2 * t)
+    fade = smoothstep((REACH - ring[rows]) / (REACH - PLATE))
     side = np.where(position[rows, 1] >= middle[rows], 0.5, -0.5)
     column, fraction = between(np, columns, position[rows, 0])
     return {

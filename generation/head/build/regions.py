@@ -9,7 +9,7 @@ from __future__ import annotations
 import numpy as np
 from scipy.spatial import cKDTree
 
-from threedpain.generation.geometry import refine, triangles
+from threedpain.generation.geometry import refine, smoothstep, triangles
 from threedpain.generation.records import MASK_CLASSES, PARTS, SKIN_HEIGHT, SKIN_WIDTH
 from threedpain.regions import MIRROR
 
@@ -188,11 +188,6 @@ def inner(quads, chosen, position, count) -> np.ndarray:
         if position[rows][:, 1].min() > 6.2:
             mask[rows] = True
     return mask
-
-
-def smoothstep(x: np.ndarray) -> np.ndarray:
-    x = np.clip(x, 0, 1)
-    return x * x * (3 - 2 * x)
 
 
 def mirrored(points: np.ndarray) -> np.ndarray:

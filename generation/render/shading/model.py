@@ -18,6 +18,8 @@ from functools import lru_cache
 
 import numpy as np
 
+from threedpain.generation.colour import to_srgb
+
 # Materials of a face (`Surfaces.material`).
 MATERIALS = ("skin", "eye_left", "eye_right", "teeth", "mouth", "lashes", "hair", "cloth")
 SKIN, EYE_LEFT, EYE_RIGHT, TEETH, MOUTH, LASHES, HAIR, CLOTH = range(len(MATERIALS))
@@ -70,13 +72,3 @@ def tone_table() -> np.ndarray:
     """uint8 [TONE_STEPS]: sRGB code of exposed light (i / (TONE_STEPS - 1))^2 x TONE_LIMIT, tone curve included."""
     light = np.linspace(0, 1, TONE_STEPS) ** 2 * TONE_LIMIT
     return np.round(255 * to_srgb(tone(light))).astype(np.uint8)
-
-
-def to_srgb(linear: np.ndarray) -> np.ndarray:
-    """Linear 0..1 to sRGB 0..1 (IEC 61966-2-1)."""
-    return np.where(linear <= 0.0031308, 12.92 * linear, 1.055 * np.maximum(linear, 1e-9) ** (1 / 2.4) - 0.055)
-
-
-def to_linear(srgb: np.ndarray) -> np.ndarray:
-    """sRGB 0..1 to linear 0..1."""
-    return np.where(srgb <= 0.04045, srgb / 12.92, ((srgb + 0.055) / 1.055) ** 2.4)
