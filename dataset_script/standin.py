@@ -65,6 +65,7 @@ def write(
                 age=round(float(rng.uniform(20, 80)), 1),
                 gender=GENDERS[number % 2],
                 ethnicity=ETHNICITIES[int(rng.integers(5))],
+                head=pipe.head,
             )
             for turn in range(sequences):
                 labels = out / "Frame_Labels" / "PSPI" / name / f"{name[4:]}t{turn + 1}aaaff"

@@ -21,7 +21,7 @@ from PIL import Image
 
 from threedpain import demographics, facs, limits
 from threedpain.errors import InvalidInput, MissingFile
-from threedpain.generation.head.bust import Bust, Face
+from threedpain.generation.head.bust import Bust, Face, Head
 from threedpain.generation.head.model import HeadModel
 from threedpain.generation.head.rig import rig
 from threedpain.generation.people.identity import average_identity, sample_identity
@@ -96,7 +96,7 @@ class PainFacePipeline:
         background: optional repainting of hair and background around the protected face (`inpaint-background`).
     """
 
-    def __init__(self, head: HeadModel, texture: Texture, renderer: Renderer, background=None):
+    def __init__(self, head: Head, texture: Texture, renderer: Renderer, background=None):
         self.head = head
         self.texture = texture
         self.renderer = renderer
@@ -125,6 +125,7 @@ class PainFacePipeline:
         """
         folder = _folder(source)
         device = available(device)
+        model: Head
         if head == "flame":
             from threedpain.generation.head.flame import FlameHeadModel
 
@@ -153,7 +154,7 @@ class PainFacePipeline:
             albedo=np.full((SKIN_HEIGHT, SKIN_WIDTH, 3), 128, np.uint8),
             brows=np.zeros((SKIN_HEIGHT, SKIN_WIDTH), np.uint8),
         )
-        face = rig(self.head(sample_identity(0, hair="bald")), {})
+        face = rig(self.head(sample_identity(0, head=self.head, hair="bald")), {})
         Renderer(self.renderer.device).render(face, skin, sample_scene(0, view="front", size=limits.SIZE.low))
 
     def people(self, identities: Sequence[Identity]) -> list[Person]:
@@ -226,7 +227,7 @@ class PainFacePipeline:
             "light": light,
         }
         units = self.check_inputs(action_units or {}, **asked, size=size)
-        identity = _identity(seed, age, gender, ethnicity, tuple(sorted(changes.items())))
+        identity = _identity(self.head, seed, age, gender, ethnicity, tuple(sorted(changes.items())))
         person = self.person(identity)
         scene = sample_scene(seed, view="front", size=size, light=light, fov=fov)
         angles = (yaw, pitch, roll)
@@ -278,8 +279,8 @@ class PainFacePipeline:
 
 
 @functools.lru_cache(maxsize=PEOPLE_KEPT)
-def _identity(seed, age, gender, ethnicity, changes) -> Identity:
-    return sample_identity(seed, age=age, gender=gender, ethnicity=ethnicity, **dict(changes))
+def _identity(head, seed, age, gender, ethnicity, changes) -> Identity:
+    return sample_identity(seed, age=age, gender=gender, ethnicity=ethnicity, head=head, **dict(changes))
 
 
 def _folder(source: str | Path | None) -> Path | None:

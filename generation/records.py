@@ -102,7 +102,7 @@ class Identity:
     gender: str
     ethnicity: str
     phenotypes: Mapping[str, float]  # Anny's phenotype sliders
-    shape: np.ndarray  # float32 [S]: coefficients in the order of HeadModel.shape_names
+    shape: np.ndarray  # float32 [S]: coefficients in the order of the drawing head's shape_names
     skin: Skin
     hair: Hair
     eyes: Eyes

@@ -79,7 +79,7 @@ def _pipeline():
 
 @lru_cache(maxsize=4)
 def _person(pipe, seed: int, age: float, gender: str, ethnicity: str):
-    return pipe.people([sample_identity(seed, age=age, gender=gender, ethnicity=ethnicity)])[0]
+    return pipe.people([sample_identity(seed, age=age, gender=gender, ethnicity=ethnicity, head=pipe.head)])[0]
 
 
 def _plain(name: str, value: Any) -> Any:

@@ -13,6 +13,7 @@ from datasets import ClassLabel
 from threedpain import facs, schema
 from threedpain.generation.export import to_glb
 from threedpain.generation.frames import pose_of, rotation
+from threedpain.generation.head.bust import Head
 from threedpain.generation.head.rig import rig
 from threedpain.generation.records import Hair, Identity, Light, Sample, Scene, Skin
 from threedpain.generation.scene.scene import sample_scene
@@ -29,6 +30,8 @@ HEAD_SPREAD = (4.0, 3.0, 2.5)  # standard deviation of the head's own yaw, pitch
 
 class Photographer(Protocol):
     """What making a dataset needs of `PainFacePipeline`."""
+
+    head: Head
 
     def people(self, identities): ...
 

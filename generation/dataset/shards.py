@@ -65,7 +65,7 @@ def make_shard(
 def cast_one(pipe: Photographer, plan: Plan, who: Planned, attempt: int):
     """The `attempt`-th draw of a planned identity."""
     return sample_identity(
-        plan.identity_seed(who.index, attempt), age=who.age, gender=who.gender, ethnicity=who.ethnicity
+        plan.identity_seed(who.index, attempt), age=who.age, gender=who.gender, ethnicity=who.ethnicity, head=pipe.head
     )
 
 

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 import numpy as np
+import scipy.sparse as sp
 
 from threedpain.generation.records import Identity
 
@@ -36,13 +37,16 @@ class Topology:
 
 
 class Head(Protocol):
-    """A head model: called with an identity it gives the bust; it makes its surface and moves it.
+    """A head model: it draws the shape of people, gives their busts, makes their surface and moves it.
+
+    An identity's `shape` belongs to the head that drew it. Implementations: `model.HeadModel` (Anny's, which ships) and
+    `flame.FlameHeadModel`; `cage.CageHead` has what follows from a cage.
 
     C cage vertices, N vertices of the smooth surface (skin, teeth, tongue, lashes), V of the bust (the eyeballs
     follow), A fields, S shapes.
     """
 
-    shape_names: tuple[str, ...]  # [S]
+    shape_names: tuple[str, ...]  # [S]: of the coefficients an identity brings, `Identity.shape`
     action_names: tuple[str, ...]  # [A], e.g. "AU12L", "AU9*AU10", "gazeUpR"
     actions: np.ndarray  # float32 [A, C, 3], metres at full movement
     field_unit: np.ndarray  # int [A]: the row of facs.ACTION_UNITS whose regions hold the field
@@ -59,7 +63,15 @@ class Head(Protocol):
     topology: Topology
     coarse: dict[str, np.ndarray]  # the unsubdivided mesh for light exports
 
-    def __call__(self, identity: Identity) -> Bust: ...
+    def __call__(self, identity: Identity) -> Bust:
+        """The identity's bust, resting face included."""
+
+    def draw(
+        self, seed: int, age: float, gender: str, ethnicity: str, phenotypes: Mapping[str, float], lean: float
+    ) -> np.ndarray:
+        """Coefficients float32 [S] of the person of `seed`, in the order of `shape_names`. Chance comes from
+        `seeds.child` alone; `lean` scales every difference of left and right (0 symmetric, 1 as people are);
+        `phenotypes` are `people.identity`'s, for heads that follow them."""
 
     def surface(self, cage: np.ndarray, out: np.ndarray | None = None) -> np.ndarray:
         """[C, 3] on the cage -> float32 [N, 3] on the smooth surface."""
@@ -67,18 +79,25 @@ class Head(Protocol):
     def eyeballs(self, centres: np.ndarray, radius: float, turn: np.ndarray | None = None) -> np.ndarray:
         """Both eyeballs' vertices float32 [2 E, 3]."""
 
-    def reach(self, shape: str) -> float:
-        """The largest movement of a shape at coefficient 1, in millimetres."""
+
+@runtime_checkable
+class LinearHead(Head, Protocol):
+    """A head whose cage and eyes are linear in the shape: what gradients by shape need (`differentiable`)."""
+
+    cage: np.ndarray  # float32 [C, 3]: of coefficients 0
+    shapes: sp.csr_matrix  # float32 [3 C, S]
+    smoothing: sp.csr_matrix  # float32 [N, C]: the cage's points -> the smooth surface's
+    eyes: np.ndarray  # [2, 4]: centre and radius of the left and the right eyeball
+    shape_eyes: np.ndarray  # [S, 2, 4]
 
 
 @dataclass(frozen=True)
-class Bust:
-    """An identity's neutral head and the offsets its facial actions cause."""
+class Anatomy:
+    """What moves a person's face: all of a bust but the neutral vertices that follow from it."""
 
     identity: Identity
     model: Head  # shared; turns the cage into the smooth surface
     topology: Topology
-    vertices: np.ndarray  # float32 [V, 3], head frame, resting face; skin and mouth first, then the two eyeballs
     cage: np.ndarray  # float32 [C, 3], the coarse mesh of skin and mouth, without expression
     basis: np.ndarray  # float32 [A, C, 3], offsets of the cage by facial action, Head.action_names order
     rest: np.ndarray  # float64 [2, U]: movement shares of the resting face, left and right, facs.ACTION_UNITS order
@@ -88,6 +107,13 @@ class Bust:
     eye_radius: float
     neck_pivot: np.ndarray  # float32 [3]
     neck_weight: np.ndarray  # float32 [V]: 1 moves with the head, 0 stays with the shoulders
+
+
+@dataclass(frozen=True)
+class Bust(Anatomy):
+    """An identity's neutral head and the offsets its facial actions cause."""
+
+    vertices: np.ndarray  # float32 [V, 3], head frame, resting face; skin and mouth first, then the two eyeballs
 
 
 @dataclass(frozen=True)

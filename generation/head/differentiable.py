@@ -11,8 +11,10 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from threedpain.errors import InvalidInput
+
 from . import lids, lips
-from .bust import Bust
+from .bust import Bust, LinearHead
 from .lids import Lids
 from .lips import Lips
 from .motion import EYES_CLOSED, UNITS, curve, field_weights
@@ -25,7 +27,7 @@ class DifferentiableFace:
     """A bust whose vertices are a torch function of its shape and of action units.
 
     `face(shape, units)` -> vertices [V, 3] in the order of `Bust.vertices`, head upright, gaze ahead. `shape` [S] are
-    coefficients in the order of `HeadModel.shape_names`, `units` [2, U] the left and right intensities in the order of
+    coefficients in the order of `Head.shape_names`, `units` [2, U] the left and right intensities in the order of
     `facs.ACTION_UNITS`; with the bust's own values it gives what `rig` gives.
     """
 
@@ -34,6 +36,10 @@ class DifferentiableFace:
 
         dtype = dtype or torch.float32
         self.bust, model = bust, bust.model
+        if not isinstance(model, LinearHead):
+            raise InvalidInput(
+                f"{type(model).__name__} has no gradients by shape: its cage is not linear in the shape."
+            )
 
         def tensor(array: np.ndarray) -> torch.Tensor:
             array = np.asarray(array)

@@ -1,4 +1,4 @@
-"""The head of the 3DPain paper: a FLAME model the user holds, behind the interface of `HeadModel`.
+"""The head of the 3DPain paper: a FLAME model the user holds, behind the `Head` protocol.
 
 FLAME's licence forbids shipping it, and its file carries neither action units nor our UVs. So its template is laid over
 our average head: UVs, classes, scalp and landmarks are taken from the nearest points there, and every action unit is
@@ -10,6 +10,8 @@ as that space can say them. Lids close as far as the expression space lets them;
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from functools import cached_property
 from pathlib import Path
 
 import numpy as np
@@ -22,10 +24,11 @@ from threedpain.errors import InvalidInput
 from threedpain.generation.records import MASK_CLASSES, PARTS, Identity
 
 from .bust import Bust, Topology
+from .cage import EYE, EYEBALL_COUNT, CageHead, sphere
 from .flame_file import read_flame
 from .lids import Lids
 from .lips import Lips
-from .model import EYE, HeadModel, field_units, sphere
+from .model import HeadModel
 from .motion import landmarks, settle
 from .rig import rig
 
@@ -35,8 +38,8 @@ RIDGE = 1e-3  # of the expression fit, relative to its largest squared singular 
 STILL = 0.05  # mm: fitted fields below are noise and set to zero
 
 
-class FlameHeadModel(HeadModel):
-    """Called with an identity it gives a bust, as `HeadModel` does."""
+class FlameHeadModel(CageHead):
+    """Draws people as the shipped head does and shows each as near as FLAME's shape space comes to them."""
 
     @staticmethod
     def load(path: str | Path | None, average: Identity) -> FlameHeadModel:
@@ -58,43 +61,37 @@ class FlameHeadModel(HeadModel):
         template = scale * flame["v_template"][head] @ turn.T + shift
         directions = scale * np.einsum("vdk,ed->vek", flame["shapedirs"], turn)
 
-        self.shape_names = tuple(f"flame_shape_{k:03d}" for k in range(shapes))
-        self.action_names = tuple(
+        cage = template.astype(np.float32)
+        action_names = tuple(
             f"{unit}{side}"
             for unit, facts in facs.ACTION_UNITS.items()
             for side in (("L", "R") if facts.sided else ("",))
         )
-        self.cage = template.astype(np.float32)
+        partner = cKDTree(mean.vertices[: ours.skin_count]).query(cage)[1]
+        topology = _topology(ours, mean, cage, skin, partner)
+        front, spacing = _front(cage, skin, topology)
+        super().__init__(
+            shape_names=ours.shape_names,
+            action_names=action_names,
+            cage=cage,
+            smoothing=sp.identity(len(head), dtype=np.float32, format="csr"),
+            actions=_fit(action_names, mean, partner, directions[head, :, shapes:]),
+            front=front,
+            front_spacing=spacing,
+            lids=(Lids.none(), Lids.none()),
+            lips=Lips.none(),
+            neck_pivot=ours.neck_pivot,
+            neck_weight=1 - np.clip(flame["weights"][head][:, 0], 0, 1),
+            topology=topology,
+        )
+        self._ours, self._mean, self._partner = ours, mean.vertices[: ours.skin_count], partner
         self._directions = directions[head, :, :shapes].astype(np.float32)
         self._balls = [
             (scale * flame["v_template"][ball] @ turn.T + shift, directions[ball, :, :shapes]) for ball in balls
         ]
-        self._eyeball, self._eyeball_faces, self._eyeball_uv = sphere()
-        self.smoothing = sp.identity(len(head), dtype=np.float32, format="csr")
-        self._weld(ours, mean, skin, flame["weights"][head])
-        self._ours, self._mean = ours, mean.vertices[: ours.skin_count]
         flat = self._directions.reshape(-1, shapes).astype(np.float64)
         gram = flat.T @ flat + SPOT**2 * np.eye(shapes)
         self._likeliest = np.linalg.solve(gram, flat.T).astype(np.float32)  # [shapes, 3 C]
-        self.actions = self._fit(mean, directions[head, :, shapes:])
-        nothing = {"rows": 0, "weight": 0, "floor": 0, "upper": 0, "lower": 0, "temple": (), "column": 0, "share": 0}
-        whole = ("rows", "upper", "lower", "column")
-        empty = {name: np.zeros(size, np.int64 if name in whole else np.float32) for name, size in nothing.items()}
-        self.lids = (Lids(**empty), Lids(**empty))
-        lines, none = np.zeros((3, 2, 0), np.int64), empty["rows"]
-        self.lips = Lips(
-            lines,
-            lines,
-            lines.astype(np.float32),
-            none,
-            empty["share"],
-            none,
-            empty["share"],
-            none,
-            np.zeros((0, 3), np.int64),
-            np.zeros((0, 1), np.int64),
-        )
-        self.field_unit = field_units(self.action_names)
 
     def __call__(self, identity: Identity) -> Bust:
         """The identity's bust, its shape as near to our person's as FLAME's shape space allows."""
@@ -106,73 +103,76 @@ class FlameHeadModel(HeadModel):
         radius = np.mean([np.linalg.norm(p - c, axis=1).mean() for p, c in zip(eyes, centres, strict=True)])
         return settle(self, identity, cage.astype(np.float32), centres, float(radius))
 
-    def reach(self, shape: str) -> float:
-        """The largest movement of a shape at coefficient 1, in millimetres."""
-        return float(1000 * np.linalg.norm(self._directions[..., self.shape_names.index(shape)], axis=1).max())
+    def draw(
+        self, seed: int, age: float, gender: str, ethnicity: str, phenotypes: Mapping[str, float], lean: float
+    ) -> np.ndarray:
+        """The shipped head's coefficients: `__call__` sees a person through them."""
+        return self._ours.draw(seed, age, gender, ethnicity, phenotypes, lean)
 
-    def _weld(self, ours: HeadModel, mean: Bust, skin: np.ndarray, weights: np.ndarray) -> None:
-        """UVs, classes, weights and landmarks from the nearest points of our average head."""
-        topology, count = ours.topology, len(self.cage)
-        outer = topology.face_part == PARTS.index("skin")
-        corners = topology.faces[outer]
-        nearest = cKDTree(mean.vertices[corners].mean(axis=1)).query(self.cage[skin].mean(axis=1))[1]
-        uv_at = np.zeros((len(mean.vertices), 2), np.float32)
-        uv_at[corners.ravel()] = topology.uvs[topology.face_uvs[outer]].reshape(-1, 2)
-        self._partner = cKDTree(mean.vertices[: ours.skin_count]).query(self.cage)[1]
-        mirror = cKDTree(self.cage).query(self.cage * [-1, 1, 1])[1]
-        ball = len(self._eyeball)
-        eyes = [count + side * ball + self._eyeball_faces for side in (0, 1)]
-        zeros = np.zeros(2 * ball, np.float32)
-        points = landmarks(topology, mean.vertices)
-        triangles = self.cage[skin]
-        found = cKDTree(triangles.mean(axis=1)).query(points)[1]
-        spokes = ours.topology.mirror[ours.skin_count :] - ours.skin_count
-        self.__dict__["topology"] = Topology(
-            faces=np.concatenate([skin, *eyes]).astype(np.int32),
-            uvs=np.concatenate([uv_at[self._partner], self._eyeball_uv]),
-            face_uvs=np.concatenate([skin, *(2 * [count + self._eyeball_faces])]).astype(np.int32),
-            face_part=np.repeat([0, *EYE], [len(skin), len(eyes[0]), len(eyes[1])]).astype(np.int8),
-            face_class=np.r_[
-                topology.face_class[outer][nearest], np.full(2 * len(eyes[0]), MASK_CLASSES.index("eyes"))
-            ].astype(np.int8),
-            mirror=np.concatenate([mirror, count + spokes]).astype(np.int32),
-            landmark_faces=found.astype(np.int32),
-            landmark_barycentric=_barycentric(points, triangles[found]),
-            **{
-                name: np.concatenate([getattr(topology, name)[self._partner], zeros])
-                for name in ("body", "scalp", "beard")
-            },
-        )
-        self.__dict__["neck_weight"] = np.concatenate([1 - np.clip(weights[:, 0], 0, 1), np.ones(2 * ball)]).astype(
-            np.float32
-        )
-        self.neck_pivot = ours.neck_pivot
-        self.__dict__["coarse"] = {
-            "rows": np.arange(count + 2 * ball),
-            **{name: getattr(self.topology, name) for name in ("faces", "uvs", "face_uvs", "face_part", "face_class")},
-        }
-        edges = np.concatenate([skin[:, [k, (k + 1) % 3]] for k in range(3)])
-        length = np.linalg.norm(self.cage[edges[:, 0]] - self.cage[edges[:, 1]], axis=1)
-        spacing = np.bincount(edges.ravel(), np.repeat(length, 2), count) / np.maximum(
-            np.bincount(edges.ravel(), minlength=count), 1
-        )
-        outer_skin = np.isin(self.topology.face_class[: len(skin)], [1, 6])
-        self.front = np.intersect1d(np.flatnonzero(self.cage[:, 2] > 0.01), skin[outer_skin])
-        self.front_spacing = spacing[self.front].astype(np.float32)
+    @cached_property
+    def coarse(self) -> dict[str, np.ndarray]:
+        """The mesh itself: there is no coarser one."""
+        names = ("faces", "uvs", "face_uvs", "face_part", "face_class")
+        return {"rows": np.arange(len(self.neck_weight))} | {name: getattr(self.topology, name) for name in names}
 
-    def _fit(self, mean: Bust, expressions: np.ndarray) -> np.ndarray:
-        """Fields [A, C, 3]: each unit's movement on our average head, in FLAME's expression space."""
-        flat = expressions.reshape(-1, expressions.shape[2])
-        gram = flat.T @ flat
-        gram += RIDGE * np.linalg.eigvalsh(gram)[-1] * np.eye(len(gram))
-        fields = []
-        for name in self.action_names:
-            maximum = facs.ACTION_UNITS[name.rstrip("LR")].maximum
-            wanted = (rig(mean, {name: maximum}).vertices - mean.vertices)[self._partner]
-            field = (flat @ np.linalg.solve(gram, flat.T @ wanted.ravel())).reshape(-1, 3)
-            field[1000 * np.linalg.norm(field, axis=1) < STILL] = 0
-            fields.append(field)
-        return np.array(fields, np.float32)
+
+def _topology(ours: HeadModel, mean: Bust, cage: np.ndarray, skin: np.ndarray, partner: np.ndarray) -> Topology:
+    """UVs, classes and landmarks from the nearest points of our average head; `partner` [C]: the nearest vertex."""
+    topology, count = ours.topology, len(cage)
+    outer = topology.face_part == PARTS.index("skin")
+    corners = topology.faces[outer]
+    triangles = cage[skin]
+    nearest = cKDTree(mean.vertices[corners].mean(axis=1)).query(triangles.mean(axis=1))[1]
+    uv_at = np.zeros((len(mean.vertices), 2), np.float32)
+    uv_at[corners.ravel()] = topology.uvs[topology.face_uvs[outer]].reshape(-1, 2)
+    mirror = cKDTree(cage).query(cage * [-1, 1, 1])[1]
+    _, ball_faces, ball_uv = sphere()
+    eyes = [count + side * EYEBALL_COUNT + ball_faces for side in (0, 1)]
+    zeros = np.zeros(2 * EYEBALL_COUNT, np.float32)
+    points = landmarks(topology, mean.vertices)
+    found = cKDTree(triangles.mean(axis=1)).query(points)[1]
+    spokes = topology.mirror[ours.skin_count :] - ours.skin_count
+    return Topology(
+        faces=np.concatenate([skin, *eyes]).astype(np.int32),
+        uvs=np.concatenate([uv_at[partner], ball_uv]),
+        face_uvs=np.concatenate([skin, *(2 * [count + ball_faces])]).astype(np.int32),
+        face_part=np.repeat([0, *EYE], [len(skin), len(eyes[0]), len(eyes[1])]).astype(np.int8),
+        face_class=np.r_[
+            topology.face_class[outer][nearest], np.full(2 * len(ball_faces), MASK_CLASSES.index("eyes"))
+        ].astype(np.int8),
+        mirror=np.concatenate([mirror, count + spokes]).astype(np.int32),
+        landmark_faces=found.astype(np.int32),
+        landmark_barycentric=_barycentric(points, triangles[found]),
+        **{name: np.concatenate([getattr(topology, name)[partner], zeros]) for name in ("body", "scalp", "beard")},
+    )
+
+
+def _front(cage: np.ndarray, skin: np.ndarray, topology: Topology) -> tuple[np.ndarray, np.ndarray]:
+    """Vertices of the outer face, and the mesh's edge lengths there in metres."""
+    count = len(cage)
+    edges = np.concatenate([skin[:, [k, (k + 1) % 3]] for k in range(3)])
+    length = np.linalg.norm(cage[edges[:, 0]] - cage[edges[:, 1]], axis=1)
+    spacing = np.bincount(edges.ravel(), np.repeat(length, 2), count) / np.maximum(
+        np.bincount(edges.ravel(), minlength=count), 1
+    )
+    outer = [MASK_CLASSES.index(name) for name in ("skin", "lips")]
+    front = np.intersect1d(np.flatnonzero(cage[:, 2] > 0.01), skin[np.isin(topology.face_class[: len(skin)], outer)])
+    return front, spacing[front].astype(np.float32)
+
+
+def _fit(action_names: tuple[str, ...], mean: Bust, partner: np.ndarray, expressions: np.ndarray) -> np.ndarray:
+    """Fields float32 [A, C, 3]: each unit's movement on our average head, in FLAME's expression space."""
+    flat = expressions.reshape(-1, expressions.shape[2])
+    gram = flat.T @ flat
+    gram += RIDGE * np.linalg.eigvalsh(gram)[-1] * np.eye(len(gram))
+    fields = []
+    for name in action_names:
+        maximum = facs.ACTION_UNITS[name.rstrip("LR")].maximum
+        wanted = (rig(mean, {name: maximum}).vertices - mean.vertices)[partner]
+        field = (flat @ np.linalg.solve(gram, flat.T @ wanted.ravel())).reshape(-1, 3)
+        field[1000 * np.linalg.norm(field, axis=1) < STILL] = 0
+        fields.append(field)
+    return np.array(fields, np.float32)
 
 
 def _components(faces: np.ndarray, vertices: np.ndarray) -> tuple[np.ndarray, list[np.ndarray]]:

@@ -44,6 +44,12 @@ class Lids:
             eyes.append(Lids(*(convert(a.astype(np.int64) if a.dtype.kind == "i" else a) for a in arrays)))
         return tuple(eyes)
 
+    @staticmethod
+    def none() -> Lids:
+        """Of a head whose lids move by its fields alone."""
+        numbers, rows = np.zeros(0, np.float32), np.zeros(0, np.int64)
+        return Lids(rows, numbers, numbers, rows, rows, numbers, rows, numbers)
+
     def fitted(self, surface: np.ndarray, centre: np.ndarray, radius: float, lashes: np.ndarray) -> Lids:
         """With the columns of one person's resting surface [N, 3], and with the skin around the lids; `lashes` bool [N]
         stand forward while the eye is open and hang over the lower lid when it is closed."""

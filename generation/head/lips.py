@@ -41,6 +41,13 @@ class Lips:
     near: Any  # int [K, M]: the lower lip's points by each column, as places in `lower`; L stands for none
 
     @staticmethod
+    def none() -> Lips:
+        """Of a head whose lips may pass through each other."""
+        lines, rows, numbers = np.zeros((3, 2, 0), np.int64), np.zeros(0, np.int64), np.zeros(0, np.float32)
+        corners, near = np.zeros((0, 3), np.int64), np.zeros((0, 1), np.int64)
+        return Lips(lines, lines, lines.astype(np.float32), rows, numbers, rows, numbers, rows, corners, near)
+
+    @staticmethod
     def of(tensors: Mapping[str, np.ndarray], quads: np.ndarray) -> Lips:
         """From the head's asset and the smooth surface's `quads`."""
         rows, lift, column, share = (tensors[f"lip_{name}"] for name in ("row", "lift", "column", "share"))

@@ -19,7 +19,7 @@ from threedpain.generation.frames import rotation
 from threedpain.generation.records import Identity
 
 from . import lids, lips
-from .bust import Bust
+from .bust import Anatomy, Bust, Head, Topology
 from .localise import fades
 
 CURVE = (0.0, 0.12, 0.28, 0.52, 0.78, 1.0)  # share of the maximal movement at intensities 0..5
@@ -74,7 +74,7 @@ def personal(identity: Identity) -> np.ndarray:
     return out
 
 
-def expression(bust: Bust, acting: np.ndarray, gaze: tuple[float, float]) -> np.ndarray:
+def expression(bust: Anatomy, acting: np.ndarray, gaze: tuple[float, float]) -> np.ndarray:
     """Vertices float32 [V, 3] with an expression, head upright; nothing acting gives the bust's own vertices."""
     model = bust.model
     moving = shares(acting) * bust.range
@@ -140,7 +140,7 @@ def gaze_rotation(gaze: tuple[float, float]) -> np.ndarray:
     return rotation(gaze[0], gaze[1], 0.0)
 
 
-def settle(model, identity: Identity, cage: np.ndarray, eye_centres: np.ndarray, eye_radius: float) -> Bust:
+def settle(model: Head, identity: Identity, cage: np.ndarray, eye_centres: np.ndarray, eye_radius: float) -> Bust:
     """The bust at rest: fields kept to the person's own regions; neutral vertices hold the resting face."""
     surface = model.surface(cage)
     topology = model.topology
@@ -152,26 +152,24 @@ def settle(model, identity: Identity, cage: np.ndarray, eye_centres: np.ndarray,
         for eye, centre in zip(model.lids, eye_centres, strict=True)
     )
     basis = model.actions * fade[model.field_unit][:, :, None]
-    bust = Bust(
-        identity,
-        model,
-        topology,
-        np.zeros((0, 3), np.float32),
-        cage.astype(np.float32),
-        basis,
-        shares(intensities(identity.resting)),
-        personal(identity),
-        fitted,
-        eye_centres,
-        eye_radius,
-        model.neck_pivot,
-        model.neck_weight,
+    anatomy = Anatomy(
+        identity=identity,
+        model=model,
+        topology=topology,
+        cage=cage.astype(np.float32),
+        basis=basis,
+        rest=shares(intensities(identity.resting)),
+        range=personal(identity),
+        lids=fitted,
+        eye_centres=eye_centres,
+        eye_radius=eye_radius,
+        neck_pivot=model.neck_pivot,
+        neck_weight=model.neck_weight,
     )
-    object.__setattr__(bust, "vertices", expression(bust, np.zeros((2, len(UNITS))), (0.0, 0.0)))
-    return bust
+    return Bust(**vars(anatomy), vertices=expression(anatomy, np.zeros((2, len(UNITS))), (0.0, 0.0)))
 
 
-def landmarks(topology, vertices: np.ndarray) -> np.ndarray:
+def landmarks(topology: Topology, vertices: np.ndarray) -> np.ndarray:
     """The 68 points [68, 3] of vertices [V, 3], iBUG order."""
     corners = vertices[topology.faces[topology.landmark_faces]]
     return np.einsum("lkd,lk->ld", corners, topology.landmark_barycentric)

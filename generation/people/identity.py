@@ -17,20 +17,29 @@ import numpy as np
 
 from threedpain import demographics, facs, limits
 from threedpain.errors import InvalidInput
+from threedpain.generation.head.bust import Head
 from threedpain.generation.head.model import HeadModel
+from threedpain.generation.head.shape import macro_weights, sample_phenotypes
 from threedpain.generation.records import BEARDS, STYLES, Eyes, Hair, Identity, Skin
 from threedpain.generation.seeds import child
 
 from .colouring import sample_eyes, sample_hair, sample_skin
-from .shape import macro_weights, sample_phenotypes, sample_shape
 
 OVERRIDES = ("skin_tone", "hair", "beard", "asymmetry", "skin", "eyes", "phenotypes", "resting", "gain")
 
 
 def sample_identity(
-    seed: int, age: float | None = None, gender: str | None = None, ethnicity: str | None = None, **overrides: Any
+    seed: int,
+    age: float | None = None,
+    gender: str | None = None,
+    ethnicity: str | None = None,
+    *,
+    head: Head | None = None,
+    **overrides: Any,
 ) -> Identity:
-    """The person of `seed`. What is not given (age, gender, ethnicity) is drawn; `overrides` change one thing each:
+    """The person of `seed`, shaped for the `head` that will wear them (the shipped one if not given).
+
+    What is not given (age, gender, ethnicity) is drawn; `overrides` change one thing each:
 
     skin_tone (individual typology angle, degrees), hair (a style's name, a `Hair`, or a mapping of its fields), beard
     (its name), asymmetry (0 symmetric, 1 as drawn), skin, eyes, phenotypes, resting, gain (mappings of
@@ -56,7 +65,7 @@ def sample_identity(
         sample_phenotypes(child(seed, "phenotypes"), age, gender, ethnicity), overrides.get("phenotypes"), "phenotypes"
     )
     lean = limits.ASYMMETRY.check(overrides.get("asymmetry", 1.0))
-    shape = sample_shape(seed, age, gender, ethnicity, phenotypes, lean)
+    shape = (head or HeadModel.load()).draw(seed, age, gender, ethnicity, phenotypes, lean)
     skin = sample_skin(child(seed, "skin"), age, gender, ethnicity)
     skin = replace(skin, **_updated({}, overrides.get("skin"), "skin", {f.name for f in fields(Skin)}))
     if "skin_tone" in overrides:

@@ -157,7 +157,7 @@ def _neutral(pipe: PainFacePipeline, plan: Plan, person: Person, seed: int):
 
 def _balanced(pipe: PainFacePipeline, plan: Plan, number: int) -> Iterator[dict]:
     who = _who(plan, number)
-    person, seed = pipe.person(sample_identity(**who)), who["seed"]
+    person, seed = pipe.person(sample_identity(**who, head=pipe.head)), who["seed"]
     rng = child(plan.seed, "audit expressions", number)
     expressions: list[tuple[str, str, dict[str, float]]] = [("neutral", "neutral", {})]
     for least, most in list(INTENSITIES.values())[1:]:
@@ -188,7 +188,7 @@ def _changed(pipe: PainFacePipeline, plan: Plan, number: int) -> Iterator[dict]:
     rng = child(plan.seed, "audit expressions", number, "counterfactual")
     expressions = {"at rest": {}, "in pain": sample_for_pspi(int(rng.integers(5, 13)), rng)}
     place = sample_scene(who["seed"], view="front", size=plan.size, light=LIGHTS[0])
-    own = pipe.person(sample_identity(**who))
+    own = pipe.person(sample_identity(**who, head=pipe.head))
     for factor, levels in FACTORS.items():
         for level in levels:
             person, scene = own, place
@@ -196,7 +196,7 @@ def _changed(pipe: PainFacePipeline, plan: Plan, number: int) -> Iterator[dict]:
                 lit = sample_scene(who["seed"], view="front", size=plan.size, light=level)
                 scene = replace(place, light=lit.light)
             elif level != who.get(factor):
-                person = pipe.person(sample_identity(**{**who, factor: level}))
+                person = pipe.person(sample_identity(**{**who, factor: level}, head=pipe.head))
             neutral = _neutral(pipe, plan, person, who["seed"])
             for name, units in expressions.items():
                 sample = pipe.photograph(person, units, scene)

@@ -95,7 +95,7 @@ def ramps(people: int, levels: int = 9, size: int = 256, seed: int = 0, texture:
     pipe = _pipeline(texture)
     for number in range(people):
         rng = child(seed, "ramp", number)
-        person = pipe.people([sample_identity(int(rng.integers(2**62)))])[0]
+        person = pipe.people([sample_identity(int(rng.integers(2**62)), head=pipe.head)])[0]
         full = sample_for_pspi(16 - number % 8, rng)
         steps = [{unit: value * at / (levels - 1) for unit, value in full.items()} for at in range(levels)]
         samples = [take(pipe, person, "ramp", units, "front", size).sample for units in steps]
@@ -128,12 +128,14 @@ def _person(job: tuple) -> dict[int, bytes]:
 
     (seed, age, gender, ethnicity), wanted, size, change, texture = job
     pipe = _pipeline(texture)
-    identity = sample_identity(seed, age=age, gender=gender, ethnicity=ethnicity)
+    identity = sample_identity(seed, age=age, gender=gender, ethnicity=ethnicity, head=pipe.head)
     person, other = pipe.people([identity])[0], None
     if change == "hair":
         styles = [style for style in STYLES if style != identity.hair.style]
         style = styles[int(child(seed, "other hair").integers(len(styles)))]
-        other = pipe.people([sample_identity(seed, age=age, gender=gender, ethnicity=ethnicity, hair=style)])[0]
+        other = pipe.people(
+            [sample_identity(seed, age=age, gender=gender, ethnicity=ethnicity, head=pipe.head, hair=style)]
+        )[0]
     made = {}
     for one in wanted:
         photo = take(pipe, person, one.expression_id, one.action_units, one.view, size)

@@ -6,6 +6,8 @@ import numpy as np
 import pytest
 
 from threedpain.errors import InvalidInput, MissingFile
+from threedpain.generation.head.bust import Anatomy, Head
+from threedpain.generation.head.differentiable import DifferentiableFace
 from threedpain.generation.head.flame import FlameHeadModel
 from threedpain.generation.head.model import HeadModel
 from threedpain.generation.head.rig import rig
@@ -118,3 +120,37 @@ def test_missing_and_foreign_files_are_said_clearly(tmp_path):
     np.savez(tmp_path / "half.npz", v_template=np.zeros((4, 3)))
     with pytest.raises(InvalidInput, match="no 3-dimensional array 'shapedirs'"):
         FlameHeadModel.load(tmp_path / "half.npz", average_identity())
+
+
+def test_each_head_keeps_the_protocol_and_draws_for_itself(flame):
+    for head in (HeadModel.load(), flame):
+        promised = {*Head.__annotations__, "__call__", "draw", "surface", "eyeballs"}
+        assert not [name for name in promised if not hasattr(head, name)]
+        shape = sample_identity(5, head=head).shape
+        assert shape.shape == (len(head.shape_names),) and shape.dtype == np.float32
+        bust = head(sample_identity(5, head=head))
+        assert len(bust.vertices) == len(bust.neck_weight) == len(head.skin_vertices) == len(head.topology.mirror)
+        assert head.surface(bust.cage).shape == (head.skin_count, 3) == (len(head.lashes), 3)
+        assert head.coarse["faces"].max() < len(head.coarse["rows"])
+
+
+def test_an_identity_has_the_shape_of_the_head_that_wears_it():
+    class Other:
+        shape_names = ("long", "wide")
+
+        def draw(self, seed, age, gender, ethnicity, phenotypes, lean):
+            return np.array([age, lean], np.float32)
+
+    assert sample_identity(5, age=40, head=Other()).shape.tolist() == [40, 1]
+    ours = sample_identity(5, age=40)
+    assert len(ours.shape) == len(HeadModel.load().shape_names)
+
+
+def test_gradients_by_shape_are_of_linear_heads(flame):
+    with pytest.raises(InvalidInput, match="FlameHeadModel has no gradients by shape"):
+        DifferentiableFace(flame(sample_identity(5)))
+
+
+def test_a_bust_is_whole_when_it_is_made(flame):
+    bust = HeadModel.load()(sample_identity(5))
+    assert isinstance(bust, Anatomy) and bust.vertices.shape == (len(bust.neck_weight), 3)

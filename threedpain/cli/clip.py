@@ -47,7 +47,7 @@ def command(
         raise InvalidInput(f"size is an even number of pixels for a film, not {size}.")
     writable(out)
     pipe = PainFacePipeline.from_pretrained(device=device)
-    person = pipe.person(sample_identity(seed, age=age, gender=gender, ethnicity=ethnicity))
+    person = pipe.person(sample_identity(seed, age=age, gender=gender, ethnicity=ethnicity, head=pipe.head))
     with tqdm(total=round(seconds * fps), unit="frame") as bar:
         clip = film(pipe, person, units, seed, size, seconds, fps, progress=lambda done: bar.update(done - bar.n))
     out.write_bytes(clip.mp4())

@@ -16,7 +16,6 @@ from functools import lru_cache
 
 import numpy as np
 
-from threedpain.generation.head.model import HeadModel
 from threedpain.generation.seeds import child
 
 # Shares of the three phenotype families, as concentration of a Dirichlet draw: (african, asian, caucasian).
@@ -194,16 +193,19 @@ def _three(value: float, name: str) -> dict[str, float]:
     return {f"min{name}": low, f"average{name}": 1 - low - high, f"max{name}": high}
 
 
-@lru_cache(maxsize=1)
-def features() -> tuple[tuple[str, str | None, str | None, float], ...]:
+@lru_cache(maxsize=4)
+def features(
+    shape_names: tuple[str, ...], reaches: tuple[float, ...]
+) -> tuple[tuple[str, str | None, str | None, float], ...]:
     """(name, shape of the negative end, shape of the positive end, millimetres at 1) without sides and asymmetries.
 
-    Sided shapes appear once, without their "l-".
+    Sided shapes appear once, without their "l-". `shape_names` [S] are the head's, `reaches` [S] the largest movement
+    of each at coefficient 1, millimetres.
     """
-    model = HeadModel.load()
+    reach_of = dict(zip(shape_names, reaches, strict=True))
     names = [
         name.removeprefix("l-")
-        for name in model.shape_names
+        for name in shape_names
         if name != "size" and not name.startswith(("r-", "asym-", "universal-", "african-", "asian-", "caucasian-"))
     ]
     found, done = [], set()
@@ -215,26 +217,33 @@ def features() -> tuple[tuple[str, str | None, str | None, float], ...]:
         low, high = (f"{stem}-{e}" for e in pair) if pair else (None, name)
         done.update((low, high))
         title = stem if pair in (OPPOSITES[0],) else high
-        reach = min(model.reach(end) for end in _sides(model, low or high) + _sides(model, high))
+        reach = min(reach_of[end] for shape in (low or high, high) for end in _sides(reach_of, shape))
         found.append((title, low, high, reach))
     return tuple(found)
 
 
-def _sides(model: HeadModel, name: str) -> list[str]:
-    return [name] if name in model.shape_names else [f"l-{name}", f"r-{name}"]
+def _sides(known: Mapping[str, float], name: str) -> list[str]:
+    return [name] if name in known else [f"l-{name}", f"r-{name}"]
 
 
 def sample_shape(
-    seed: int, age: float, gender: str, ethnicity: str, phenotypes: Mapping[str, float], lean: float
+    seed: int,
+    age: float,
+    gender: str,
+    ethnicity: str,
+    phenotypes: Mapping[str, float],
+    lean: float,
+    shape_names: tuple[str, ...],
+    reaches: tuple[float, ...],
 ) -> np.ndarray:
-    """Coefficients float32 [S] in the order of `HeadModel.shape_names`; `lean` scales every left/right difference."""
-    model = HeadModel.load()
-    values = dict.fromkeys(model.shape_names, 0.0)
+    """Coefficients float32 [S] in the order of `shape_names`; `lean` scales every left/right difference, `reaches` [S]
+    are the largest movements of the shapes at coefficient 1, millimetres."""
+    values = dict.fromkeys(shape_names, 0.0)
     values.update(macro_weights(phenotypes))
     traits = {"all": 1.0, "age": (age - 20) / 70, "male": 1.0 if gender == "male" else -1.0, ethnicity: 1.0}
     rng = child(seed, "shape")
     ages = child(seed, "ageing").standard_normal(1)[0]  # some people age late
-    for name, low, high, reach in features():
+    for name, low, high, reach in features(shape_names, reaches):
         common, left, right = rng.standard_normal(3)
         spread = min(0.62 * SPREADS.get(name, SPREAD) / reach, 0.33)
         shift = sum(
@@ -252,9 +261,9 @@ def sample_shape(
             end = high if value >= 0 else low
             if end is not None:
                 values[side + end] = abs(value)
-    for name in model.shape_names:
+    for name in shape_names:
         z = rng.standard_normal()
         if name.startswith("asym-"):
             values[name] = float(lean * np.clip(0.14 * z, 0, 0.5))
     values["size"] = float(0.022 * np.clip(child(seed, "size").standard_normal(), -2.5, 2.5))
-    return np.array([values[name] for name in model.shape_names], np.float32)
+    return np.array([values[name] for name in shape_names], np.float32)
