@@ -27,7 +27,8 @@ _LAZY = {
     "ViTPainImageProcessor": ("threedpain.modeling.vitpain.image_processing_vitpain", "ViTPainImageProcessor"),
 }
 
-_MODULES = ("assets", "demographics", "facs", "regions", "schema")  # so that `threedpain.facs` needs no second import
+# So that `threedpain.facs` needs no second import.
+_MODULES = ("assets", "demographics", "expressions", "facs", "limits", "regions", "schema", "unit_regions")
 
 __all__ = ["InvalidInput", "MissingExtra", "MissingFile", "ThreeDPainError", "__version__", *_LAZY]
 

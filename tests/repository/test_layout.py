@@ -1,6 +1,7 @@
 """The rooms: who may import whom. Read from the source, lazy and TYPE_CHECKING imports included."""
 
 import ast
+import re
 from pathlib import Path
 
 import pytest
@@ -147,3 +148,19 @@ def test_modules_keep_to_one_subject():
     """At most 400 lines; ViTPain's model is one file because remote code is."""
     long = {name: lines for name, path in sources().items() if (lines := len(path.read_text().splitlines())) > 400}
     assert set(long) <= {"modeling.vitpain.modeling_vitpain"}, long
+
+
+NAMED = re.compile(
+    r"(?<![\w/.-])((?:threedpain|generation|dataset_script|modeling|spaces|tests|benchmarks|model_cards)/[\w/]+\.\w+)"
+)
+
+
+def test_files_that_the_pages_name_exist():
+    pages = [*ROOT.glob("*.md"), *(ROOT / "docs").glob("*.md"), *(ROOT / "model_cards").rglob("*.md")]
+    lost = [
+        f"{page.name}: {name}"
+        for page in pages
+        for name in NAMED.findall(page.read_text())
+        if not (ROOT / name).exists()
+    ]
+    assert pages and not lost, lost
