@@ -4,13 +4,13 @@ identity = sample_identity(seed, demographics)     # who
 bust     = head(identity)                          # neutral mesh, UV, eyes, teeth, lashes
 maps     = texture(identity)                       # diffusion, in UV space
 face     = rig(bust, action_units)                 # expression: geometry, wrinkles, heat
-sample   = render(face, maps, scene)               # camera, light, hair, background, and the truth
+scene    = sample_scene(seed, view)                # camera, light, background, sensor
+sample   = render(face, maps, scene)               # the picture, and the truth
 """
 
 from __future__ import annotations
 
 import functools
-from collections import OrderedDict
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -35,9 +35,7 @@ from .texture import Texture, load_texture
 if TYPE_CHECKING:
     import trimesh
 
-PEOPLE_KEPT = (
-    8  # busts and skins of the last people asked for: moving a slider repaints a face, it does not remake a person
-)
+PEOPLE_KEPT = 8
 
 
 @dataclass(frozen=True)
@@ -101,7 +99,9 @@ class PainFacePipeline:
         self.texture = texture
         self.renderer = renderer
         self.background = background
-        self._people: OrderedDict[int, tuple[Identity, Person]] = OrderedDict()
+        # the last people's: moving a slider repaints a face, it does not remake a person
+        self._bust = functools.lru_cache(PEOPLE_KEPT)(lambda identity: self.head(identity))
+        self._maps = functools.lru_cache(PEOPLE_KEPT)(lambda identity: self.texture([identity])[0])
 
     @classmethod
     def from_pretrained(
@@ -147,6 +147,19 @@ class PainFacePipeline:
             background = BackgroundInpainter.from_pretrained(inpaint_model, device=device)
         return cls(model, skin, renderer, background)
 
+    def save_pretrained(self, folder: str | Path) -> None:
+        """Write what `from_pretrained(folder)` loads, head.safetensors and texture/, into a folder without these."""
+        folder = Path(folder)
+        for part in (self.head, self.texture):
+            if not hasattr(part, "save_pretrained"):
+                raise InvalidInput(f"{type(part).__name__} cannot be saved: only the anny head and embedded skin can.")
+        for name in ("head.safetensors", "texture"):
+            if (folder / name).exists():
+                raise InvalidInput(f"{folder / name} exists: name another folder.")
+        folder.mkdir(parents=True, exist_ok=True)
+        self.head.save_pretrained(folder)
+        self.texture.save_pretrained(folder)
+
     def rehearse(self) -> None:
         """Draw a small gray face for nobody. That loads the compiled kernels, or the first time compiles them: in a
         thread, while the first skin is sampled, it takes no time."""
@@ -164,14 +177,7 @@ class PainFacePipeline:
 
     def person(self, identity: Identity) -> Person:
         """One person, remembered for the next picture of the same identity object."""
-        kept = self._people.get(id(identity))
-        if kept is None:
-            kept = (identity, self.people([identity])[0])
-            self._people[id(identity)] = kept
-            while len(self._people) > PEOPLE_KEPT:
-                self._people.popitem(last=False)
-        self._people.move_to_end(id(identity))
-        return kept[1]
+        return Person(identity, self._bust(identity), self._maps(identity))
 
     def photograph(
         self,
@@ -183,11 +189,11 @@ class PainFacePipeline:
     ) -> Sample:
         """One picture of a person with an expression in a scene; `truth` may add "regions" (depth is always there)."""
         face = rig(person.bust, action_units, head_angles=head_angles)
-        return self._shoot(face, person, scene, truth)
+        return self._shoot(face, person.identity, person.maps, scene, truth)
 
-    def _shoot(self, face: Face, person: Person, scene: Scene, truth: Sequence[str] = ()) -> Sample:
-        sample = self.renderer.render(face, person.maps, scene, truth=set(truth) - {"depth"})
-        return self.background(sample, person.identity, scene) if self.background else sample
+    def _shoot(self, face: Face, identity: Identity, maps: SkinMaps, scene: Scene, truth: Sequence[str] = ()) -> Sample:
+        sample = self.renderer.render(face, maps, scene, truth=set(truth) - {"depth"})
+        return self.background(sample, identity, scene) if self.background else sample
 
     def __call__(
         self,
@@ -228,11 +234,12 @@ class PainFacePipeline:
         }
         units = self.check_inputs(action_units or {}, **asked, size=size)
         identity = _identity(self.head, seed, age, gender, ethnicity, tuple(sorted(changes.items())))
-        person = self.person(identity)
+        bust = self._bust(identity)
+        maps = self._maps(identity)
+        face = rig(bust, units, head_angles=(yaw, pitch, roll))
         scene = sample_scene(seed, view="front", size=size, light=light, fov=fov)
-        angles = (yaw, pitch, roll)
-        face = rig(person.bust, units, head_angles=angles)
-        sample = self._shoot(face, person, scene, truth=())
+        sample = self._shoot(face, identity, maps, scene)
+        person = Person(identity, bust, maps)
         return PainFaceOutput(
             image=Image.fromarray(sample.image),
             heatmap=Image.fromarray(sample.heatmap),
@@ -245,7 +252,7 @@ class PainFacePipeline:
             person=person,
             face=face,
             scene=scene,
-            at_rest=functools.partial(self.photograph, person, {}, scene, head_angles=angles),
+            at_rest=functools.partial(self.photograph, person, {}, scene, head_angles=(yaw, pitch, roll)),
         )
 
     @staticmethod

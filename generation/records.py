@@ -93,9 +93,10 @@ class Eyes:
     seed: int
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Identity:
-    """One person: everything about them that does not change with expression, view or light."""
+    """One person: everything about them that does not change with expression, view or light. Equal to itself alone, so
+    that what is made of it can be remembered."""
 
     seed: int
     age: float  # years, 18..90

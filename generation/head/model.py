@@ -11,10 +11,12 @@ from collections.abc import Mapping
 from functools import cached_property, lru_cache
 from itertools import pairwise
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import scipy.sparse as sp
 from safetensors import safe_open
+from safetensors.numpy import save_file
 
 from threedpain.errors import MissingFile
 from threedpain.generation.geometry import refine, triangles
@@ -40,14 +42,14 @@ class HeadModel(CageHead):
             path = weights("head")
         return _load(str(path))
 
-    def __init__(
-        self, tensors: Mapping[str, np.ndarray], shape_names: tuple[str, ...], action_names: tuple[str, ...]
-    ) -> None:
+    def __init__(self, tensors: Mapping[str, np.ndarray], facts: Mapping[str, Any]) -> None:
+        """The asset's tensors, and its metadata: `shapes`, `actions` and where it is from."""
+        action_names = tuple(facts["actions"])
         cage = tensors["cage"]
-        self._tensors, self._smooth = tensors, refine(tensors["quads"], len(cage))
+        self._facts, self._tensors, self._smooth = facts, tensors, refine(tensors["quads"], len(cage))
         linear = refine(tensors["quads"], len(cage), smooth=False).matrix
         super().__init__(
-            shape_names=shape_names,
+            shape_names=tuple(facts["shapes"]),
             action_names=action_names,
             cage=cage,
             smoothing=self._smooth.matrix,
@@ -62,6 +64,10 @@ class HeadModel(CageHead):
         )
         self.shapes = _sparse(tensors, "shape", len(cage))  # [3 C, S]
         self.eyes, self.shape_eyes = tensors["eyes"], tensors["shape_eyes"]  # [2, 4] centre and radius, [S, 2, 4]
+
+    def save_pretrained(self, folder: Path) -> None:
+        """Write `head.safetensors`, which `load` reads: the bytes it was loaded from."""
+        save_file(dict(self._tensors), folder / "head.safetensors", {"head": json.dumps(self._facts)})
 
     def __call__(self, identity: Identity) -> Bust:
         """The identity's bust: neutral vertices (resting face included) and the basis of its facial actions."""
@@ -166,7 +172,7 @@ def _load(path: str) -> HeadModel:
     digest = hashlib.sha256(b"".join(np.ascontiguousarray(tensors[key]).tobytes() for key in sorted(tensors)))
     if digest.hexdigest() != facts.get("sha256"):
         raise MissingFile(f"the head asset {path} is damaged (its checksum does not match): install threedpain again")
-    return HeadModel(tensors, tuple(facts["shapes"]), tuple(facts["actions"]))
+    return HeadModel(tensors, facts)
 
 
 def _sparse(tensors: Mapping[str, np.ndarray], prefix: str, count: int) -> sp.csr_matrix:

@@ -7,6 +7,7 @@ same bytes of the same folder.
 from __future__ import annotations
 
 import json
+import shutil
 from collections.abc import Sequence
 from pathlib import Path
 from types import SimpleNamespace
@@ -35,7 +36,7 @@ class EmbeddedTexture:
             from threedpain.assets import weights
 
             folder = weights("texture")
-        folder = Path(folder)
+        self.folder = folder = Path(folder)
         if not (folder / "model_index.json").is_file():
             raise MissingFile(
                 f"no texture model in {folder}: train one with threedpain.generation.texture.training.train, "
@@ -52,6 +53,10 @@ class EmbeddedTexture:
 
     def __call__(self, identities: Sequence[Identity]) -> list[SkinMaps]:
         return [self.skin(features(condition(who))[None], int(who.skin.seed)) for who in identities]
+
+    def save_pretrained(self, folder: Path) -> None:
+        """Write `texture/`, a folder that this class and diffusers read."""
+        shutil.copytree(self.folder, folder / "texture")
 
     @torch.no_grad()
     def skin(self, features: torch.Tensor, seed: int, guidance: float | None = None) -> SkinMaps:
