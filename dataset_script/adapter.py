@@ -9,7 +9,6 @@ first of its `references`; each adapter states the rule that orders them.
 from __future__ import annotations
 
 import hashlib
-import io
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -17,10 +16,10 @@ from pathlib import Path
 from typing import Any
 
 import datasets
-import PIL.Image
 from datasets import Features, Image, List, Value
 
 from threedpain.errors import InvalidInput, MissingFile
+from threedpain.pictures import open_picture
 from threedpain.schema import EXPRESSIONS, features
 
 from .archives import Problems, is_archive, unpack
@@ -39,7 +38,7 @@ MAXIMUM_PIXELS = 64 << 20
 
 @dataclass(frozen=True)
 class Blob:
-    """A picture not read yet: its name and the function that gives its bytes (any format Pillow knows)."""
+    """A picture not read yet: its name and the function that gives its bytes (a format of `threedpain.pictures`)."""
 
     name: str
     read: Callable[[], bytes]
@@ -158,11 +157,8 @@ class Adapter(datasets.GeneratorBasedBuilder):
         """The bytes as the Image feature takes them, or None and a problem when no picture can be read from them."""
         try:
             data = blob.read()
-            with PIL.Image.open(io.BytesIO(data)) as picture:
-                if picture.width * picture.height > MAXIMUM_PIXELS:
-                    raise ValueError("more than 64 million pixels")
-                picture.load()
-        except (OSError, ValueError, SyntaxError, PIL.Image.DecompressionBombError) as error:
+            open_picture(data, Path(blob.name).name, MAXIMUM_PIXELS)
+        except (OSError, ValueError) as error:
             self.problems.add("picture that cannot be read", f"{blob.name} ({error})")
             return None
         return {"bytes": data, "path": Path(blob.name).name}

@@ -8,12 +8,15 @@ from html import escape
 from itertools import islice
 from pathlib import Path
 
+import datasets
 import gradio as gr
 import numpy as np
 from datasets import Dataset, concatenate_datasets, load_dataset
+from PIL import Image
 
 from threedpain import demographics, expressions, facs
 from threedpain.errors import InvalidInput, ThreeDPainError
+from threedpain.pictures import stored_picture
 
 from . import drawing, engine
 
@@ -23,6 +26,7 @@ SAMPLE_PLAN = {"identities": 10, "expressions": 2, "others": 1, "views": 3, "siz
 FROM_HUB = 600  # rows taken from a set on the Hub: enough to look at, and it fits on any disk
 LABELS = ["expression_name", "age_group", "gender", "ethnicity", "PSPI", "view_id"]
 PIXELS = ("image", "heatmap", "mask", "landmarks", "landmarks_3d", "landmarks_visible", "depth", "regions")
+PICTURES = ("image", "heatmap", "mask")  # what an opened row shows
 ANY = ("any", "")
 
 
@@ -81,11 +85,23 @@ def find(source: str, *filters):
     except ThreeDPainError as problem:
         return [], [], drawing.sentence(str(problem)), *closed
     shown = rows[:PAGE].tolist()
-    table, pictures = _labels(source), open_set(source).select_columns(["image"])
+    table, pictures = _labels(source), _undecoded(open_set(source).select_columns(["image"]))
     captions = [_caption(table["PSPI"][row], table["expression_name"][row]) for row in shown]
-    gallery = list(zip(pictures[shown]["image"], captions, strict=True)) if shown else []
+    gallery = list(zip(_decoded(pictures[shown]["image"]), captions, strict=True)) if shown else []
     said = f"{len(rows)} of {len(table)} pictures fit" + (f"; the first {PAGE} are shown." if len(rows) > PAGE else ".")
     return gallery, shown, drawing.notice(said + (" Open one to see all its labels." if shown else "")), *closed
+
+
+def _undecoded(data: Dataset) -> Dataset:
+    """The same set with its pictures as bytes: strangers' pictures are decoded by the one door alone."""
+    for name, feature in data.features.items():
+        if isinstance(feature, datasets.Image):
+            data = data.cast_column(name, datasets.Image(decode=False))
+    return data
+
+
+def _decoded(cells: list[dict | None]) -> list[Image.Image | None]:
+    return [stored_picture(cell) for cell in cells]
 
 
 def _caption(pspi: float, expression: str) -> str:
@@ -103,7 +119,8 @@ def labels_of(row: dict, columns) -> dict:
 def open_row(source: str, shown: list[int], event: gr.SelectData):
     """One row with its mask, box and landmarks drawn, its heat, and all its labels."""
     data = open_set((source or SAMPLE).strip())
-    row = data[shown[event.index]]
+    row = _undecoded(data)[shown[event.index]]
+    row |= dict(zip(PICTURES, _decoded([row[name] for name in PICTURES]), strict=True))
     drawn = drawing.draw_truth(row["image"], row["mask"], row["landmarks"], row["landmarks_visible"], row["bbox"])
     heat = drawing.heat_overlay(row["image"], np.asarray(row["heatmap"]) * engine.HEAT_MM_PER_LEVEL, 0.8)
     labels = labels_of(row, data.features)

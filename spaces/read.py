@@ -5,7 +5,6 @@ from __future__ import annotations
 from dataclasses import dataclass
 from itertools import islice
 
-import av
 import gradio as gr
 from PIL import Image
 
@@ -18,6 +17,7 @@ from .engine import FaceRequest
 EVERY = 6  # a clip is read at every sixth frame
 MOST = 32  # and no further than so many
 CLIP_PIXELS = 2_100_000  # of a frame: full HD
+CLIP_SECONDS = 40.0  # that reading a clip may take
 WAITING = "waiting for a face"
 
 
@@ -83,12 +83,7 @@ def read_frames(clip: str | None, strength: float) -> tuple:
     if clip is None:
         return _blank("Record or upload a clip first.")
     try:
-        _check_clip(clip)
-        readings = [
-            (frame, picture)
-            for frame, picture in islice(read_clip(engine.reader(), clip, every=EVERY), MOST)
-            if frame.reading is not None
-        ]
+        readings = [(frame, picture) for frame, picture in islice(_clip(clip), MOST) if frame.reading is not None]
         if not readings:
             raise InvalidInput("no single face was found in the clip; it must look roughly at the camera")
     except ThreeDPainError as problem:
@@ -100,14 +95,8 @@ def read_frames(clip: str | None, strength: float) -> tuple:
     return _describe(peak.reading, picture, strength, curve=curve)
 
 
-def _check_clip(path: str) -> None:
-    try:
-        with av.open(path) as container:
-            streams = container.streams.video
-            if not streams or not 0 < streams[0].width * streams[0].height <= CLIP_PIXELS:
-                raise InvalidInput("a clip must hold pictures, at most 1920 x 1080 pixels large")
-    except (av.FFmpegError, OSError):
-        raise InvalidInput("the file cannot be read as a clip") from None
+def _clip(path: str):
+    return read_clip(engine.reader(), path, every=EVERY, max_pixels=CLIP_PIXELS, seconds=CLIP_SECONDS)
 
 
 def as_uploaded(component):

@@ -7,7 +7,6 @@ an epoch costs no decoding. Crops are MARGIN times larger than the face crop, wh
 from __future__ import annotations
 
 import hashlib
-import io
 import json
 import logging
 import os
@@ -27,6 +26,7 @@ from threedpain.assets import cache_dir
 from threedpain.errors import InvalidInput
 from threedpain.facs import PAIN_UNITS
 from threedpain.modeling.vitpain.image_processing_vitpain import CROP_SCALE, as_picture, face_crop, whole_picture
+from threedpain.pictures import stored_picture
 
 logger = logging.getLogger(__name__)
 
@@ -227,14 +227,14 @@ def _pack(dataset, folder: Path, size: int, whole: bool, workers: int) -> None:
     arrays["masks"][len(dataset) :] = UNKNOWN
 
     def one(number: int, row: dict) -> None:
-        picture = as_picture(_opened(row["image"]))
+        picture = _photo(row["image"], f"picture {table['id'].iat[number]}")
         square = _square(None if whole else row.get("bbox"), picture.size)
         arrays["images"][number] = _cut(picture, square, size, Image.Resampling.BILINEAR)
-        if (heatmap := _opened(row.get("heatmap"))) is not None:
+        if (heatmap := stored_picture(row.get("heatmap"))) is not None:
             arrays["heatmaps"][number] = _cut(heatmap.convert("L"), square, half, Image.Resampling.BOX)
-        mask = _opened(row.get("mask"))
+        mask = stored_picture(row.get("mask"))
         arrays["masks"][number] = UNKNOWN if mask is None else _cut(mask, square, half, Image.Resampling.NEAREST)
-        if (aligned := _opened(row.get("aligned_neutral"))) is not None:
+        if (aligned := stored_picture(row.get("aligned_neutral"))) is not None:
             place = table["aligned"].iat[number]
             arrays["images"][place] = _cut(as_picture(aligned), square, size, Image.Resampling.BILINEAR)
 
@@ -292,10 +292,14 @@ def _references(table: pd.DataFrame) -> list[np.ndarray]:
     return found
 
 
-def _opened(stored: dict | None) -> Image.Image | None:
-    if stored is None:
-        return None
-    return Image.open(io.BytesIO(stored["bytes"]) if stored.get("bytes") is not None else stored["path"])
+def _photo(stored: dict | None, name: str) -> Image.Image:
+    picture = stored_picture(stored, name)
+    if picture is None:
+        raise InvalidInput(f"{name} is empty; every row of a set needs its picture")
+    try:
+        return as_picture(picture)
+    except Exception as problem:  # any: a damaged palette or profile shows itself only here
+        raise InvalidInput(f"{name} cannot be read as a picture ({type(problem).__name__})") from None
 
 
 def _square(box: Sequence[float] | None, size: tuple[int, int]) -> tuple[float, ...]:

@@ -7,12 +7,13 @@ from functools import lru_cache
 from pathlib import Path
 
 import numpy as np
-from PIL import Image, UnidentifiedImageError
+from PIL import Image
 
-from threedpain.errors import InvalidInput, MissingFile
-from threedpain.modeling.vitpain.image_processing_vitpain import MAX_SIDE, MIN_SIDE, as_picture
+from threedpain.errors import InvalidInput
+from threedpain.modeling.vitpain.image_processing_vitpain import as_picture
+from threedpain.pictures import MAX_PIXELS, open_picture, shown
 
-MAX_PIXELS = 100_000_000
+FARTHEST = 4 * 16_384  # pixels of the picture's corner that an edge of a face box may be away
 MIN_FACE = 40  # pixels: below, action units cannot be seen
 _DETECT_AT = 720  # longer side in which faces are sought
 
@@ -24,21 +25,11 @@ Box = tuple[float, float, float, float]
 
 def open_photo(path: str | Path, max_pixels: int = MAX_PIXELS) -> Image.Image:
     """A photograph, RGB and upright, whatever its file holds: EXIF rotation, CMYK, 16 bit, alpha, several frames."""
-    path = Path(path)
-    if not path.is_file():
-        raise MissingFile(f"{path} does not exist" if not path.exists() else f"{path} is no file")
+    picture = open_picture(path, max_pixels=max_pixels)
     try:
-        with Image.open(path) as image:
-            width, height = image.size
-            if min(image.size) < MIN_SIDE or max(image.size) > MAX_SIDE or width * height > max_pixels:
-                raise InvalidInput(
-                    f"{path.name} has {width} x {height} pixels; sides must be {MIN_SIDE} to {MAX_SIDE}, "
-                    f"and at most {max_pixels // 1_000_000} million pixels together"
-                )
-            image.load()
-            return as_picture(image)
-    except (UnidentifiedImageError, Image.DecompressionBombError, OSError, SyntaxError) as error:
-        raise InvalidInput(f"{path.name} cannot be read as a picture ({type(error).__name__})") from None
+        return as_picture(picture)
+    except Exception as problem:  # any: a damaged palette or profile shows itself only here
+        raise InvalidInput(f"{shown(Path(path).name)} cannot be read as a picture ({type(problem).__name__})") from None
 
 
 def find_faces(photo: Image.Image) -> list[Box]:
@@ -67,6 +58,8 @@ def one_face(photo: Image.Image, name: str = "the picture") -> Box:
 def checked_box(box: Sequence[float], photo: Image.Image, name: str = "the picture") -> Box:
     """A face box that lies in the picture and is large enough."""
     x0, y0, x1, y1 = (float(edge) for edge in box)
+    if not np.isfinite([x0, y0, x1, y1]).all() or max(abs(x0), abs(y0), abs(x1), abs(y1)) > FARTHEST:
+        raise InvalidInput(f"the edges of a face box must be finite and within {FARTHEST:,} pixels, got {list(box)}")
     if not (x0 < x1 and y0 < y1) or x1 <= 0 or y1 <= 0 or x0 >= photo.width or y0 >= photo.height:
         raise InvalidInput(f"the face box {[x0, y0, x1, y1]} does not lie in {name} of {photo.width} x {photo.height}")
     if max(x1 - x0, y1 - y0) < MIN_FACE:

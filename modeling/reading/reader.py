@@ -10,6 +10,7 @@ import numpy as np
 import torch
 from PIL import Image
 
+from threedpain import clips
 from threedpain.errors import InvalidInput
 from threedpain.facs import PAIN_UNITS
 from threedpain.modeling.vitpain.image_processing_vitpain import as_picture, face_crop
@@ -17,7 +18,7 @@ from threedpain.modeling.vitpain.loading import load_model, load_processor
 
 from .photos import Box, checked_box, one_face, open_photo
 
-CLIPS = (".mp4", ".mov", ".avi", ".mkv", ".webm", ".m4v")
+CLIPS = clips.SUFFIXES
 
 __all__ = ["CLIPS", "FrameReading", "PainReader", "Reading", "open_photo", "read_clip"]
 
@@ -132,15 +133,20 @@ class FrameReading:
 
 
 def read_clip(
-    reader: PainReader, path: str | Path, neutral=None, every: int = 1
+    reader: PainReader,
+    path: str | Path,
+    neutral=None,
+    every: int = 1,
+    max_pixels: int = clips.MAX_PIXELS,
+    seconds: float | None = None,
 ) -> Iterator[tuple[FrameReading, Image.Image]]:
     """Read every `every`-th frame of a clip, with the frame itself. The reference is `neutral`, or the first frame with
-    a face."""
+    a face. `max_pixels` of a frame and `seconds` for the whole clip are limits for clips of strangers."""
     references, boxes = [], []
     if neutral is not None:
         references = [_picture(one) for one in (neutral if isinstance(neutral, (list, tuple)) else [neutral])]
         boxes = [one_face(one, "the neutral picture") for one in references]
-    for number, seconds, frame in _frames(Path(path), every):
+    for number, seconds, frame in clips.frames(path, every, max_pixels=max_pixels, seconds=seconds):
         try:
             box = one_face(frame, f"frame {number}")
         except InvalidInput as trouble:
@@ -149,25 +155,6 @@ def read_clip(
         if not references:
             references, boxes = [frame], [box]
         yield FrameReading(number, seconds, reader.answer(frame, box, references, boxes)), frame
-
-
-def _frames(path: Path, every: int) -> Iterator[tuple[int, float, Image.Image]]:
-    from threedpain.extras import need_extra
-
-    need_extra("av", "video")
-    import av
-
-    if not path.is_file():
-        raise InvalidInput(f"{path} does not exist")
-    try:
-        with av.open(str(path)) as container:
-            if not container.streams.video:
-                raise InvalidInput(f"{path.name} holds no pictures")
-            for number, frame in enumerate(container.decode(video=0)):
-                if number % every == 0:
-                    yield number, float(frame.time or 0.0), frame.to_image()
-    except av.FFmpegError as error:
-        raise InvalidInput(f"{path.name} cannot be read as a clip ({type(error).__name__})") from None
 
 
 def _picture(photo) -> Image.Image:

@@ -2,11 +2,34 @@
 
 from __future__ import annotations
 
+import urllib.request
+from pathlib import Path
+
 from transformers import AutoModel
-from transformers.image_utils import load_image
 from transformers.pipelines import PIPELINE_REGISTRY, Pipeline
 
+from threedpain.errors import InvalidInput
+from threedpain.pictures import open_picture
+
 from .configuration_vitpain import PAIN_THRESHOLDS, PAIN_UNITS
+
+
+MAX_BYTES = 64_000_000  # of a picture behind a URL
+SECONDS = 30  # that its server may be silent
+
+
+def _picture(given):
+    """What people call a picture, paths and URLs opened by the one door; anything else is left to the processor."""
+    if isinstance(given, str) and given.startswith(("http://", "https://")):
+        try:
+            with urllib.request.urlopen(given, timeout=SECONDS) as answer:
+                data = answer.read(MAX_BYTES + 1)
+        except (OSError, ValueError) as problem:
+            raise InvalidInput(f"{given} cannot be fetched: {problem}") from None
+        if len(data) > MAX_BYTES:
+            raise InvalidInput(f"{given} has more than {MAX_BYTES // 1_000_000} MB")
+        return open_picture(data, given)
+    return open_picture(given) if isinstance(given, (str, Path)) else given
 
 
 class PainAssessmentPipeline(Pipeline):
@@ -27,11 +50,11 @@ class PainAssessmentPipeline(Pipeline):
 
     def preprocess(self, image, neutral=None, box=None, neutral_box=None):
         if isinstance(neutral, (list, tuple)):
-            neutral = [load_image(one) for one in neutral]
+            neutral = [_picture(one) for one in neutral]
         elif neutral is not None:
-            neutral = load_image(neutral)
+            neutral = _picture(neutral)
         return self.image_processor(
-            images=load_image(image), neutral_images=neutral, boxes=box, neutral_boxes=neutral_box, return_tensors="pt"
+            images=_picture(image), neutral_images=neutral, boxes=box, neutral_boxes=neutral_box, return_tensors="pt"
         )
 
     def _forward(self, inputs):
