@@ -146,15 +146,15 @@ def read_clip(
     if neutral is not None:
         references = [_picture(one) for one in (neutral if isinstance(neutral, (list, tuple)) else [neutral])]
         boxes = [one_face(one, "the neutral picture") for one in references]
-    for number, seconds, frame in clips.frames(path, every, max_pixels=max_pixels, seconds=seconds):
+    for number, moment, frame in clips.frames(path, every, max_pixels=max_pixels, seconds=seconds):
         try:
             box = one_face(frame, f"frame {number}")
         except InvalidInput as trouble:
-            yield FrameReading(number, seconds, None, str(trouble)), frame
+            yield FrameReading(number, moment, None, str(trouble)), frame
             continue
         if not references:
             references, boxes = [frame], [box]
-        yield FrameReading(number, seconds, reader.answer(frame, box, references, boxes)), frame
+        yield FrameReading(number, moment, reader.answer(frame, box, references, boxes)), frame
 
 
 def _picture(photo) -> Image.Image:

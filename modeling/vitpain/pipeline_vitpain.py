@@ -13,7 +13,6 @@ from threedpain.pictures import open_picture
 
 from .configuration_vitpain import PAIN_THRESHOLDS, PAIN_UNITS
 
-
 MAX_BYTES = 64_000_000  # of a picture behind a URL
 SECONDS = 30  # that its server may be silent
 
