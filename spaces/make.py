@@ -90,7 +90,7 @@ def save_glb(request: FaceRequest) -> str:
 
 def save_json(request: FaceRequest) -> str:
     path = engine.new_file("face.json")
-    path.write_text(json.dumps(request.labels(engine.make(request)), indent=1))
+    path.write_text(json.dumps(request.labels(engine.make(request)), indent=1, allow_nan=False))
     return str(path)
 
 

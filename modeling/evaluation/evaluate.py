@@ -13,15 +13,26 @@ import torch
 from scipy import stats
 from transformers import PreTrainedModel
 
+from threedpain.errors import InvalidInput
 from threedpain.facs import PAIN_UNITS, pspi
 from threedpain.modeling.faces.augment import Geometry, warp
-from threedpain.modeling.faces.faces import CONDITIONS, UNKNOWN, FaceSet, packed_size
+from threedpain.modeling.faces.faces import CONDITIONS, TEXTS, UNKNOWN, FaceSet, packed_size
 from threedpain.modeling.faces.retake import Ramp, retake
 
 from . import metrics, report
 from .plots import save_plots
 
 THRESHOLDS = (1, 2, 3)
+GROUPS = tuple(name for name in TEXTS if name != "id")  # columns whose groups can be compared
+
+
+def check_choices(conditions: Sequence[str], by: Sequence[str]) -> None:
+    """InvalidInput unless all conditions and columns are known; asked before the work, not after it."""
+    if not conditions:
+        raise InvalidInput(f"conditions is empty; give some of {', '.join(CONDITIONS)}")
+    for names, known, what in ((conditions, CONDITIONS, "condition"), (by, GROUPS, "column to compare by")):
+        if unknown := [name for name in names if name not in known]:
+            raise InvalidInput(f"unknown {what} {unknown[0]!r}; known are {', '.join(known)}")
 
 
 @torch.no_grad()
@@ -83,6 +94,8 @@ def predict(
         if output.get("pspi_interval") is not None:
             answers |= {"low": output.pspi_interval[:, 0], "high": output.pspi_interval[:, 1]}
         for name, value in answers.items():
+            if not torch.isfinite(value).all():
+                raise InvalidInput(f"the model's answer is not finite ({name}); its weights or the set are damaged")
             columns.setdefault(name, []).append(value.float().cpu().numpy())
         if heatmaps is not None and output.get("heatmap") is not None:
             heatmaps.append(output.heatmap.float().cpu().numpy())
@@ -113,6 +126,7 @@ def evaluate(
 
     whole: the same pictures in the same order, packed as whole frames; its cost in MAE is reported.
     """
+    check_choices(conditions, by)
     threshold = getattr(model.config, "pain_threshold", None)
     results = {"model": name, "about": dict(about or {}), "conditions": {}, "checks": {}}
     tables = {}
@@ -194,7 +208,7 @@ def check_ramps(model: PreTrainedModel, processor, made: Iterable[Ramp]) -> dict
 def save(out: Path, results: dict, tables: dict[str, pd.DataFrame]) -> None:
     """results.json, report.md, the answers as csv, and plots."""
     out.mkdir(parents=True, exist_ok=True)
-    (out / "results.json").write_text(json.dumps(_plain(results), indent=1) + "\n")
+    (out / "results.json").write_text(json.dumps(_plain(results), indent=1, allow_nan=False) + "\n")
     (out / "report.md").write_text(report.as_markdown(results))
     for condition, table in tables.items():
         table.drop(columns="aligned").to_csv(out / f"answers_{condition}.csv", index=False, float_format="%.4f")

@@ -82,6 +82,9 @@ class PainReader:
     def __init__(self, folder: str | Path | None = None):
         self.model = load_model(folder or "vitpain")
         self.processor = load_processor(folder or "vitpain")
+        asked, made = self.model.config.image_size, self.processor.size["height"]
+        if asked != made:
+            raise InvalidInput(f"the image processor of {folder} makes {made} pixels, but its model reads {asked}")
 
     def read(self, photo, neutral=None, box: Sequence[float] | None = None) -> Reading:
         """Read one photograph.
@@ -104,6 +107,9 @@ class PainReader:
         given = {"neutral_images": references, "neutral_boxes": list(reference_boxes)} if references else {}
         inputs = self.processor(images=photo, boxes=box, **given, return_tensors="pt")
         output = self.model(**inputs, output_attentions=True)
+        for name in ("pspi", "au", "pain_logits", "pspi_interval", "heatmap"):
+            if output.get(name) is not None and not torch.isfinite(output[name]).all():
+                raise InvalidInput(f"the model's answer is not finite ({name}); its weights are damaged")
         interval, heatmap, au = output.get("pspi_interval"), output.get("heatmap"), output.get("au")
         attention = None
         if output.get("attentions"):

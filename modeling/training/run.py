@@ -286,7 +286,7 @@ class Run:
                         f"{self.out} holds a run with another {', '.join(changed)}; continue it with the same "
                         "settings, or name another folder"
                     )
-            saved.write_text(json.dumps(asdict(self.config), indent=2) + "\n")
+            saved.write_text(json.dumps(asdict(self.config), indent=2, allow_nan=False) + "\n")
         self.accelerator.wait_for_everyone()
         if last.exists():
             self.accelerator.load_state(str(last))

@@ -8,6 +8,7 @@ import subprocess
 import sys
 import threading
 import time
+from pathlib import Path
 
 import pytest
 import typer
@@ -125,7 +126,9 @@ def test_a_rehearsal_beside_a_face_changes_none_of_its_bytes():
     assert picture(rehearsed=True) == picture(rehearsed=False)
 
 
-def test_errors_at_the_boundary(run, command):
+def test_errors_at_the_boundary(run, command, tmp_path, monkeypatch):
+    monkeypatch.setenv("THREEDPAIN_CACHE", str(tmp_path))
+
     def body(kind: str):
         raise {
             "ours": InvalidInput("age must be from 18 to 90 years, got 7"),
@@ -141,9 +144,25 @@ def test_errors_at_the_boundary(run, command):
     assert run("do", "interrupt") == (130, "", "interrupted\n")
     assert run("do", "denied") == (2, "", "Permission denied: /there\n")
     assert run("do", "full") == (2, "", "No space left on device: while writing\n")
-    for kind, error in (("bug", ZeroDivisionError), ("system", OSError)):  # not the user's mistake: with its traceback
-        with pytest.raises(error):
-            run("do", kind)
+    for kind, error in (("bug", "ZeroDivisionError: a bug"), ("system", "OSError: .*Bad file descriptor")):
+        code, out, err = run("do", kind)  # not the user's mistake
+        assert (code, out) == (70, "") and re.search(f"mistake of 3dpain, not yours .{error}", sentence(err))
+        assert f"{error[:9]}" in (log := Path(err.rsplit(" log ")[-1].strip())).read_text()
+        assert "Traceback" in log.read_text() and log.parent == tmp_path / "logs"
+
+
+def test_a_sentence_does_not_steer_the_terminal(run, command):
+    def body(name: str):
+        raise InvalidInput(f"{name} does not exist")
+
+    command(body)
+    assert run("do", "a\x1b[2J\nb\udcff") == (2, "", "a\\x1b[2J\\nb\\udcff does not exist\n")
+
+
+@pytest.mark.parametrize("words", [["face", "--out", ""], ["evaluate", "--conditions="], ["predict", ""]])
+def test_an_empty_value_is_refused(run, words):
+    code, out, err = run(*words)
+    assert (code, out) == (2, "") and "is empty; leave it out or give a value" in sentence(err)
 
 
 def test_exit_codes_of_commands_pass_through(run, command):

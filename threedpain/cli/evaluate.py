@@ -64,12 +64,15 @@ def command(
         typer.echo(run(protocol, settings, out)["table"])
         return
     from threedpain.dataset_script.load import load
-    from threedpain.modeling.evaluation.evaluate import check_changes, check_ramps, evaluate, save
+    from threedpain.modeling.evaluation.evaluate import check_changes, check_choices, check_ramps, evaluate, save
     from threedpain.modeling.evaluation.report import against_targets
     from threedpain.modeling.faces.faces import CONDITIONS, FaceSet, packed_size
     from threedpain.modeling.faces.retake import add_aligned, ramps
     from threedpain.modeling.vitpain.loading import load_model, load_processor
 
+    wanted = [name.strip() for name in conditions.split(",") if name.strip()] if conditions is not None else None
+    groups = [name.strip() for name in by.split(",") if name.strip()]
+    check_choices(CONDITIONS if wanted is None else wanted, groups)
     judged, processor = load_model(model), load_processor(model)
     dataset = load(data, split=split, config="images")
     if limit:
@@ -80,14 +83,13 @@ def command(
     size = packed_size(judged.config.image_size)
     faces = FaceSet.pack(dataset, size=size)
     whole = FaceSet.pack(dataset, size=size, whole=True) if whole_frame and faces.has_boxes else None
-    wanted = [name.strip() for name in conditions.split(",")] if conditions else None
     able = [name for name in CONDITIONS if faces.can(name)]
     about = {
         "data": f"{data}, split {split}: {len(faces)} pictures of {faces.table['identity'].nunique()} people",
         "bootstrap": f"{rounds} rounds over people", "references per picture": shots,
     }  # fmt: skip
     results, tables = evaluate(
-        judged, processor, faces, name=str(model), by=[name.strip() for name in by.split(",") if name.strip()],
+        judged, processor, faces, name=str(model), by=groups,
         conditions=wanted or able, shots=shots, rounds=rounds, whole=whole, about=about,
     )  # fmt: skip
     save(out, results, tables)  # what follows takes new pictures, which may be interrupted

@@ -20,7 +20,8 @@ def command(
     size: Annotated[int, typer.Option(help=limits.PICTURE_SIZE.help())] = 512,
     seed: Annotated[int, typer.Option(help=limits.DATASET_SEED.help())] = 0,
     workers: Annotated[
-        int, typer.Option(help="Processes of one thread each, from 1; the bytes do not depend on them.")
+        int,
+        typer.Option(min=1, max=10_000, help="Processes of one thread each, from 1; the bytes do not depend on them."),
     ] = 2,
     videos: Annotated[
         int | None, typer.Option(help="People who also get a video, from 0. Default: one in 50, at most 40.")

@@ -27,12 +27,12 @@ def command(
     from threedpain.errors import InvalidInput
     from threedpain.modeling.reading.reader import CLIPS, PainReader, open_photo
 
-    from .arguments import writable
+    from .arguments import picture_file
 
     if json and csv:
         raise InvalidInput("--json and --csv exclude each other")
     if heatmap is not None:
-        writable(heatmap)
+        picture_file(heatmap)
     is_clip = photo.suffix.lower() in CLIPS
     picture = None if is_clip else open_photo(photo)
     rest = [open_photo(path) for path in neutral or []] or None
@@ -65,7 +65,7 @@ def _say(reading, json: bool, csv: bool) -> None:
 
     answer = reading.as_dict()
     if json:
-        typer.echo(writer.dumps(answer))
+        typer.echo(writer.dumps(answer, allow_nan=False))
     elif csv:
         typer.echo(_header(reading))
         typer.echo(_line(0, 0.0, reading, ""))
@@ -107,7 +107,7 @@ def _clip(reader, path: Path, rest, every: int, json: bool, heatmap: Path | None
                 worst = at.reading, frame
         if json:
             answer = {"note": at.trouble} if at.reading is None else at.reading.as_dict()
-            typer.echo(writer.dumps({"frame": at.frame, "seconds": round(at.seconds, 3), **answer}))
+            typer.echo(writer.dumps({"frame": at.frame, "seconds": round(at.seconds, 3), **answer}, allow_nan=False))
         elif found:
             typer.echo(_line(at.frame, at.seconds, at.reading, at.trouble))
     if worst is None:
