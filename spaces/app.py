@@ -5,19 +5,21 @@ from __future__ import annotations
 import os
 import signal
 import tempfile
+from pathlib import Path
 
 import gradio as gr
+from starlette.middleware import Middleware
 
-from . import about, api, browse, engine, make, read
+from . import about, api, browse, engine, gate, make, read
 from .theme import CSS, THEME
 
 QUEUE_LENGTH = 24  # requests waiting beyond this get an honest "busy"
 SECONDS_KEPT = 10 * 60  # after which temporary files are deleted
 
 
-def build() -> gr.Blocks:
+def build() -> gate.Page:
     """The whole page; nothing is rendered until it is opened."""
-    with gr.Blocks(title="3DPain", delete_cache=(60, SECONDS_KEPT), analytics_enabled=False) as page:
+    with gate.Page(title="3DPain", delete_cache=(60, SECONDS_KEPT), analytics_enabled=False) as page:
         gr.HTML(
             "<header><h1>3DPain</h1><p>Move a muscle and watch a face wince: synthetic people, exact labels, and a "
             "model that reads them. For research; not a medical device.</p></header>",
@@ -39,7 +41,7 @@ def build() -> gr.Blocks:
             read.read_made, [made.made, reading.strength], reading.receive, concurrency_id="read",
             api_visibility="private",
         ).then(lambda: gr.Tabs(selected="read"), None, tabs, queue=False, api_visibility="private")  # fmt: skip
-    return page.queue(max_size=QUEUE_LENGTH)
+    return page.queue(max_size=QUEUE_LENGTH).share_the_queue()
 
 
 def launch(host: str = "127.0.0.1", port: int | None = None) -> None:
@@ -49,10 +51,15 @@ def launch(host: str = "127.0.0.1", port: int | None = None) -> None:
     signal.signal(signal.SIGTERM, signal.default_int_handler)  # a stopped Space tidies up like an interrupted demo
     with tempfile.TemporaryDirectory(prefix="3dpain-demo-") as uploads:
         os.environ["GRADIO_TEMP_DIR"] = uploads
+        stop = gate.keep_swept(Path(uploads), SECONDS_KEPT)
+        hosts = gate.LOOPBACK if host in gate.LOOPBACK else None
+        guard = Middleware(gate.Gate, uploads=Path(uploads), hosts=hosts)
         build().launch(
             server_name=host, server_port=port, theme=THEME, css=CSS, max_file_size=f"{engine.UPLOAD_MEGABYTES}mb",
             show_error=False, ssr_mode=False, footer_links=["api"], run_history=False,
+            app_kwargs={"middleware": [guard]},
         )  # fmt: skip
+        stop.set()
 
 
 if __name__ == "__main__":

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import functools
 import json
+import logging
+import re
 from html import escape
 from itertools import islice
 from pathlib import Path
@@ -16,9 +18,12 @@ from PIL import Image
 
 from threedpain import demographics, expressions, facs
 from threedpain.errors import InvalidInput, ThreeDPainError
+from threedpain.pictures import shown as plain
 from threedpain.pictures import stored_picture
 
 from . import drawing, engine
+
+logger = logging.getLogger(__name__)
 
 PAGE = 24
 SAMPLE = "sample"  # a small set made on this machine at first use
@@ -28,6 +33,8 @@ LABELS = ["expression_name", "age_group", "gender", "ethnicity", "PSPI", "view_i
 PIXELS = ("image", "heatmap", "mask", "landmarks", "landmarks_3d", "landmarks_visible", "depth", "regions")
 PICTURES = ("image", "heatmap", "mask")  # what an opened row shows
 ANY = ("any", "")
+HUB_ID = re.compile(r"[\w.-]{1,96}/[\w.-]{1,96}", re.ASCII)
+UNKNOWN_SET = "write 'sample', a 3dpain folder below the one the demo was started in, or a Hub id such as user/3dpain"
 
 
 @functools.lru_cache(maxsize=2)
@@ -36,24 +43,24 @@ def open_set(source: str) -> Dataset:
     split); the visitor of a public page reads no other folder."""
     if source == SAMPLE:
         return concatenate_datasets(list(load_dataset("3dpain", **SAMPLE_PLAN).values()))
+    if Path(source).is_absolute() or ".." in Path(source).parts or "\0" in source:
+        raise InvalidInput(UNKNOWN_SET)
     folder = Path(source)
-    if folder.exists():
+    if folder.exists():  # a folder is never asked for at the Hub, nor the other way round
         if not folder.resolve().is_relative_to(Path.cwd()) or not (folder / "manifest.json").is_file():
-            raise InvalidInput("only 3dpain folders below the one the demo was started in can be opened")
+            raise InvalidInput(UNKNOWN_SET)
         return concatenate_datasets(list(load_dataset(source, "images").values()))
-    if source.count("/") != 1:
-        raise InvalidInput(f"write 'sample', a folder below {Path.cwd().name or '/'}, or a Hub id such as user/3dpain")
-    rows = load_dataset(source, "images", split="test", streaming=True)
+    if not HUB_ID.fullmatch(source):
+        raise InvalidInput(UNKNOWN_SET)
+    # Its files by name: what a stranger's README says of files could be any file of this machine.
+    files = {"test": f"hf://datasets/{source}/images/test-*.parquet"}
+    rows = load_dataset("parquet", data_files=files, split="test", streaming=True)
     return Dataset.from_generator(lambda: islice(rows, FROM_HUB), features=rows.features)
 
 
 @functools.lru_cache(maxsize=2)
 def _labels(source: str):
     return open_set(source).select_columns(LABELS).to_pandas()
-
-
-def _class_index(source: str, column: str, name: str) -> int:
-    return open_set(source).features[column].str2int(name)
 
 
 def matching(
@@ -64,13 +71,16 @@ def matching(
         table = _labels(source)
     except ThreeDPainError:
         raise
-    except (OSError, ValueError, KeyError) as problem:
-        reason = str(problem).strip("'\"").splitlines() or [type(problem).__name__]
-        raise InvalidInput(f"{source!r} could not be opened as a 3dpain set: {reason[0]}") from None
+    except Exception as problem:  # any: of the network, of a stranger's files
+        logger.warning("a set could not be opened", exc_info=problem)
+        raise InvalidInput(f"{plain(source)} could not be opened as a 3dpain set") from None
     keep = table["PSPI"].between(low, high)
     for column, value in (("age_group", age_group), ("gender", gender), ("ethnicity", ethnicity)):
         if value:
-            keep &= table[column] == _class_index(source, column, value)
+            known = open_set(source).features[column].names
+            if value not in known:
+                raise InvalidInput(f"unknown {column} {plain(value)!r}; known are {', '.join(known)}")
+            keep &= table[column] == known.index(value)
     for column, value in (("view_id", view), ("expression_name", expression)):
         if value:
             keep &= table[column] == value

@@ -99,9 +99,18 @@ def _clip(path: str):
     return read_clip(engine.reader(), path, every=EVERY, max_pixels=CLIP_PIXELS, seconds=CLIP_SECONDS)
 
 
+def _path(payload) -> str | None:
+    if payload is None:
+        return None
+    path = getattr(payload, "path", None)
+    if not isinstance(path, str):
+        raise InvalidInput("give one file, as it was uploaded")
+    return path
+
+
 def as_uploaded(component):
     """Let an upload arrive as its file's path, so that it is judged before anything decodes it."""
-    component.preprocess = lambda payload: payload.path if payload else None
+    component.preprocess = _path
     return component
 
 
@@ -173,6 +182,9 @@ def build() -> ReadTab:
         [go.click, strength.release], read_files, [photo, neutral, strength, truth], outputs, show_progress="minimal",
         **queued,
     )  # fmt: skip
-    watch.click(read_frames, [clip, strength], outputs, show_progress="minimal", **queued)
+    watch.click(
+        read_frames, [clip, strength], outputs, show_progress="minimal", concurrency_id="clip", concurrency_limit=1,
+        api_visibility="private",
+    )  # fmt: skip
     first.click(lambda path: (path, None), photo, [neutral, photo], queue=False, api_visibility="private")
     return ReadTab([photo, neutral, truth, *outputs], strength)

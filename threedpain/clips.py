@@ -89,7 +89,7 @@ def _container(file: BinaryIO, name: str) -> str:
         return "matroska"
     if head[:4] == b"RIFF" and head[8:12] == b"AVI ":
         return "avi"
-    raise InvalidInput(f"{name} is no clip: it must be an MP4, MOV, AVI, Matroska or WebM file")
+    raise InvalidInput(f"{name} cannot be read as a clip: it must be an MP4, MOV, AVI, Matroska or WebM file")
 
 
 def _refuse(url: str, flags: int, options: dict) -> None:

@@ -138,7 +138,7 @@ def validate(action_units: Mapping[str, float]) -> dict[str, float]:
         maximum = ACTION_UNITS[name].maximum
         try:
             intensity = float(value)
-        except (TypeError, ValueError):
+        except (TypeError, ValueError, OverflowError):
             raise InvalidInput(f"{key} must be a number from 0 to {maximum:g}, got {value!r}") from None
         if not 0.0 <= intensity <= maximum:  # also refuses NaN
             raise InvalidInput(f"{key} must be from 0 to {maximum:g}, got {intensity:g}")

@@ -36,7 +36,7 @@ def test_a_playlist_reads_no_other_file(tmp_path, name):
     began = time.monotonic()
     for end in ("#EXT-X-ENDLIST\n", ""):  # without an end, FFmpeg waits for more
         (tmp_path / name).write_text(playlist + end)
-        with pytest.raises(InvalidInput, match=f"{name} is no clip: it must be an MP4"):
+        with pytest.raises(InvalidInput, match=f"{name} cannot be read as a clip: it must be an MP4"):
             list(clips.frames(tmp_path / name))
     assert time.monotonic() - began < clips.PATIENCE
 
@@ -45,7 +45,7 @@ def test_a_playlist_reads_no_other_file(tmp_path, name):
 def test_lists_and_rubbish_are_no_clips(tmp_path, text):
     film(tmp_path / "film.mp4")
     (tmp_path / "list.mp4").write_text(text)
-    with pytest.raises(InvalidInput, match="list.mp4 is no clip"):
+    with pytest.raises(InvalidInput, match="list.mp4 cannot be read as a clip: it must"):
         list(clips.frames(tmp_path / "list.mp4"))
 
 
