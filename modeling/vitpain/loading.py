@@ -131,7 +131,7 @@ def _check_weights(folder: str, config: PretrainedConfig) -> None:
     for path in sorted(Path(folder).glob("*.safetensors")):  # none of a Hub id
         try:
             with safe_open(path, "pt") as file:
-                for name in file.keys():
+                for name in file.keys():  # noqa: SIM118 - it is no dictionary
                     tensor = file.get_slice(name)
                     held += math.prod(tensor.get_shape())
                     if tensor.get_dtype() not in ("F64", "F32", "F16", "BF16"):
