@@ -20,6 +20,7 @@ from threedpain.errors import InvalidInput
 from . import workers as team
 from .manifest import WORK, Manifest, check_same, locked, save_config
 from .plan import VIDEO_FPS, VIDEO_SECONDS, Config, Plan
+from .swap import check_free, seal, settle
 
 EXECUTORS = ("local", "ray", "slurm", "jobs")
 
@@ -46,7 +47,8 @@ def generate(
     """Make, continue or grow the dataset in the folder `out`.
 
     workers: processes of one thread each. pipeline: "module:callable", which makes a pipeline of a `Config`.
-    finish: what remains to be done with the whole folder, such as its card; it must depend on the folder alone.
+    finish: what remains to be done with the whole folder, such as its card; it must depend on the folder alone. It is
+    given the new set while that still lies in .generate, and links to the files that stay.
     """
     out, plan = Path(out), Plan(config)
     if executor not in EXECUTORS:
@@ -56,9 +58,11 @@ def generate(
     check_same(out, config)
     with locked(out), _terminable():
         manifest = Manifest(out)
-        manifest.sweep()
-        save_config(out, plan)
+        settle(out)
         finished, damaged = manifest.finished(plan)
+        check_free(manifest, plan)
+        manifest.sweep(keep=finished)
+        save_config(out, plan)
         for sentence in damaged:
             logger.warning("%s It is made again.", sentence)
         # Videos take longest: they go first, so that no worker is left alone with them at the end.
@@ -80,9 +84,8 @@ def generate(
             raise
         finally:
             manifest.sweep()
-        manifest.merge(plan)
-        if finish:
-            finish(out)
+        for sentence in seal(manifest, plan, finish):
+            logger.warning(sentence)
     rejects: Counter = Counter()
     for entry in manifest.entries().values():
         rejects.update(entry["rejects"])

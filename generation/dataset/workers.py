@@ -136,11 +136,11 @@ def load_pipeline(config):
 
 def make(out: Path, plan, pipe, name: str, progress: Callable[[int], None]) -> dict:
     """Make one shard and record it; returns its entry. What every executor runs."""
-    from .manifest import Manifest, environment, shard_named
+    from .manifest import NEW, Manifest, environment, shard_named
     from .shards import Stages, make_shard
 
     stages, start = Stages(), time.perf_counter()
-    entry = make_shard(pipe, plan, shard_named(plan, name), out, progress, stages)
+    entry = make_shard(pipe, plan, shard_named(plan, name), out / NEW, progress, stages)
     entry["environment"] = environment(getattr(getattr(pipe, "renderer", None), "device", "cpu"))
     Manifest(out).record(entry)
     seconds = {stage: round(value, 3) for stage, value in stages.seconds.items()}

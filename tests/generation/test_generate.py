@@ -265,7 +265,11 @@ def test_a_full_disk_loses_nothing(whole, tmp_path):
         signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
         resource.setrlimit(resource.RLIMIT_FSIZE, (sizes[-1] - 1, sizes[-1] - 1))
 
-    code = "import sys, test_generate as t; from pathlib import Path; t.make(Path(sys.argv[1]), workers=1)"
+    code = (
+        "import sys, standin; from threedpain.generation.dataset.generate import generate\n"
+        "from threedpain.generation.dataset.plan import Config\n"
+        f"generate(sys.argv[1], {SMALL!r}, 1, pipeline='standin:photographer', progress=False)"
+    )
     done = subprocess.run(
         [sys.executable, "-c", code, str(out)],
         preexec_fn=no_room,
