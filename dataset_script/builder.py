@@ -16,6 +16,7 @@ from datasets.packaged_modules.parquet.parquet import Parquet, ParquetConfig
 from threedpain.assets import cache_dir
 from threedpain.demographics import SPLITS
 from threedpain.errors import InvalidInput, MissingFile
+from threedpain.generation.dataset.swap import recover
 from threedpain.schema import CONFIGS, GENERATOR_VERSION, features
 
 from . import NAME
@@ -55,6 +56,8 @@ class ThreeDPain(Parquet):
     def __init__(self, *args, hash: str | None = None, **kwargs):
         self.asked = any(name in kwargs for name in PARAMETERS)
         self.folder = None if self.asked or not Path(NAME).is_dir() else Path(NAME).resolve()
+        if self.folder is not None:
+            recover(self.folder)
         # The library's cache may not outlive the folder it was made from.
         source = (self.folder / "manifest.json").read_bytes() if _whole(self.folder) else GENERATOR_VERSION.encode()
         super().__init__(*args, hash=hashlib.sha256(source).hexdigest()[:32], **kwargs)

@@ -19,9 +19,10 @@ need_extra("datatrove", "cluster")
 from datatrove.pipeline.base import PipelineStep  # noqa: E402
 
 from . import workers as team  # noqa: E402
-from .manifest import WORK, Manifest, load_plan, save_config  # noqa: E402
+from .manifest import NEW, WORK, Manifest, load_plan, save_config  # noqa: E402
 from .plan import Plan  # noqa: E402
 
+_MADE = [f"{NEW}/**", f"{WORK}/shards/*.json"]  # what tasks on other machines make, and nothing else of a folder
 TASKS_PER_WORKER = 4  # small enough that a lost task costs little, large enough that start-up does not count
 
 
@@ -47,7 +48,7 @@ class MakeShards(PipelineStep):
         if self.repo:
             from huggingface_hub import HfApi
 
-            HfApi().upload_folder(repo_id=self.repo, repo_type="dataset", folder_path=self.out)
+            HfApi().upload_folder(repo_id=self.repo, repo_type="dataset", folder_path=self.out, allow_patterns=_MADE)
         yield from data or ()
 
 
@@ -84,7 +85,7 @@ def run(out: Path, names: Sequence[str], workers: int, executor: str, pipeline: 
             flavor=os.environ.get("THREEDPAIN_JOBS_FLAVOR", "cpu-upgrade"), dependencies=["threedpain[cluster]"],
             **common,
         ).run()  # fmt: skip
-        snapshot_download(repo, repo_type="dataset", local_dir=out, ignore_patterns=["logs/**", "*.log"])
+        snapshot_download(repo, repo_type="dataset", local_dir=out, allow_patterns=_MADE)
     missing = set(names) - Manifest(out).finished(plan)[0].keys()
     if missing:
         raise team.WorkFailed(

@@ -106,7 +106,9 @@ class Manifest:
     def damage(self, entry: dict) -> str | None:
         """A sentence about the first file of the entry that is missing or not as it was written."""
         for file in entry["files"]:
-            places = [place for place in (self.out / NEW / file["path"], self.out / file["path"]) if place.is_file()]
+            waiting, placed = self.out / NEW / file["path"], self.out / file["path"]
+            # A link in `new` stands for the file in its place, left by a run that was killed.
+            places = [p for p in (waiting, placed) if p.is_file() and (p == placed or not p.is_symlink())]
             if not places:
                 return f"{file['path']} is missing."
             whole = (p for p in places if p.stat().st_size == file["bytes"] and sha256(p) == file["sha256"])
