@@ -41,7 +41,7 @@ logger = logging.getLogger(__name__)
 
 # 64 pixels looked at 70 %: about a twentieth of the shipped student's work.
 SIZE, PACKED = 64, packed_size(80)
-TRUNK = {"stem_widths": [16, 32, 64], "stem_depths": [0, 0, 1]}
+TRUNK = {"stem": "plain", "stem_widths": [16, 32, 64], "stem_depths": [0, 0, 1]}
 BACKBONE = {
     "hidden_size": 128,
     "num_hidden_layers": 2,

@@ -139,7 +139,7 @@ class Batches:
         mask = warp(mask, geometry, self.map_size, mode="nearest")[:, 0].long() - 1
         target = warp(heat, geometry, self.map_size)[:, 0]
         target[torch.from_numpy(~known.any(axis=(1, 2)))] = torch.nan
-        batch = {"heatmap_labels": target, "mask_labels": torch.where(mask < 0, -100, mask)}
+        batch = {"heatmap_targets": target, "mask_targets": torch.where(mask < 0, -100, mask)}
         if self.heat_input:
             levels = warp(heat, geometry, self.size) / (255 * HEAT_STEP)
             batch["pixel_values"] = (levels - float(self.mean[0])) / float(self.std[0])

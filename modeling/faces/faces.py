@@ -118,8 +118,8 @@ class FaceSet:
         over = np.where(np.isnan(pspi)[:, None], by_kind, pspi[:, None] >= np.arange(1, 4))
         return {
             "labels": np.array(pspi),
-            "au_labels": np.array(chosen[list(PAIN_UNITS)], np.float32),
-            "pain_labels": over.astype(np.float32),
+            "au_targets": np.array(chosen[list(PAIN_UNITS)], np.float32),
+            "pain_targets": over.astype(np.float32),
         }
 
     def choose_references(

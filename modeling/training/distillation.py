@@ -26,7 +26,7 @@ class Lesson(nn.Module):
         output = self.model(**batch)
         loss, parts = output.loss, dict(output.losses or {})
         if taught is not None:
-            known = ~batch["heatmap_labels"].flatten(1).isnan().any(1)
+            known = ~batch["heatmap_targets"].flatten(1).isnan().any(1)
             if self.projection is not None:
                 parts["distill_features"] = self._features(output.last_hidden_state, taught.last_hidden_state, known)
                 loss = loss + self.feature_weight * parts["distill_features"]

@@ -37,6 +37,7 @@ from threedpain.modeling.vitpain.recipes import RECIPES
 
 from .distillation import Average, Lesson, ask_teacher
 from .lora import add_lora, merge_lora
+from .pretrained import STEM_WEIGHTS, begin_stem
 
 logger = logging.getLogger(__name__)
 
@@ -73,6 +74,7 @@ class TrainConfig:
     lora_rank: int = 0  # 0: no LoRA
     lora_alpha: int = 16
     lora_dropout: float = 0.1
+    stem_weights: str = "imagenet"  # where a named stem begins: imagenet, none
     backbone_weights: str | None = None  # Hub id or folder of a pretrained backbone of the configuration's kind
     mean: list[float] | None = None
     std: list[float] | None = None
@@ -92,6 +94,8 @@ class TrainConfig:
             raise InvalidInput(
                 f"batch_size {self.batch_size} must be divisible by group x accumulate = {self.group * self.accumulate}"
             )
+        if self.stem_weights not in STEM_WEIGHTS:
+            raise InvalidInput(f"stem_weights must be one of {', '.join(STEM_WEIGHTS)}, got {self.stem_weights!r}")
         if self.epochs <= 0:
             raise InvalidInput(f"epochs must be above 0, got {self.epochs}")
 
@@ -120,6 +124,10 @@ def build_model(config: TrainConfig) -> PreTrainedModel:
 
         size = RECIPES["student"]["model"]["image_size"]
         model = BASELINES[config.role](**{"image_size": size, **config.model})
+    name = getattr(model.config, "stem", "plain")
+    if name != "plain" and not config.init and config.stem_weights == "imagenet":
+        for encoder in filter(None, (model.encoder, model.neutral_encoder)):
+            begin_stem(encoder.stem, name)
     if config.freeze_backbone or config.lora_rank:
         for encoder in filter(None, (model.encoder, model.neutral_encoder)):
             encoder.backbone.requires_grad_(False)
@@ -251,7 +259,7 @@ class Run:
                 taught = None
                 if self.teacher is not None:
                     mean, std = self.teacher_processor.image_mean[0], self.teacher_processor.image_std[0]
-                    taught = ask_teacher(self.teacher, batch["heatmap_labels"], mean, std)
+                    taught = ask_teacher(self.teacher, batch["heatmap_targets"], mean, std)
                 loss, parts = self.lesson(batch, taught)
                 self.accelerator.backward(loss)
                 if self.accelerator.sync_gradients:

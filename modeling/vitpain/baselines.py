@@ -121,10 +121,10 @@ class PairwisePainModel(PreTrainedModel):
         neutral_mask=None,
         neutral_index=None,
         labels=None,
-        au_labels=None,
-        pain_labels=None,
-        heatmap_labels=None,
-        mask_labels=None,
+        au_targets=None,
+        pain_targets=None,
+        heatmap_targets=None,
+        mask_targets=None,
         output_attentions=False,
         return_dict=True,
     ) -> ViTPainOutput | tuple:
@@ -139,7 +139,7 @@ class PairwisePainModel(PreTrainedModel):
             pspi = pspi.clamp(0, PSPI_MAX)
         output = ViTPainOutput(pspi=_average(pspi, share), pain_logits=_average(self.pain(found).float(), share))
         if labels is not None:
-            losses = self._losses(output, _average(found, share), labels, pain_labels)
+            losses = self._losses(output, _average(found, share), labels, pain_targets)
             output["losses"] = losses
             output["loss"] = sum(self.config.loss_weights[name] * value for name, value in losses.items())
         return output if return_dict else output.to_tuple()
@@ -277,7 +277,7 @@ def pairwise(image_size: int, **changes: Any) -> PairwisePainModel:
 
 
 def au_linear(image_size: int, **changes: Any) -> AuLinearModel:
-    names = ("focus", "stem_widths", "stem_depths", "backbone_config", "heatmap_upsample", "mask_classes")
+    names = ("focus", "stem", "backbone_config", "heatmap_upsample", "mask_classes")
     given = {**{name: STUDENT[name] for name in names}, "loss_weights": {"consistency": 0.0}, **changes}
     return AuLinearModel(AuLinearConfig(image_size=image_size, **given))
 

@@ -68,7 +68,7 @@ def test_unknown_labels_teach_nothing(name, batch):
     inputs = batch if name == "pairwise" else {"pixel_values": batch["pixel_values"]}
     model = build(name).train()
     nothing = torch.full((4,), math.nan)
-    loss = model(**inputs, labels=nothing, au_labels=torch.full((4, 6), math.nan)).loss
+    loss = model(**inputs, labels=nothing, au_targets=torch.full((4, 6), math.nan)).loss
     loss.backward()
     assert loss == 0 and all(p.grad is None or not p.grad.any() for p in model.parameters())
 
@@ -84,7 +84,7 @@ def test_each_learns_a_handful_of_faces(name, batch):
     optimizer = torch.optim.Adam(model.parameters(), 3e-4)
     losses = []
     for _ in range(40):
-        loss = model(**inputs, labels=labels, au_labels=au).loss
+        loss = model(**inputs, labels=labels, au_targets=au).loss
         optimizer.zero_grad()
         loss.backward()
         optimizer.step()
@@ -119,7 +119,7 @@ def test_pairwise_learns_from_pain_or_none_where_pspi_is_not_told(batch):
     """SynPAIN tells pain from non-pain and nothing else: the contrastive and the pain loss act, the regression not."""
     model = build("pairwise").train()
     pain = torch.tensor([[1, math.nan, math.nan]] * 2 + [[0.0, 0.0, 0.0]] * 2)
-    out = model(**batch, labels=torch.full((4,), math.nan), pain_labels=pain)
+    out = model(**batch, labels=torch.full((4,), math.nan), pain_targets=pain)
     assert out.losses["pspi"] == 0 and out.losses["pain"] > 0 and out.losses["contrastive"] > 0
 
 
@@ -140,7 +140,7 @@ def test_au_linear_pspi_is_linear_in_the_action_units_and_teaches_them_nothing(b
     assert model.heads.pspi.weight.grad.any()
     assert all(p.grad is None or not p.grad.any() for p in model.encoder.parameters())
     model.zero_grad()
-    model(pixel_values=batch["pixel_values"], au_labels=torch.ones(4, 6)).loss.backward()
+    model(pixel_values=batch["pixel_values"], au_targets=torch.ones(4, 6)).loss.backward()
     assert any(p.grad is not None and p.grad.any() for p in model.encoder.parameters())
 
 

@@ -119,7 +119,7 @@ def test_focus_looks_at_the_centre_and_answers_over_the_whole():
     heat = torch.rand(2, 16, 16)
     further = heat.clone()
     further[:, :4] = 9
-    losses = [model(x, n, heatmap_labels=labels).losses["heatmap"] for labels in (heat, further)]
+    losses = [model(x, n, heatmap_targets=labels).losses["heatmap"] for labels in (heat, further)]
     torch.testing.assert_close(*losses)
     torch.testing.assert_close(losses[0], ((out.heatmap - heat)[:, 4:12, 4:12] ** 2).mean())
 
@@ -258,8 +258,8 @@ def test_intervals_come_from_the_bin_of_the_prediction():
 def test_losses_ignore_what_is_unknown_and_weights_switch_off():
     model, x = build(), pixels(2, 3, 32, 32)
     labels = {
-        "labels": torch.tensor([4.0, torch.nan]), "au_labels": torch.full((2, 6), torch.nan),
-        "heatmap_labels": torch.zeros(2, 8, 8), "mask_labels": torch.full((2, 8, 8), -100),
+        "labels": torch.tensor([4.0, torch.nan]), "au_targets": torch.full((2, 6), torch.nan),
+        "heatmap_targets": torch.zeros(2, 8, 8), "mask_targets": torch.full((2, 8, 8), -100),
     }  # fmt: skip
     out = model(x, **labels)
     assert out.losses["au"] == 0 and out.losses["mask"] == 0 and out.losses["pspi"] > 0

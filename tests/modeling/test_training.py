@@ -24,7 +24,7 @@ from threedpain.modeling.vitpain.image_processing_vitpain import ViTPainImagePro
 from threedpain.modeling.vitpain.loading import load_model, load_processor
 
 SMALL = {
-    "image_size": 32, "stem_widths": [8, 16], "stem_depths": [0, 1], "num_attention_heads": 2, "heatmap_upsample": 4,
+    "image_size": 32, "stem": "plain", "stem_widths": [8, 16], "stem_depths": [0, 1], "num_attention_heads": 2, "heatmap_upsample": 4,
     "backbone_config": {
         "model_type": "vit", "hidden_size": 32, "num_hidden_layers": 1, "num_attention_heads": 2,
         "intermediate_size": 32, "patch_size": 2,
@@ -159,7 +159,7 @@ def test_batches_repeat_and_processes_share_them(faces):
     whole = batches(faces)(3)
     again = batches(faces)(3)
     halves = [batches(faces, rank=rank, world=2)(3) for rank in range(2)]
-    for name in ("pixel_values", "labels", "heatmap_labels", "mask_labels"):
+    for name in ("pixel_values", "labels", "heatmap_targets", "mask_targets"):
         assert torch.equal(whole[name].nan_to_num(-9), again[name].nan_to_num(-9))
         joined = torch.cat([half[name] for half in halves])
         torch.testing.assert_close(joined, whole[name], atol=1e-5, rtol=0, equal_nan=True)

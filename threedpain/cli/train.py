@@ -57,6 +57,9 @@ def command(
     pain_weight: Annotated[float, typer.Option(help="How much more often pictures with pain are drawn, from 1.")] = 1.0,
     lora_rank: Annotated[int | None, typer.Option(min=0, help="Rank of LoRA adapters; 0: none.")] = None,
     freeze_backbone: Annotated[bool, typer.Option(help="Train everything but the backbone.")] = False,
+    stem_weights: Annotated[
+        str | None, typer.Option(help="Where a named stem begins: imagenet or none. Default: imagenet.")
+    ] = None,
     backbone_weights: Annotated[
         str | None, typer.Option(help="Hub id or folder of a pretrained backbone. Default: the recipe's.")
     ] = None,
@@ -81,7 +84,7 @@ def command(
     given = {
         "teacher": teacher, "init": init, "epochs": epochs, "batch_size": batch_size, "learning_rate": learning_rate,
         "precision": precision.value if precision else None, "lora_rank": lora_rank,
-        "backbone_weights": backbone_weights, "references": _numbers(reference), "loss_weights": _numbers(loss),
+        "stem_weights": stem_weights, "backbone_weights": backbone_weights, "references": _numbers(reference), "loss_weights": _numbers(loss),
         "model": _values(model),
     }  # fmt: skip
     given = {name: value for name, value in given.items() if value is not None}

@@ -17,7 +17,7 @@ from transformers import AutoModel, PreTrainedModel
 from transformers import initialization as init
 from transformers.utils import ModelOutput
 
-from .configuration_vitpain import AU_MAXIMA, PAIN_THRESHOLDS, PAIN_UNITS, PSPI_MAX, ViTPainConfig
+from .configuration_vitpain import AU_MAXIMA, LITE_STEMS, PAIN_THRESHOLDS, PAIN_UNITS, PSPI_MAX, ViTPainConfig
 
 
 @dataclass
@@ -31,7 +31,11 @@ class ViTPainOutput(ModelOutput):
     pain_logits: [B, 3], of PSPI >= 1, 2, 3.
     heatmap: [B, S, S], mm of skin movement by the pain units, S = config.map_size; 0 outside of what is looked at.
     mask_logits: [B, classes, S, S], parts of the face, likewise.
+    familiarity: [B], the share of held-out training faces whose features lie at least as far from those of training:
+        0 is unlike anything learned; None where the weights remember none.
     last_hidden_state: [B, P, D], patch tokens after comparison with the reference.
+    hidden_states: if asked for, tokens [B, T, D] as they enter the backbone, after each of its layers, and after the
+        comparison with the reference.
     attentions: reference [B, heads, T, T] and queries [B, heads, 7, P] (without a decoder [B, 1, 6, P]), if asked for.
     losses: the unweighted losses by name.
     """
@@ -44,7 +48,9 @@ class ViTPainOutput(ModelOutput):
     pain_logits: torch.Tensor | None = None
     heatmap: torch.Tensor | None = None
     mask_logits: torch.Tensor | None = None
+    familiarity: torch.Tensor | None = None
     last_hidden_state: torch.Tensor | None = None
+    hidden_states: tuple[torch.Tensor, ...] | None = None
     attentions: tuple[torch.Tensor, ...] | None = None
     losses: dict[str, torch.Tensor] | None = None
 
@@ -105,6 +111,68 @@ class ConvStem(nn.Sequential):
         return x
 
 
+class FrozenNorm(nn.BatchNorm2d):
+    """Batch norm that keeps the statistics it came with, in training too: no picture depends on its batch."""
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        return F.batch_norm(x, self.running_mean, self.running_var, self.weight, self.bias, eps=self.eps)
+
+
+def lite_convolution(inputs: int, outputs: int, kernel: int, stride: int = 1, groups: int = 1) -> list[nn.Module]:
+    """Convolution, norm, bounded ReLU. A stride of 2 pads the far side more, as the published weights expect."""
+    near, far = (kernel - stride) // 2, (kernel - 1) // 2
+    padding = [nn.ZeroPad2d((near, far, near, far))] if far else []
+    convolution = nn.Conv2d(inputs, outputs, kernel, stride, groups=groups, bias=False)
+    return [*padding, convolution, FrozenNorm(outputs, eps=1e-3), nn.ReLU6()]
+
+
+class LiteBlock(nn.Module):
+    """EfficientNet's block: widen, look at each channel's surroundings, narrow again."""
+
+    def __init__(self, inputs: int, outputs: int, kernel: int, stride: int, expansion: int):
+        super().__init__()
+        wide = inputs * expansion
+        layers = lite_convolution(inputs, wide, 1) if expansion > 1 else []
+        layers += lite_convolution(wide, wide, kernel, stride, groups=wide)
+        layers += lite_convolution(wide, outputs, 1)[:-1]  # linear
+        self.layers = nn.Sequential(*layers)
+        self.residual = stride == 1 and inputs == outputs
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        return x + self.layers(x) if self.residual else self.layers(x)
+
+
+class LiteStem(nn.Module):
+    """The trunk of an EfficientNet-Lite (Tan and Le, 2019): [B, 3, H, W] -> [B, widths[-1], H / 16, W / 16].
+
+    Its tensors come in the order of the published weights. H and W are divisible by 16.
+    """
+
+    def __init__(self, name: str):
+        super().__init__()
+        stages: list[nn.Module] = []
+        inputs = 32
+        shapes = zip(*LITE_STEMS[name], (3, 3, 5, 3, 5), (1, 2, 2, 2, 1), strict=True)
+        for outputs, depth, kernel, stride in shapes:
+            blocks = []
+            for number in range(depth):
+                expansion = 6 if stages else 1
+                blocks.append(LiteBlock(inputs, outputs, kernel, 1 if number else stride, expansion))
+                inputs = outputs
+            stages.append(nn.Sequential(*blocks))
+        self.begin = nn.Sequential(*lite_convolution(3, 32, 3, stride=2))
+        # one step a halving of the side: 2, 4, 8, 16
+        self.steps = nn.ModuleList([*stages[:3], nn.Sequential(*stages[3:])])
+
+    def forward(self, x: torch.Tensor, between: Callable[[int, torch.Tensor], torch.Tensor] | None = None):
+        """`between`: see ConvStem."""
+        x = self.begin(x)
+        for number, step in enumerate(self.steps):
+            x = step(x)
+            x = between(number, x) if between else x
+        return x
+
+
 class Difference(nn.Module):
     """Adds to a picture's feature maps how they differ from its reference's at the same place, as far as the two look
     aligned. Begins as nothing."""
@@ -140,7 +208,9 @@ class Encoder(nn.Module):
     def __init__(self, config: ViTPainConfig):
         super().__init__()
         self.stem = None
-        if config.stem_widths:
+        if config.stem in LITE_STEMS:
+            self.stem = LiteStem(config.stem)
+        elif config.stem_widths:
             self.stem = ConvStem(config.num_channels, config.stem_widths, config.stem_depths)
         self.backbone = AutoModel.from_config(config.backbone_config)
         if getattr(self.backbone, "pooler", None) is not None:
@@ -150,11 +220,14 @@ class Encoder(nn.Module):
         if not config.backbone_rope:
             self.backbone.rope_embeddings = NoRotation(config.backbone_config)
 
-    def forward(self, pixels: torch.Tensor, between=None) -> torch.Tensor:
-        """`between`: see ConvStem."""
+    def forward(self, pixels: torch.Tensor, between=None, states: list[torch.Tensor] | None = None) -> torch.Tensor:
+        """`between`: see ConvStem. `states` receives the tokens before and after each layer."""
         if self.stem is not None:
-            pixels = self.stem(pixels.to(self.stem[0].weight.dtype), between)
-        return self.backbone(pixels).last_hidden_state
+            pixels = self.stem(pixels.to(next(self.stem.parameters()).dtype), between)
+        output = self.backbone(pixels, output_hidden_states=states is not None)
+        if states is not None:
+            states += output.hidden_states
+        return output.last_hidden_state
 
 
 class Attention(nn.Module):
@@ -310,6 +383,25 @@ class PainHeads(nn.Module):
         return heat, planes[:, 1:] if self.config.mask_classes else None
 
 
+class Familiarity(nn.Module):
+    """How common a face's features are among those of training: its distance, in a space where these spread evenly,
+    beside the distances of faces that were held out."""
+
+    def __init__(self, width: int):
+        super().__init__()
+        self.register_buffer("mean", torch.empty(width))
+        self.register_buffer("whitening", torch.empty(width, width))
+        self.register_buffer("distances", torch.empty(100))  # of held-out faces, ascending
+
+    def distance(self, features: torch.Tensor) -> torch.Tensor:
+        """[B, D] -> [B], 1 on average in training."""
+        return ((features.to(self.mean.dtype) - self.mean) @ self.whitening).square().mean(-1)
+
+    def forward(self, features: torch.Tensor) -> torch.Tensor:
+        """[B, D] -> [B], 0..1."""
+        return (self.distances >= self.distance(features)[:, None]).float().mean(-1)
+
+
 class ViTPainModel(PreTrainedModel):
     config_class = ViTPainConfig
     base_model_prefix = "vitpain"
@@ -333,18 +425,28 @@ class ViTPainModel(PreTrainedModel):
             if config.stem_differences:
                 self.differences = nn.ModuleList(Difference(width) for width in config.stem_widths)
         self.heads = PainHeads(config)
+        self.familiarity = Familiarity(config.hidden_size) if config.familiarity else None
         self.post_init()
 
     @torch.no_grad()
     def _init_weights(self, module: nn.Module) -> None:
         if isinstance(module, nn.Conv2d):
-            init.kaiming_normal_(module.weight, mode="fan_out", nonlinearity="relu")
+            # grouped: `fan_out` would count the outputs of every group, though a channel is seen by its own alone
+            fan = "fan_out" if module.groups == 1 else "fan_in"
+            init.kaiming_normal_(module.weight, mode=fan, nonlinearity="relu")
         elif isinstance(module, nn.Linear):
             init.xavier_uniform_(module.weight)
             init.zeros_(module.bias)
-        elif isinstance(module, (nn.LayerNorm, nn.GroupNorm)):
+        elif isinstance(module, (nn.LayerNorm, nn.GroupNorm, nn.BatchNorm2d)):
             init.ones_(module.weight)
             init.zeros_(module.bias)
+            if isinstance(module, nn.BatchNorm2d):
+                init.zeros_(module.running_mean)
+                init.ones_(module.running_var)
+                init.zeros_(module.num_batches_tracked)
+        elif isinstance(module, Familiarity):
+            for buffer in module.buffers():
+                init.zeros_(buffer)
         elif isinstance(module, Difference):
             init.zeros_(module.strength)
         elif isinstance(module, PainHeads):
@@ -362,11 +464,12 @@ class ViTPainModel(PreTrainedModel):
         neutral_mask: torch.Tensor | None = None,
         neutral_index: torch.Tensor | None = None,
         labels: torch.Tensor | None = None,
-        au_labels: torch.Tensor | None = None,
-        pain_labels: torch.Tensor | None = None,
-        heatmap_labels: torch.Tensor | None = None,
-        mask_labels: torch.Tensor | None = None,
+        au_targets: torch.Tensor | None = None,
+        pain_targets: torch.Tensor | None = None,
+        heatmap_targets: torch.Tensor | None = None,
+        mask_targets: torch.Tensor | None = None,
         output_attentions: bool = False,
+        output_hidden_states: bool | None = None,
         return_dict: bool = True,
     ) -> ViTPainOutput | tuple:
         """
@@ -376,17 +479,20 @@ class ViTPainModel(PreTrainedModel):
         neutral_mask: bool [B] or [B, N], False where a reference is missing.
         neutral_index: int [B] or [B, N]: instead of one reference per picture, `neutral_pixel_values` is a pool
             [R, C, H, W] read once each, and these are the rows that belong to each picture; -1 where missing.
-        labels: PSPI [B]. au_labels: [B, 6]. pain_labels: PSPI >= 1, 2, 3 [B, 3], by default from labels.
-        heatmap_labels: mm [B, S, S]. mask_labels: int [B, S, S]. NaN (mask: -100) where unknown: losses ignore them.
+        output_hidden_states: by default as the configuration says.
+        labels: PSPI [B]. au_targets: [B, 6]. pain_targets: PSPI >= 1, 2, 3 [B, 3], by default from labels.
+        heatmap_targets: mm [B, S, S]. mask_targets: int [B, S, S]. NaN (mask: -100) where unknown: losses ignore them.
         """
         self._check(pixel_values, neutral_pixel_values, neutral_mask, neutral_index)
         pixels, attentions, share = self._focused(pixel_values), (), None
+        wanted = self.config.output_hidden_states if output_hidden_states is None else output_hidden_states
+        states: list[torch.Tensor] | None = [] if wanted else None
         seen = pixel_values.new_zeros(len(pixels), dtype=torch.bool)
         if self.comparison is None:
-            tokens = self.encoder(pixels)  # [B, T, D]
+            tokens = self.encoder(pixels, states=states)  # [B, T, D]
         else:
             rows, known = self._references(len(pixels), neutral_pixel_values, neutral_mask, neutral_index)
-            tokens, neutral = self._read(pixels, neutral_pixel_values, rows, known.flatten())  # [B * N, T, D]
+            tokens, neutral = self._read(pixels, neutral_pixel_values, rows, known.flatten(), states)  # [B * N, T, D]
             seen = known.any(1)
             # a picture with some references averages over those; one with none answers once, with the learned token
             share = torch.where(seen[:, None], known, torch.ones_like(known)).to(tokens.dtype)
@@ -397,19 +503,25 @@ class ViTPainModel(PreTrainedModel):
             for block in self.comparison:
                 tokens, attention = block(tokens, neutral, known.flatten(), where, output_attentions)
             attentions += (attention,)
+            if states is not None:
+                states.append(tokens)
         answers = self.heads(tokens, where, output_attentions)
         attentions += (answers.pop("attention"),)
         answers["last_hidden_state"] = tokens[:, -(self.config.grid_size**2) :]
         if share is not None and share.shape[1] > 1:
             answers = {name: _average(value, share) for name, value in answers.items()}
             attentions = tuple(_average(value, share) for value in attentions)
+            states = states and [_average(value, share) for value in states]
         output = ViTPainOutput(
             **answers,
             pspi_from_au=None if answers["au"] is None else pspi_of(answers["au"]),
             pspi_interval=self._interval(answers["pspi"], seen),
+            hidden_states=None if states is None else tuple(states),
             attentions=attentions if output_attentions else None,
         )
-        losses = self._losses(output, labels, au_labels, pain_labels, heatmap_labels, mask_labels)
+        if self.familiarity is not None:
+            output["familiarity"] = self.familiarity(output.last_hidden_state.mean(1))
+        losses = self._losses(output, labels, au_targets, pain_targets, heatmap_targets, mask_targets)
         if output.heatmap is not None:
             border = (self.config.map_size - output.heatmap.shape[-1]) // 2
             output["heatmap"] = F.pad(output.heatmap, (border,) * 4)
@@ -438,11 +550,11 @@ class ViTPainModel(PreTrainedModel):
         rows = torch.arange(batch * count, device=neutral.device).view(batch, count)
         return rows, torch.ones_like(rows, dtype=torch.bool) if mask is None else mask.view(batch, count).bool()
 
-    def _read(self, pixels, neutral, rows, known) -> tuple[torch.Tensor, torch.Tensor]:
+    def _read(self, pixels, neutral, rows, known, states) -> tuple[torch.Tensor, torch.Tensor]:
         """Tokens [B * N, T, D] of the pictures and of their references; the pool's pictures are read once each."""
         count, rows = rows.shape[1], rows.flatten()
         if neutral is None:
-            tokens = self.encoder(pixels)
+            tokens = self.encoder(pixels, states=states)
             return tokens, self.missing.to(tokens.dtype).expand_as(tokens)
         maps: list[torch.Tensor] = []
 
@@ -457,8 +569,11 @@ class ViTPainModel(PreTrainedModel):
         found = (self.neutral_encoder or self.encoder)(pool, keep if self.differences else None)[rows]
         found = torch.where(known[:, None, None], found, self.missing.to(found.dtype))
         if self.differences:
-            return self.encoder(pixels.repeat_interleave(count, dim=0), compare), found
-        return self.encoder(pixels).repeat_interleave(count, dim=0), found
+            return self.encoder(pixels.repeat_interleave(count, dim=0), compare, states), found
+        tokens = self.encoder(pixels, states=states)
+        if states is not None:
+            states[:] = [state.repeat_interleave(count, dim=0) for state in states]
+        return tokens.repeat_interleave(count, dim=0), found
 
     def _interval(self, pspi: torch.Tensor, seen: torch.Tensor) -> torch.Tensor | None:
         """[B, 2] around pspi [B]; `seen`: whether a picture had a reference [B]."""
@@ -472,25 +587,26 @@ class ViTPainModel(PreTrainedModel):
             half = torch.where(seen, half, number(config.interval_quantiles_alone)[bins])
         return torch.stack((pspi - half, pspi + half), dim=-1).clamp(0, PSPI_MAX)
 
-    def _losses(self, output, labels, au_labels, pain_labels, heatmap_labels, mask_labels) -> dict[str, torch.Tensor]:
+    def _losses(self, output, labels, au_targets, pain_targets, heatmap_targets, mask_targets) -> dict[str, torch.Tensor]:
         """Means over every element, unknown ones counting zero: equal shares of a batch average to the whole."""
         weights, losses = self.config.loss_weights, {}
         if labels is not None:
             losses["pspi"] = _known(F.smooth_l1_loss, output.pspi, labels)
-        if pain_labels is None and labels is not None:
+        if pain_targets is None and labels is not None:
             thresholds = torch.tensor(PAIN_THRESHOLDS, device=labels.device, dtype=labels.dtype)
             over = (labels[:, None] >= thresholds).to(labels.dtype)
-            pain_labels = torch.where(labels[:, None].isnan(), torch.nan, over)
-        if pain_labels is not None:
-            losses["pain"] = _known(F.binary_cross_entropy_with_logits, output.pain_logits, pain_labels)
+            pain_targets = torch.where(labels[:, None].isnan(), torch.nan, over)
+        if pain_targets is not None:
+            losses["pain"] = _known(F.binary_cross_entropy_with_logits, output.pain_logits, pain_targets)
         if labels is not None and output.au is not None:
             losses["consistency"] = F.smooth_l1_loss(output.pspi, output.pspi_from_au)
-        if au_labels is not None and output.au is not None:
-            losses["au"] = _known(F.smooth_l1_loss, output.au, au_labels)
-        if heatmap_labels is not None and output.heatmap is not None:
-            losses["heatmap"] = _known(F.mse_loss, output.heatmap, self._inner(heatmap_labels, output.heatmap))
-        if mask_labels is not None and output.mask_logits is not None:
-            target = self._inner(mask_labels, output.mask_logits).long()
+        if au_targets is not None and output.au is not None:
+            losses["au"] = _known(F.smooth_l1_loss, output.au, au_targets)
+        if heatmap_targets is not None and output.heatmap is not None:
+            losses["heatmap"] = _known(F.mse_loss, output.heatmap, self._inner(heatmap_targets, output.heatmap))
+        if mask_targets is not None and output.mask_logits is not None:
+            target = self._inner(mask_targets, output.mask_logits).long()
+            target = target.masked_fill(target >= self.config.mask_classes, -100)  # parts it was not built to tell
             loss = F.cross_entropy(output.mask_logits, target, ignore_index=-100, reduction="sum")
             losses["mask"] = loss / target.numel()
         return {name: value for name, value in losses.items() if weights[name]}

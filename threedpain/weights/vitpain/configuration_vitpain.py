@@ -21,6 +21,14 @@ LOSS_WEIGHTS = {
     "distill_outputs": 0.1,  # student's PSPI and action units against the teacher's
 }
 
+# The trunks of EfficientNet-Lite up to stride 16: channels and blocks of its first five stages. What leaves strides 2, 4,
+# 8 and 16 are the steps at which a picture may meet its reference.
+LITE_STEMS = {
+    "efficientnet-lite0": ((16, 24, 40, 80, 112), (1, 2, 2, 3, 3)),
+    "efficientnet-lite1": ((16, 24, 40, 80, 112), (1, 3, 3, 4, 4)),
+    "efficientnet-lite2": ((16, 24, 48, 88, 120), (1, 3, 3, 4, 4)),
+}
+STEMS = ("plain", *LITE_STEMS)
 REFERENCES = ("compare", "attention", "none")
 AU_ACTIVATIONS = ("sigmoid", "relu")
 
@@ -34,8 +42,10 @@ class ViTPainConfig(PretrainedConfig):
         focus: share of that side which is looked at, around the centre, rounded to whole patches: the face fills it,
             while crops stay generous.
         num_channels: 3 for pictures, 1 for the teacher, which reads heatmaps.
-        stem_widths: channels of a convolutional stem in front of the backbone, each step halving the side; empty: none.
-        stem_depths: residual blocks after each step of the stem.
+        stem: the convolutions in front of the backbone: "plain", built by `stem_widths` and `stem_depths`, or the trunk of
+            "efficientnet-lite0", "-lite1" or "-lite2", whose weights can begin as trained on photographs.
+        stem_widths: channels after each step of the stem, each halving the side; empty: no stem. Set by a named stem.
+        stem_depths: residual blocks after each step of a plain stem.
         stem_differences: a picture meets its reference inside the stem already, where small movements are still seen:
             each step adds what differs at the same place, as far as the two are aligned.
         backbone_rope: False switches the rotary positions of a DINOv3 backbone off (the published checkpoint never
@@ -59,11 +69,17 @@ class ViTPainConfig(PretrainedConfig):
         interval_edges: inner edges of the PSPI bins of the conformal intervals, ascending.
         interval_quantiles: half width of the 90 % interval in each bin (one more than edges); None: not calibrated.
         interval_quantiles_alone: the same where there is no reference.
+        familiarity: whether the weights remember the features of training and tell how common a face's are among them.
         pain_threshold: PSPI from which a picture counts as pain, best F1 for PSPI >= 1 on training people.
     """
 
     model_type = "vitpain"
     sub_configs = {"backbone_config": AutoConfig}
+    # what Trainer need not gather: predictions are (pspi, pspi_from_au, au, pain_logits)
+    keys_to_ignore_at_inference = [
+        "pspi_interval", "heatmap", "mask_logits", "familiarity", "last_hidden_state", "hidden_states", "attentions",
+        "losses",
+    ]  # fmt: skip
 
     def __init__(
         self,
@@ -71,6 +87,7 @@ class ViTPainConfig(PretrainedConfig):
         image_size=128,
         focus=1.0,
         num_channels=3,
+        stem="plain",
         stem_widths=(),
         stem_depths=(),
         stem_differences=False,
@@ -92,6 +109,7 @@ class ViTPainConfig(PretrainedConfig):
         interval_edges=None,
         interval_quantiles=None,
         interval_quantiles_alone=None,
+        familiarity=False,
         pain_threshold=None,
         initializer_range=0.02,
         **kwargs,
@@ -110,8 +128,18 @@ class ViTPainConfig(PretrainedConfig):
             au_activation in AU_ACTIVATIONS,
             f"au_activation must be one of {', '.join(AU_ACTIVATIONS)}, got {au_activation!r}.",
         )
+        _check(stem in STEMS, f"stem must be one of {', '.join(STEMS)}, got {stem!r}.")
+        if stem in LITE_STEMS:
+            channels = LITE_STEMS[stem][0]
+            widths = [*channels[:3], channels[-1]]
+            _check(
+                stem_widths in ([], widths) and not stem_depths and num_channels == 3,
+                f"{stem} has its own widths and depths and reads 3 channels: leave stem_widths, stem_depths and "
+                "num_channels out.",
+            )
+            stem_widths = widths
         _check(
-            len(stem_widths) == len(stem_depths),
+            stem in LITE_STEMS or len(stem_widths) == len(stem_depths),
             f"stem_widths and stem_depths must be equally long, got {len(stem_widths)} and {len(stem_depths)}.",
         )
         _check(
@@ -139,6 +167,7 @@ class ViTPainConfig(PretrainedConfig):
         self.image_size = image_size
         self.focus = focus
         self.num_channels = num_channels
+        self.stem = stem
         self.stem_widths = stem_widths
         self.stem_depths = stem_depths
         self.stem_differences = stem_differences
@@ -160,6 +189,7 @@ class ViTPainConfig(PretrainedConfig):
         self.interval_edges = interval_edges
         self.interval_quantiles = interval_quantiles
         self.interval_quantiles_alone = interval_quantiles_alone
+        self.familiarity = familiarity
         self.pain_threshold = pain_threshold
         self.initializer_range = initializer_range
         super().__init__(**kwargs)
