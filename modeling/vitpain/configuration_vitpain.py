@@ -21,8 +21,8 @@ LOSS_WEIGHTS = {
     "distill_outputs": 0.1,  # student's PSPI and action units against the teacher's
 }
 
-# The trunks of EfficientNet-Lite up to stride 16: channels and blocks of its first five stages. What leaves strides 2, 4,
-# 8 and 16 are the steps at which a picture may meet its reference.
+# The trunks of EfficientNet-Lite up to stride 16: channels and blocks of its first five stages. Strides 2, 4, 8 and 16
+# are the steps at which a picture may meet its reference.
 LITE_STEMS = {
     "efficientnet-lite0": ((16, 24, 40, 80, 112), (1, 2, 2, 3, 3)),
     "efficientnet-lite1": ((16, 24, 40, 80, 112), (1, 3, 3, 4, 4)),
@@ -42,7 +42,7 @@ class ViTPainConfig(PretrainedConfig):
         focus: share of that side which is looked at, around the centre, rounded to whole patches: the face fills it,
             while crops stay generous.
         num_channels: 3 for pictures, 1 for the teacher, which reads heatmaps.
-        stem: the convolutions in front of the backbone: "plain", built by `stem_widths` and `stem_depths`, or the trunk of
+        stem: convolutions in front of the backbone: "plain", built by `stem_widths` and `stem_depths`, or the trunk of
             "efficientnet-lite0", "-lite1" or "-lite2", whose weights can begin as trained on photographs.
         stem_widths: channels after each step of the stem, each halving the side; empty: no stem. Set by a named stem.
         stem_depths: residual blocks after each step of a plain stem.

@@ -39,9 +39,12 @@ PAPER = {
     "heatmap_upsample": 4, "mask_classes": 0,
 }  # fmt: skip
 
+# What the student must not lean on, see faces.diet.Diet.
+DIET = {"others": 0.25, "strangers": 0.1, "covered": 0.25, "tilted": 0.2, "small": 0.1}
+
 # Model configuration, and training settings that differ from TrainConfig's defaults.
 RECIPES: dict[str, dict[str, Any]] = {
-    "student": {"model": STUDENT, "settings": {}},
+    "student": {"model": STUDENT, "settings": {"diet": DIET, "loss_weights": {"consistency": 0.2}}},
     "teacher": {"model": TEACHER, "settings": {"epochs": 4.0, "references": {"none": 1.0}}},
     "paper": {
         "model": PAPER,

@@ -24,7 +24,8 @@ from threedpain.modeling.vitpain.image_processing_vitpain import ViTPainImagePro
 from threedpain.modeling.vitpain.loading import load_model, load_processor
 
 SMALL = {
-    "image_size": 32, "stem": "plain", "stem_widths": [8, 16], "stem_depths": [0, 1], "num_attention_heads": 2, "heatmap_upsample": 4,
+    "image_size": 32, "stem": "plain", "stem_widths": [8, 16], "stem_depths": [0, 1], "num_attention_heads": 2,
+    "heatmap_upsample": 4,
     "backbone_config": {
         "model_type": "vit", "hidden_size": 32, "num_hidden_layers": 1, "num_attention_heads": 2,
         "intermediate_size": 32, "patch_size": 2,

@@ -54,6 +54,10 @@ def command(
     model: Annotated[
         list[str] | None, typer.Option(help="Change of the model's configuration, as image_size=96; repeatable.")
     ] = None,
+    diet: Annotated[
+        list[str] | None,
+        typer.Option(help="Share of others, strangers, covered, tilted or small, as small=0.1. Default: the recipe's."),
+    ] = None,
     pain_weight: Annotated[float, typer.Option(help="How much more often pictures with pain are drawn, from 1.")] = 1.0,
     lora_rank: Annotated[int | None, typer.Option(min=0, help="Rank of LoRA adapters; 0: none.")] = None,
     freeze_backbone: Annotated[bool, typer.Option(help="Train everything but the backbone.")] = False,
@@ -84,8 +88,8 @@ def command(
     given = {
         "teacher": teacher, "init": init, "epochs": epochs, "batch_size": batch_size, "learning_rate": learning_rate,
         "precision": precision.value if precision else None, "lora_rank": lora_rank,
-        "stem_weights": stem_weights, "backbone_weights": backbone_weights, "references": _numbers(reference), "loss_weights": _numbers(loss),
-        "model": _values(model),
+        "stem_weights": stem_weights, "backbone_weights": backbone_weights, "references": _numbers(reference),
+        "loss_weights": _numbers(loss), "model": _values(model), "diet": _numbers(diet),
     }  # fmt: skip
     given = {name: value for name, value in given.items() if value is not None}
     config = TrainConfig.of(

@@ -587,7 +587,9 @@ class ViTPainModel(PreTrainedModel):
             half = torch.where(seen, half, number(config.interval_quantiles_alone)[bins])
         return torch.stack((pspi - half, pspi + half), dim=-1).clamp(0, PSPI_MAX)
 
-    def _losses(self, output, labels, au_targets, pain_targets, heatmap_targets, mask_targets) -> dict[str, torch.Tensor]:
+    def _losses(
+        self, output, labels, au_targets, pain_targets, heatmap_targets, mask_targets
+    ) -> dict[str, torch.Tensor]:
         """Means over every element, unknown ones counting zero: equal shares of a batch average to the whole."""
         weights, losses = self.config.loss_weights, {}
         if labels is not None:
