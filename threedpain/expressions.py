@@ -126,15 +126,20 @@ OTHER_EXPRESSIONS: dict[str, dict[str, tuple[float, float]]] = {
 }
 
 
+# The one that is most often taken for pain. Not among the turns of OTHER_EXPRESSIONS: asked for by name.
+LAUGHTER = {"AU6": (2, 5), "AU7": (0, 3), "AU12": (3, 5), "AU25": (2, 5), "AU26": (0, 3)}
+
+
 def sample_other(rng: Any, name: str | None = None) -> tuple[str, dict[str, float]]:
     """A non-pain expression: its name (drawn, unless given) and its action units in tenths, PSPI by the formula."""
-    if name is not None and name not in OTHER_EXPRESSIONS:
-        raise InvalidInput(f"unknown expression {name!r}; known are {', '.join(OTHER_EXPRESSIONS)}")
+    known = {**OTHER_EXPRESSIONS, "laughter": LAUGHTER}
+    if name is not None and name not in known:
+        raise InvalidInput(f"unknown expression {name!r}; known are {', '.join(known)}")
     names = list(OTHER_EXPRESSIONS)
     drawn = names[int(rng.integers(len(names)))]
     name = name or drawn
     action_units: dict[str, float] = {}
-    for unit, (least, most) in OTHER_EXPRESSIONS[name].items():
+    for unit, (least, most) in known[name].items():
         stays_away, amount = rng.random() < 0.4, rng.random()
         if least == 0 and stays_away:
             continue
@@ -144,3 +149,11 @@ def sample_other(rng: Any, name: str | None = None) -> tuple[str, dict[str, floa
         if intensity > 0 and plausible({**action_units, unit: intensity}):
             action_units[unit] = intensity
     return name, action_units
+
+
+def with_drooping_lids(action_units: Mapping[str, float], rng: Any) -> dict[str, float]:
+    """The same expression, in half of the draws with lids part of the way down, AU43 in tenths from 0.1 to 0.9."""
+    droops, closure = rng.random() < 0.5, round(0.1 + 0.8 * float(rng.random()), 1)
+    if not droops or not plausible({**action_units, "AU43": closure}):
+        return dict(action_units)
+    return {**action_units, "AU43": closure}

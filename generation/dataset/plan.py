@@ -37,6 +37,7 @@ PICTURE_SECONDS, MEGAPIXEL_SECONDS, PERSON_SECONDS = 0.031, 0.195, 1.5
 PICTURE_BYTES, MEGAPIXEL_BYTES, PERSON_BYTES = 8_000, 240_000, 950_000
 
 _CHOICES = {
+    "purpose": ("release", "training"),
     "picture": ("jpeg", "webp"),
     "device": ("auto", "cpu", "cuda"),
     "head": ("anny", "flame"),
@@ -63,6 +64,7 @@ class Config:
     texture: str = "embedded"
     texture_model: str | None = None
     inpaint_model: str | None = None
+    purpose: str = "release"  # training: every second other expression laughs, and half of all lids droop
 
     def __post_init__(self) -> None:
         for limit in limits.DATASET:
@@ -160,7 +162,7 @@ class Plan:
     def _expressions(self, index: int) -> Iterator[Expression]:
         """The neutral face; pain, its PSPI targets even over 1..16 across the identity's cell; others by turns."""
         seed, cell, name = self.config.seed, demographics.cell_of(index, self.config.seed), identity_id(index)
-        turn = index // len(demographics.CELLS)
+        turn, training = index // len(demographics.CELLS), self.config.purpose == "training"
         yield Expression(f"{name}_neutral", "neutral", "neutral", {})
         for number in range(self.config.expressions):
             # Cells go through one order of targets, each from another place: even in a cell, and even across cells.
@@ -168,12 +170,20 @@ class Plan:
             order = child(seed, "targets", block).permutation(16)
             target = 1 + int(order[(place + 3 * demographics.CELLS.index(cell)) % 16])
             units = expressions.sample_for_pspi(target, child(seed, "pain", *cell, target, block))
+            units = self._for_training(units, "pain", index, number)
             yield Expression(f"{name}_pain_{number:02d}", "pain", "pain", in_order(units))
         for number in range(self.config.others):
             block, place = divmod(turn * self.config.others + number, len(expressions.OTHER_EXPRESSIONS))
             order = child(seed, "turns", *cell, block).permutation(list(expressions.OTHER_EXPRESSIONS))
-            other, units = expressions.sample_other(child(seed, "other", index, number), name=str(order[place]))
+            name_of_other = "laughter" if training and number % 2 == 0 else str(order[place])
+            other, units = expressions.sample_other(child(seed, "other", index, number), name=name_of_other)
+            units = self._for_training(units, "other", index, number)
             yield Expression(f"{name}_other_{number:02d}", "other", other, in_order(units))
+
+    def _for_training(self, units: Mapping[str, float], kind: str, index: int, number: int) -> Mapping[str, float]:
+        if self.config.purpose == "release":
+            return units
+        return expressions.with_drooping_lids(units, child(self.config.seed, "lids", kind, index, number))
 
     def identity_seed(self, index: int, attempt: int = 0) -> int:
         return int(child(self.config.seed, "identity", index, attempt).integers(2**62))

@@ -179,3 +179,26 @@ def test_table_names_everything_one_wants_to_know_before_a_long_run(full):
     assert "82,500" in table and "25,000" in table and "50 in each of 50 cells" in table
     assert "front, left, right; 512 pixels" in table
     assert "minutes with 2 workers" in table and "GB" in table
+
+
+def test_a_set_for_training_laughs_and_its_lids_droop():
+    plan, release = (Plan(Config(identities=60, others=4, purpose=purpose)) for purpose in ("training", "release"))
+    people = [plan.person(index) for index in range(60)]
+    assert people == [Plan(plan.config).person(index) for index in range(60)]
+    others = [shown for who in people for shown in who.expressions if shown.kind == "other"]
+    assert sum(shown.name == "laughter" for shown in others) == len(others) // 2
+    laughter = [shown for shown in others if shown.name == "laughter"]
+    assert all(shown.action_units["AU12"] >= 3 and shown.action_units["AU25"] >= 2 for shown in laughter)
+    shown = [shown for who in people for shown in who.expressions if shown.kind != "neutral"]
+    drooping = [0 < each.action_units.get("AU43", 0) < 1 for each in shown]
+    assert 0.35 < sum(drooping) / len(drooping) < 0.55
+    assert all(expressions.plausible(each.action_units) for each in shown)
+    assert all(who.expressions[0].action_units == {} for who in people)
+    usual = [each for index in range(60) for each in release.person(index).expressions]
+    assert not any(0 < each.action_units.get("AU43", 0) < 1 for each in usual)
+    assert "laughter" not in {each.name for each in usual}
+
+
+def test_a_purpose_nobody_knows_is_refused():
+    with pytest.raises(InvalidInput, match="purpose is one of release, training, not 'fun'"):
+        Config(purpose="fun")

@@ -26,7 +26,7 @@ def trained(network: torch.nn.Module) -> torch.nn.Module:
     """The network with norms as if it had seen something."""
     generator = torch.Generator().manual_seed(0)
     for name, value in network.state_dict().items():
-        if "running" in name or "bn" in name and name.endswith(("weight", "bias")):
+        if "running" in name or ("bn" in name and name.endswith(("weight", "bias"))):
             above_zero = 0.5 if "var" in name or "weight" in name else 0.0
             value.copy_(torch.rand(value.shape, generator=generator) + above_zero)
     return network.eval()

@@ -41,6 +41,9 @@ def command(
     inpaint_model: Annotated[
         str | None, typer.Option(help="Hub id or folder of a model that repaints hair and background. Default: none.")
     ] = None,
+    purpose: Annotated[
+        str, typer.Option(help="release, or training: more laughter among the others, lids closed part of the way.")
+    ] = "release",
     executor: Annotated[
         str, typer.Option(help="local, ray, slurm or jobs; the last three need the extra 'cluster' and docs/scale.md.")
     ] = "local",
@@ -54,7 +57,7 @@ def command(
         identities=identities, expressions=expressions, others=others, views=views, size=size, seed=seed, videos=videos,
         truth=tuple(name.strip() for name in truth.split(",") if name.strip()), picture=picture, device=device,
         head=head, flame_file=flame_file, texture=texture, texture_model=texture_model,
-        inpaint_model=inpaint_model,
+        inpaint_model=inpaint_model, purpose=purpose,
     )  # fmt: skip
     typer.echo(Plan(config).table(workers))
     outcome = generate(out, config, workers=workers, executor=executor, finish=write_card)
