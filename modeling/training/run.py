@@ -14,129 +14,32 @@ import signal
 import threading
 import time
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import torch
 from tqdm import tqdm
-from transformers import AutoConfig, AutoModel, PreTrainedModel
+from transformers import PreTrainedModel
 
 from threedpain.errors import InvalidInput
 from threedpain.modeling.evaluation.conformal import fit_edges, half_widths
 from threedpain.modeling.evaluation.evaluate import predict
+from threedpain.modeling.evaluation.familiarity import remember
 from threedpain.modeling.evaluation.metrics import auroc, best_threshold, mae, pearson
 from threedpain.modeling.faces.batches import Batches
 from threedpain.modeling.faces.diet import Diet
 from threedpain.modeling.faces.faces import FaceSet, packed_size
-from threedpain.modeling.vitpain.configuration_vitpain import ViTPainConfig
 from threedpain.modeling.vitpain.image_processing_vitpain import ViTPainImageProcessor
-from threedpain.modeling.vitpain.loading import load_model, load_processor, model_folder
-from threedpain.modeling.vitpain.modeling_vitpain import ViTPainModel
-from threedpain.modeling.vitpain.recipes import RECIPES
+from threedpain.modeling.vitpain.loading import load_model, load_processor
 
 from .distillation import Average, Lesson, ask_teacher
-from .lora import add_lora, merge_lora
-from .pretrained import STEM_WEIGHTS, begin_stem
+from .lora import merge_lora
+from .settings import ROLES, TrainConfig, build_model, planned_image_size
 
 logger = logging.getLogger(__name__)
 
 __all__ = ["ROLES", "Run", "TrainConfig", "build_model", "calibrate", "packed_size", "planned_image_size", "train"]
-
-ROLES = ("teacher", "student", "vanilla", "pairwise", "au-linear")
-
-
-@dataclass
-class TrainConfig:
-    """All of a run's settings; saved as train.json beside its weights."""
-
-    role: str = "student"
-    out: str = "runs/student"
-    recipe: str = ""  # a name in RECIPES; default: the role's
-    teacher: str | None = None  # folder of a trained teacher; None: no distillation
-    init: str | None = None  # folder to continue from, or "vitpain"
-    model: dict[str, Any] = field(default_factory=dict)  # changes to the recipe's model configuration
-    loss_weights: dict[str, float] = field(default_factory=dict)  # changes to the configuration's
-    epochs: float = 10.0
-    batch_size: int = 48  # pictures of a step over all processes and accumulated parts
-    accumulate: int = 1
-    group: int = 4  # pictures of one person that share a reference
-    references: dict[str, float] = field(default_factory=lambda: {"realistic": 0.6, "aligned": 0.25, "none": 0.15})
-    learning_rate: float = 1e-3
-    weight_decay: float = 0.05
-    warmup: float = 0.05  # share of the steps
-    clip: float = 1.0
-    average: float = 0.998  # decay of the averaged weights, which are the ones kept
-    precision: str = "no"  # no, bf16, fp16
-    augment: bool = True
-    diet: dict[str, float] = field(default_factory=dict)  # shares of faces.diet.Diet, for a model that sees pictures
-    pain_weight: float = 1.0  # how much more often pictures with pain are drawn
-    freeze_backbone: bool = False
-    lora_rank: int = 0  # 0: no LoRA
-    lora_alpha: int = 16
-    lora_dropout: float = 0.1
-    stem_weights: str = "imagenet"  # where a named stem begins: imagenet, none
-    backbone_weights: str | None = None  # Hub id or folder of a pretrained backbone of the configuration's kind
-    mean: list[float] | None = None
-    std: list[float] | None = None
-    validations: int = 10  # over the run
-    validation_pictures: int = 1000  # at most
-    seed: int = 0
-    tracker: str | None = None  # tensorboard, wandb
-    max_steps: int | None = None  # stop here, to be continued: for tests and for time limits
-
-    def __post_init__(self) -> None:
-        if self.role not in ROLES:
-            raise InvalidInput(f"role must be one of {', '.join(ROLES)}, got {self.role!r}")
-        self.recipe = self.recipe or (self.role if self.role in RECIPES else "student")
-        if self.recipe not in RECIPES:
-            raise InvalidInput(f"recipe must be one of {', '.join(RECIPES)}, got {self.recipe!r}")
-        if self.batch_size % (self.group * self.accumulate):
-            raise InvalidInput(
-                f"batch_size {self.batch_size} must be divisible by group x accumulate = {self.group * self.accumulate}"
-            )
-        if self.stem_weights not in STEM_WEIGHTS:
-            raise InvalidInput(f"stem_weights must be one of {', '.join(STEM_WEIGHTS)}, got {self.stem_weights!r}")
-        Diet.of(self.diet)
-        if self.epochs <= 0:
-            raise InvalidInput(f"epochs must be above 0, got {self.epochs}")
-
-    @classmethod
-    def of(cls, role: str, recipe: str = "", **given) -> TrainConfig:
-        """The recipe's settings with those given on top."""
-        settings = RECIPES.get(recipe or role, {"settings": {}})["settings"]
-        return cls(role=role, recipe=recipe, **{**settings, **given})
-
-
-def build_model(config: TrainConfig) -> PreTrainedModel:
-    """The model a run begins with; its weights depend on the seed alone."""
-    torch.manual_seed(config.seed)
-    if config.init:
-        model = load_model(config.init)
-        model.config.loss_weights = {**model.config.loss_weights, **config.loss_weights}
-    elif config.role in ("teacher", "student"):
-        values = {**RECIPES[config.recipe]["model"], **config.model}
-        model = ViTPainModel(ViTPainConfig(**values, loss_weights=config.loss_weights))
-        if config.backbone_weights:
-            for encoder in filter(None, (model.encoder, model.neutral_encoder)):
-                pretrained = AutoModel.from_pretrained(config.backbone_weights)
-                encoder.backbone.load_state_dict(pretrained.state_dict(), strict=False)
-    else:
-        from threedpain.modeling.vitpain.baselines import BASELINES
-
-        size = RECIPES["student"]["model"]["image_size"]
-        model = BASELINES[config.role](**{"image_size": size, **config.model})
-    name = getattr(model.config, "stem", "plain")
-    if name != "plain" and not config.init and config.stem_weights == "imagenet":
-        for encoder in filter(None, (model.encoder, model.neutral_encoder)):
-            begin_stem(encoder.stem, name)
-    if config.freeze_backbone or config.lora_rank:
-        for encoder in filter(None, (model.encoder, model.neutral_encoder)):
-            encoder.backbone.requires_grad_(False)
-    if config.lora_rank:
-        add_lora(model, config.lora_rank, config.lora_alpha, config.lora_dropout)
-    return model
 
 
 class Run:
@@ -171,8 +74,7 @@ class Run:
             image_mean=config.mean or ([0.1] if heat else None), image_std=config.std or ([0.1] if heat else None),
         )  # fmt: skip
         self.train_set, self.validation_set = train_set, validation_set
-        reads = getattr(model.config, "reference", "compare")
-        self.conditions = _possible(config.references, train_set, reads, everyone=False)
+        self.conditions = _possible(config.references, train_set, _reads(model), everyone=False)
         part = config.batch_size // config.accumulate
         if part % (config.group * self.accelerator.num_processes):
             raise InvalidInput(
@@ -324,7 +226,7 @@ class Run:
         if self.accelerator.is_main_process:
             model, scores = self.averaged(), {}
             some = self._some(self.validation_set)
-            for condition in _possible(self.conditions, some, getattr(model.config, "reference", "compare")):
+            for condition in _possible(self.conditions, some, _reads(model)):
                 table = predict(model, some, reference=condition, processor=self.processor)
                 record[f"mae_{condition}"] = mae(table["PSPI"], table["pspi_hat"])
                 record[f"pearson_{condition}"] = pearson(table["PSPI"], table["pspi_hat"])
@@ -354,6 +256,8 @@ class Run:
             model = load_model(self.out / "best")
             if self.validation_set.table["PSPI"].notna().any():
                 calibrate(model, self.processor, self.validation_set, self._some(self.train_set), self.conditions)
+            learned, new = self._some(self.train_set), self._some(self.validation_set)
+            remember(model, self.processor, learned, new, _possible(self.conditions, new, _reads(model)))
             model.save_pretrained(self.out)
             self.processor.save_pretrained(self.out)
             shutil.rmtree(self.out / "best")
@@ -391,13 +295,6 @@ def calibrate(
     model.config.pain_threshold = best_threshold(known["PSPI"] >= 1, known["pspi_hat"])
 
 
-def planned_image_size(config: TrainConfig) -> int:
-    """Pixels of the model's input, before the model is built."""
-    if config.init:
-        return AutoConfig.from_pretrained(model_folder(config.init)).image_size
-    return config.model.get("image_size", RECIPES[config.recipe]["model"]["image_size"])
-
-
 def _possible(
     conditions: Mapping[str, float], faces: FaceSet, reference: str, everyone: bool = True
 ) -> dict[str, float]:
@@ -406,6 +303,11 @@ def _possible(
         return {"none": 1.0}
     able = {name: share for name, share in conditions.items() if share > 0}
     return {name: share for name, share in able.items() if faces.can(name, everyone)} or {"none": 1.0}
+
+
+def _reads(model: PreTrainedModel) -> str:
+    """How the model uses a reference."""
+    return getattr(model.config, "reference", "compare")
 
 
 def _pain(table) -> tuple[np.ndarray, np.ndarray]:
