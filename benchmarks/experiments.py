@@ -51,7 +51,7 @@ BACKBONE = {
 }  # the usual 0.02 suits wide ViTs; narrow ones begin slowly with it
 # So short a run does not get beyond guessing the mean when its pictures are turned, moved and coloured as well.
 SETTINGS = {"precision": "bf16", "average": 0.99, "validations": 2, "validation_pictures": 300, "augment": False,
-            "references": {"realistic": 0.5, "aligned": 0.3, "none": 0.2}}  # fmt: skip
+            "diet": {}, "references": {"realistic": 0.5, "aligned": 0.3, "none": 0.2}}  # fmt: skip
 WATCHED, TESTED = 30, 100  # people, at most
 
 

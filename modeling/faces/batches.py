@@ -12,10 +12,12 @@ import numpy as np
 import torch
 from torch.nn import functional as F
 
+from threedpain.limits import HEAT_STEP
+
 from .augment import Geometry, Look, warp
 from .covers import Covers
 from .diet import Diet
-from .faces import MILLIMETRES, UNKNOWN, FaceSet
+from .faces import UNKNOWN, FaceSet
 
 Batch = dict[str, torch.Tensor]
 
@@ -150,7 +152,7 @@ class Batches:
         return rng.choice(self.faces.references[self.faces.rows[donor]])
 
     def _pictures(self, rows: np.ndarray, geometry: Geometry, look: Look | None, covers: Covers | None) -> Batch:
-        heat = torch.from_numpy(self.faces.heatmaps[rows]).float()[:, None] * MILLIMETRES
+        heat = torch.from_numpy(self.faces.heatmaps[rows]).float()[:, None] * HEAT_STEP
         known = self.faces.masks[rows] != UNKNOWN
         mask = torch.from_numpy(np.where(known, self.faces.masks[rows] + 1, 0)).float()[:, None]  # 0: unknown
         mask = warp(mask, geometry, self.map_size, mode="nearest")[:, 0].long() - 1
@@ -158,7 +160,7 @@ class Batches:
         target[torch.from_numpy(~known.any(axis=(1, 2)))] = torch.nan
         batch = {"heatmap_targets": target, "mask_targets": torch.where(mask < 0, -100, mask)}
         if self.heat_input:
-            levels = warp(heat, geometry, self.size) / (255 * MILLIMETRES)
+            levels = warp(heat, geometry, self.size) / (255 * HEAT_STEP)
             batch["pixel_values"] = (levels - float(self.mean[0])) / float(self.std[0])
         else:
             batch["pixel_values"], hidden = self._colour(rows, geometry, look, covers)
