@@ -31,6 +31,7 @@ EXTRA = {
     "source_age_group": Value("string"),  # the set's own age band where it is none of this project's
     "source_heatmap": Image(),  # a heatmap in the set's own colours; `heatmap` is in millimetres and stays null
     "references": List(Value("string")),  # ids of neutral pictures of the same person, the preferred one first
+    "present_units": List(Value("string")),  # of a FACS-coded picture: the units seen in it, graded or not
     "fold": Value("int32"),  # the set's own cross-validation fold
 }
 MAXIMUM_PIXELS = 64 << 20

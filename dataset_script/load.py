@@ -24,6 +24,8 @@ ADAPTERS = {
     "official": ("official", "Official"),
     "synpain": ("synpain", "SynPain"),
     "unbc": ("unbc", "Unbc"),
+    "disfa": ("disfa", "Disfa"),
+    "ckplus": ("ckplus", "CkPlus"),
     "folder": ("folder", "Folder"),
 }
 _PROBLEMS = "problems.json"
@@ -39,7 +41,7 @@ class SetSpec:
 
 
 def parse_set(text: str) -> SetSpec:
-    """`official:PATH`, `synpain:PATH?csv=labels.csv`, `unbc:PATH`, `folder:PATH`, or a plain path or Hub id."""
+    """A plain path or Hub id, or an adapter's name, a path and options: `synpain:PATH?csv=labels.csv`."""
     match = re.match(r"([a-z0-9_-]{2,}):(?!//)(.*)", text, re.DOTALL)
     if match is None:
         if not text.strip():

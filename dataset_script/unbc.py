@@ -36,6 +36,7 @@ from threedpain.facs import ACTION_UNITS, PAIN_UNITS, pspi
 
 from .adapter import Adapter, Blob, Entry, deal, spread
 from .archives import Problems, files
+from .text_labels import landmark_columns, numbers
 
 FOLDS = 5
 _KINDS = ("Images", "PSPI", "FACS", "AAM_landmarks")
@@ -108,7 +109,7 @@ def _original(path: Path, problems: Problems) -> Iterator[Entry]:
             continue
         subject, sequence, frame = key.split("/")
         try:
-            score = _numbers(labels["PSPI"].pop(key), 1)[0, 0]
+            score = numbers(labels["PSPI"].pop(key), 1)[0, 0]
             units = _facs(labels["FACS"].get(key))
         except ValueError as error:
             problems.add("label file that cannot be read", f"{key} ({error})")
@@ -122,21 +123,12 @@ def _original(path: Path, problems: Problems) -> Iterator[Entry]:
         _check(columns, key, problems)
         if key in labels["AAM"]:
             try:
-                columns |= _landmarks(_numbers(labels["AAM"][key], 2))
+                columns |= _landmarks(numbers(labels["AAM"][key], 2))
             except ValueError as error:
                 problems.add("landmark file that cannot be read", f"{key} ({error})")
         yield Entry(frame, subject, columns, Blob.file(images[key], key))
     for key in labels["PSPI"].keys() - images.keys():
         problems.add("label without a frame", key)
-
-
-def _numbers(file: Path, columns: int) -> np.ndarray:
-    """The numbers of a text file as rows [n, >= columns], NaN allowed; ValueError when there are none."""
-    lines = [line.split() for line in file.read_text(errors="replace").splitlines() if line.strip()]
-    numbers = np.array([[float(word) for word in line] for line in lines], float)
-    if numbers.ndim != 2 or numbers.shape[1] < columns:
-        raise ValueError(f"expected {columns} numbers a line, got {'nothing' if not lines else ' '.join(lines[0])}")
-    return numbers
 
 
 def _facs(file: Path | None) -> dict[str, float]:
@@ -145,7 +137,7 @@ def _facs(file: Path | None) -> dict[str, float]:
         return {}
     text = file.read_text(errors="replace").strip()
     units = dict.fromkeys(ACTION_UNITS, 0.0)
-    for code, intensity, *_ in _numbers(file, 2) if text else ():
+    for code, intensity, *_ in numbers(file, 2) if text else ():
         name = f"AU{int(code)}"
         if name in units:
             # FACS grades an eye closure by its duration elsewhere; here it is present or not.
@@ -165,14 +157,7 @@ def _landmarks(points: np.ndarray) -> dict[str, Any]:
         raise ValueError(f"expected 66 points, got {points.shape[0]}")
     landmarks = np.full((68, 2), np.nan, np.float32)
     landmarks[_IBUG_OF_AAM] = points[:, :2]
-    # The box of every other set reaches the hairline: as far above the brows as the brows are above the nose's tip.
-    x0, y0, x1, y1 = *np.nanmin(landmarks, 0), *np.nanmax(landmarks, 0)
-    y0 = min(y0, 2 * np.nanmean(landmarks[17:27, 1]) - landmarks[30, 1])
-    return {
-        "landmarks": landmarks.tolist(),
-        "landmarks_visible": (~np.isnan(landmarks[:, 0])).tolist(),
-        "bbox": [float(x0), float(y0), float(x1), float(y1)],
-    }
+    return landmark_columns(landmarks)
 
 
 # ---- three HDF5 files

@@ -493,7 +493,7 @@ def test_set_strings(text, adapter, path, options):
 @pytest.mark.parametrize(
     "text, sentence",
     [
-        ("biovid:/x", "unknown kind of data set 'biovid'.*official:PATH, synpain:PATH, unbc:PATH, folder:PATH"),
+        ("biovid:/x", "unknown kind of data set 'biovid'.*official:PATH, .*unbc:PATH, disfa:PATH, .*folder:PATH"),
         ("unbc:", "names no path"),
         (" ", "the data set is empty"),
         ("folder:/x?csv", "name=value"),

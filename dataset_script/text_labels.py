@@ -1,0 +1,29 @@
+"""Label files that are plain text: numbers in columns, and 68 landmarks as the columns they become."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+
+def numbers(file: Path, columns: int) -> np.ndarray:
+    """The numbers of a text file as rows [n, >= columns], NaN allowed; ValueError when there are none."""
+    lines = [line.replace(",", " ").split() for line in file.read_text(errors="replace").splitlines() if line.strip()]
+    found = np.array([[float(word) for word in line] for line in lines], float)
+    if found.ndim != 2 or found.shape[1] < columns:
+        raise ValueError(f"expected {columns} numbers a line, got {'nothing' if not lines else ' '.join(lines[0])}")
+    return found
+
+
+def landmark_columns(landmarks: np.ndarray) -> dict[str, Any]:
+    """Points [68, 2] in pixels, NaN where a set has none, as landmarks, landmarks_visible and bbox."""
+    # The box of every other set reaches the hairline: as far above the brows as the brows are above the nose's tip.
+    x0, y0, x1, y1 = *np.nanmin(landmarks, 0), *np.nanmax(landmarks, 0)
+    y0 = min(y0, 2 * np.nanmean(landmarks[17:27, 1]) - landmarks[30, 1])
+    return {
+        "landmarks": landmarks.tolist(),
+        "landmarks_visible": (~np.isnan(landmarks[:, 0])).tolist(),
+        "bbox": [float(x0), float(y0), float(x1), float(y1)],
+    }
