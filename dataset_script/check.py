@@ -228,9 +228,7 @@ def _replay(out: Path, plan: Plan, report: Report, count: int) -> None:
     """Render random rows again: the same bytes on the same kind of machine, otherwise nearly the same pixels."""
     from threedpain.generation.dataset.replay import replay_row
     from threedpain.generation.dataset.workers import load_pipeline
-    from threedpain.generation.process import one_thread
 
-    one_thread()
     older = sorted({e["environment"]["generator"] for e in Manifest(out).entries().values()} - {GENERATOR_VERSION})
     if older:
         report.notes.append(

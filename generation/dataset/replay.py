@@ -13,6 +13,7 @@ from PIL import Image
 from threedpain import schema
 from threedpain.errors import InvalidInput
 from threedpain.generation.people.identity import sample_identity
+from threedpain.generation.process import one_thread
 
 from .plan import Config, Expression, in_order
 from .rows import generator_version, image_row, take
@@ -56,6 +57,12 @@ def replay_row(row: Mapping[str, Any], pipe=None) -> dict:
                 "install that version, or give the pipeline that made it as `pipe`."
             )
         pipe = _pipeline()
+    with one_thread():
+        return _again(row, pipe, config, truth)
+
+
+def _again(row: Mapping[str, Any], pipe, config: Config, truth: tuple[str, ...]) -> dict:
+    """The row made again as `config` says, with its `truth`."""
     person = _person(pipe, *(_plain(name, row[name]) for name in ("seed", "age", "gender", "ethnicity")))
     expression = Expression(
         row["expression_id"],
@@ -71,9 +78,7 @@ def replay_row(row: Mapping[str, Any], pipe=None) -> dict:
 @lru_cache(maxsize=1)
 def _pipeline():
     from threedpain.generation.pipeline import PainFacePipeline
-    from threedpain.generation.process import one_thread
 
-    one_thread()
     return PainFacePipeline.from_pretrained(device="cpu")
 
 

@@ -10,7 +10,6 @@ import errno
 import json
 import os
 import selectors
-import subprocess
 import sys
 import threading
 import time
@@ -22,7 +21,7 @@ from importlib import import_module
 from pathlib import Path
 
 from threedpain.errors import ThreeDPainError
-from threedpain.generation.process import MEMORY, THREADS, cause, one_thread
+from threedpain.generation.process import cause, end, one_thread, start
 
 PIPELINE = "threedpain.generation.dataset.workers:load_pipeline"
 DEATHS = 3  # of workers over the same shard before the run gives up
@@ -84,7 +83,7 @@ def run(
                         worker.give(waiting.popleft())
     finally:
         for worker in team:
-            worker.dismiss()
+            end(worker.process)
         selector.close()
 
 
@@ -97,27 +96,13 @@ class _Worker:
         self.shard: str | None = None
         self.log = out / WORK / f"{name}.log"
         with open(self.log, "wb") as log:
-            self.process = subprocess.Popen(
-                [sys.executable, "-m", __name__, str(out), pipeline],
-                stdin=subprocess.PIPE,
-                stdout=subprocess.PIPE,
-                stderr=log,
-                env=os.environ | THREADS | MEMORY,
-                start_new_session=True,
-            )  # its own session: Ctrl-C is for the caller alone, who then dismisses it
+            self.process = start(__name__, str(out), pipeline, stderr=log)
 
     def give(self, shard: str) -> None:
         self.shard = shard
         with suppress(BrokenPipeError):  # it has just died: its end of file tells
             self.process.stdin.write(f"{shard}\n".encode())
             self.process.stdin.flush()
-
-    def dismiss(self) -> None:
-        self.process.kill()
-        self.process.wait()
-        with suppress(BrokenPipeError):
-            self.process.stdin.close()
-        self.process.stdout.close()
 
 
 def load_pipeline(config):
@@ -167,13 +152,13 @@ def _work(out: Path, pipeline: str) -> None:
     try:
         from .manifest import load_plan
 
-        one_thread()
-        plan = load_plan(out)
-        module, _, factory = pipeline.partition(":")
-        pipe = getattr(import_module(module), factory)(plan.config)
-        while True:
-            arrived.acquire()
-            say(make(out, plan, pipe, names.popleft(), lambda done: say({"done": done})))
+        with one_thread():
+            plan = load_plan(out)
+            module, _, factory = pipeline.partition(":")
+            pipe = getattr(import_module(module), factory)(plan.config)
+            while True:
+                arrived.acquire()
+                say(make(out, plan, pipe, names.popleft(), lambda done: say({"done": done})))
     except ThreeDPainError as problem:
         say({"failed": str(problem)})
     except OSError as problem:

@@ -8,18 +8,13 @@ core, imports the rest and makes the geometry. Two threads could not: they would
 from __future__ import annotations
 
 import gc
-import os
-import pickle
-import subprocess
 import sys
 import weakref
 from collections.abc import Sequence
-from contextlib import suppress
 from typing import TYPE_CHECKING
 
-from threedpain.errors import ThreeDPainError
 from threedpain.generation.device import available
-from threedpain.generation.process import THREADS, cause
+from threedpain.generation.process import ask, serve, start
 
 from . import load_texture
 
@@ -35,45 +30,16 @@ class Aside:
     its process goes."""
 
     def __init__(self, backend: str = "embedded", device: str = "auto"):
-        self._process = subprocess.Popen(
-            [sys.executable, "-P", "-m", __name__, backend, device],
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            env=os.environ | THREADS | MEMORY,
-            start_new_session=True,
-        )  # its own session: Ctrl-C is for the caller alone
+        self._process = start(__name__, backend, device, **MEMORY)
         weakref.finalize(self, self._process.kill)
 
     def __call__(self, identities: Sequence[Identity]) -> list[SkinMaps]:
-        with suppress(BrokenPipeError):  # it has said why, or has died
-            pickle.dump(identities, self._process.stdin)
-            self._process.stdin.flush()
-        try:
-            answer = pickle.load(self._process.stdout)
-        except EOFError:
-            raise ThreeDPainError(f"The process that samples skins died ({cause(self._process.wait())}).") from None
-        if isinstance(answer, ThreeDPainError):
-            raise answer
-        return answer
+        return ask(self._process, identities, "samples skins")
 
 
 def _serve(backend: str, device: str) -> None:
     gc.set_threshold(100_000)  # imports make many objects that stay
-    questions, answers = os.fdopen(os.dup(0), "rb"), os.fdopen(os.dup(1), "wb")
-    os.dup2(2, 1)  # what libraries print is no answer
-
-    def say(answer: list[SkinMaps] | ThreeDPainError) -> None:
-        pickle.dump(answer, answers, pickle.HIGHEST_PROTOCOL)
-        answers.flush()
-
-    try:
-        texture = load_texture(backend, device=available(device))
-        while True:
-            say(texture(pickle.load(questions)))
-    except ThreeDPainError as problem:
-        say(problem)
-    except EOFError:
-        pass  # nobody asks any more
+    serve(lambda: load_texture(backend, device=available(device)))
 
 
 if __name__ == "__main__":

@@ -10,13 +10,10 @@ from __future__ import annotations
 
 import hashlib
 import io
-import multiprocessing
 import os
 from collections.abc import Iterator
-from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass, replace
 from functools import cache
-from itertools import repeat
 from pathlib import Path
 from typing import Any
 
@@ -31,6 +28,7 @@ from threedpain.expressions import sample_for_pspi, sample_other
 from threedpain.facs import pspi
 from threedpain.generation.people.identity import sample_identity
 from threedpain.generation.pipeline import PainFacePipeline, Person
+from threedpain.generation.process import each
 from threedpain.generation.scene.scene import sample_scene
 from threedpain.generation.seeds import child
 from threedpain.generation.worn.hair import STYLES
@@ -85,14 +83,9 @@ def pictures(plan: Plan, pipe: PainFacePipeline | None = None, workers: int = 1)
     wanted = [("set", i) for i in range(plan.identities)] + [("counterfactual", i) for i in range(plan.counterfactuals)]
     missing = [task for task in wanted if not _place(plan, *task).is_file()]
     with tqdm(total=len(wanted), initial=len(wanted) - len(missing), desc="audit pictures", unit="person") as bar:
-        if pipe is None and workers > 1 and len(missing) > 1:
-            with ProcessPoolExecutor(min(workers, len(missing)), multiprocessing.get_context("spawn")) as pool:
-                for _ in pool.map(_make, repeat(plan), *zip(*missing, strict=True)):
-                    bar.update()
-        else:
-            for task in missing:
-                _make(plan, *task, pipe=pipe)
-                bar.update()
+        jobs = [(plan, *task, pipe) for task in missing]
+        for _ in each(_make, jobs, workers if pipe is None else 1):
+            bar.update()
     return pd.concat([pd.read_parquet(_place(plan, *task)) for task in wanted], ignore_index=True)
 
 
@@ -100,8 +93,9 @@ def _place(plan: Plan, part: str, number: int) -> Path:
     return plan.folder / f"{part}_{number:04d}.parquet"
 
 
-def _make(plan: Plan, part: str, number: int, pipe: PainFacePipeline | None = None) -> None:
+def _make(job: tuple[Plan, str, int, PainFacePipeline | None]) -> None:
     """One person's pictures into the cache: a function of the plan alone, whichever process runs it."""
+    plan, part, number, pipe = job
     take = _balanced if part == "set" else _changed
     table = pd.DataFrame(list(take(pipe or _shipped(), plan, number)))
     path = _place(plan, part, number)
@@ -113,9 +107,6 @@ def _make(plan: Plan, part: str, number: int, pipe: PainFacePipeline | None = No
 
 @cache
 def _shipped() -> PainFacePipeline:
-    import torch
-
-    torch.set_num_threads(1)
     return PainFacePipeline.from_pretrained()
 
 

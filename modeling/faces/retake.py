@@ -8,7 +8,6 @@ and an expression growing from nothing to its full strength ("ramp") can be phot
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass, replace
 from functools import lru_cache
 
@@ -18,6 +17,7 @@ from tqdm import tqdm
 
 from threedpain.errors import InvalidInput
 from threedpain.facs import ACTION_UNITS
+from threedpain.generation.process import each, one_thread
 
 COLUMN = "aligned_neutral"
 CHANGES = ("rest", "light", "hair")
@@ -68,7 +68,7 @@ def retake(dataset, rows, change: str, workers: int = 2, texture: str = "embedde
     jobs = [(who, wanted, size, change, texture) for who, wanted in people.items()]
     found: dict[int, bytes] = {}
     with tqdm(total=len(rows), desc=f"taking again: {change}", unit="image") as bar:
-        for made in _each(jobs, workers):
+        for made in each(_person, jobs, workers):
             found |= made
             bar.update(len(made))
     return found
@@ -87,34 +87,36 @@ class Ramp:
 
 def ramps(people: int, levels: int = 9, size: int = 256, seed: int = 0, texture: str = "embedded") -> Iterator[Ramp]:
     """Expressions of PSPI 16 downwards, in `levels` equal steps from rest, of people no set was made of."""
+    from threedpain.generation.seeds import child
+
+    for number in range(people):
+        with one_thread():
+            ramp = _ramp(number, levels, size, child(seed, "ramp", number), _pipeline(texture))
+        yield ramp
+
+
+def _ramp(number: int, levels: int, size: int, rng: np.random.Generator, pipe) -> Ramp:
     from threedpain.expressions import sample_for_pspi
     from threedpain.generation.dataset.rows import take
     from threedpain.generation.people.identity import sample_identity
-    from threedpain.generation.seeds import child
 
-    pipe = _pipeline(texture)
-    for number in range(people):
-        rng = child(seed, "ramp", number)
-        person = pipe.people([sample_identity(int(rng.integers(2**62)), head=pipe.head)])[0]
-        full = sample_for_pspi(16 - number % 8, rng)
-        steps = [{unit: value * at / (levels - 1) for unit, value in full.items()} for at in range(levels)]
-        samples = [take(pipe, person, "ramp", units, "front", size).sample for units in steps]
-        rest = take(pipe, person, "rest", {}, "front", size).sample
-        yield Ramp([Image.fromarray(sample.image) for sample in samples], [sample.bbox for sample in samples], steps,
-                   Image.fromarray(rest.image), rest.bbox)  # fmt: skip
+    person = pipe.people([sample_identity(int(rng.integers(2**62)), head=pipe.head)])[0]
+    full = sample_for_pspi(16 - number % 8, rng)
+    steps = [{unit: value * at / (levels - 1) for unit, value in full.items()} for at in range(levels)]
+    samples = [take(pipe, person, "ramp", units, "front", size).sample for units in steps]
+    rest = take(pipe, person, "rest", {}, "front", size).sample
+    return Ramp(
+        [Image.fromarray(sample.image) for sample in samples],
+        [sample.bbox for sample in samples],
+        steps,
+        Image.fromarray(rest.image),
+        rest.bbox,
+    )
 
 
 def _expressions(dataset) -> list[str]:
     feature = dataset.features["expression"]
     return [feature.int2str(value) if hasattr(feature, "int2str") else value for value in dataset["expression"]]
-
-
-def _each(jobs: list, workers: int) -> Iterator[dict[int, bytes]]:
-    if workers < 2 or len(jobs) < 2:
-        yield from map(_person, jobs)
-        return
-    with ProcessPoolExecutor(workers) as pool:
-        yield from pool.map(_person, jobs)
 
 
 def _person(job: tuple) -> dict[int, bytes]:
@@ -153,7 +155,5 @@ def _person(job: tuple) -> dict[int, bytes]:
 @lru_cache(maxsize=1)
 def _pipeline(texture: str):
     from threedpain.generation.pipeline import PainFacePipeline
-    from threedpain.generation.process import one_thread
 
-    one_thread()
     return PainFacePipeline.from_pretrained(device="cpu", texture=texture)

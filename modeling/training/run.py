@@ -14,6 +14,7 @@ import signal
 import threading
 import time
 from collections.abc import Mapping
+from contextlib import nullcontext
 from dataclasses import asdict
 from pathlib import Path
 
@@ -23,6 +24,7 @@ from tqdm import tqdm
 from transformers import PreTrainedModel
 
 from threedpain.errors import InvalidInput
+from threedpain.generation.process import plain_attention
 from threedpain.modeling.evaluation.conformal import fit_edges, half_widths
 from threedpain.modeling.evaluation.evaluate import predict
 from threedpain.modeling.evaluation.familiarity import remember
@@ -59,9 +61,6 @@ class Run:
             cpu=not torch.cuda.is_available(),
             kwargs_handlers=[DistributedDataParallelKwargs(find_unused_parameters=True)],
         )
-        if self.accelerator.device.type == "cpu":
-            # in spite of its name this rules the CPU's fused attention, whose backward is slow on 50 tokens
-            torch.backends.cuda.enable_flash_sdp(False)
         model = model if model is not None else build_model(config)
         self.teacher, self.teacher_processor = None, None
         if config.teacher:
@@ -120,6 +119,10 @@ class Run:
 
     def fit(self) -> Path:
         """Train to the end, or continue where a checkpoint lies; returns the folder with the finished model."""
+        with plain_attention() if self.accelerator.device.type == "cpu" else nullcontext():
+            return self._fit()
+
+    def _fit(self) -> Path:
         self._begin()
         config, chief = self.config, self.accelerator.is_main_process
         every = max(1, self.total // max(1, config.validations))

@@ -8,6 +8,7 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 import pytest
 import standin
+import torch
 
 from threedpain import demographics
 from threedpain.dataset_script import check_judges, report
@@ -15,6 +16,7 @@ from threedpain.dataset_script.check import check
 from threedpain.dataset_script.report import write_report
 from threedpain.errors import MissingFile
 from threedpain.generation.dataset.writer import sha256
+from threedpain.generation.process import threads
 from threedpain.schema import GENERATOR_VERSION
 
 TRAIN = "images/train-00000.parquet"
@@ -238,6 +240,12 @@ def test_a_set_of_another_version_is_read_and_not_rendered_again(folder):
     report = check(folder, replays=2)
     assert report.notes == [f"made by generator 0.9.0, and this is {GENERATOR_VERSION}: no row was rendered again"]
     assert report.ok and not report.replays
+
+
+def test_rendering_again_leaves_the_number_of_threads_as_it_was(sound):
+    with threads(3):
+        assert check(sound, replays=1).replays
+        assert torch.get_num_threads() == 3
 
 
 def test_judges_who_see_no_face_say_so(sound):

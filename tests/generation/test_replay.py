@@ -5,6 +5,7 @@ import re
 
 import numpy as np
 import pytest
+import torch
 from PIL import Image
 
 from threedpain.errors import InvalidInput
@@ -13,7 +14,7 @@ from threedpain.generation.dataset.replay import replay, replay_row
 from threedpain.generation.dataset.rows import image_row, take
 from threedpain.generation.dataset.shards import cast_one
 from threedpain.generation.dataset.workers import load_pipeline
-from threedpain.generation.process import one_thread
+from threedpain.generation.process import one_thread, threads
 from threedpain.schema import GENERATOR_VERSION
 
 CONFIG = Config(identities=2, expressions=2, others=1, views=2, size=64, texture="flat")
@@ -22,16 +23,16 @@ CONFIG = Config(identities=2, expressions=2, others=1, views=2, size=64, texture
 @pytest.fixture(scope="module")
 def made():
     """The pipeline, and rows of two people photographed in the order of a shard."""
-    one_thread()
     plan, pipe = Plan(CONFIG), load_pipeline(CONFIG)
-    planned = [plan.person(index) for index in range(2)]
-    people = pipe.people([cast_one(pipe, plan, who, 0) for who in planned])
-    rows = []
-    for who, person in zip(planned, people, strict=True):
-        for view in plan.views:
-            for expression in who.expressions:
-                photo = take(pipe, person, expression.id, expression.action_units, view, CONFIG.size)
-                rows.append(image_row(CONFIG, person, expression, view, photo))
+    with one_thread():
+        planned = [plan.person(index) for index in range(2)]
+        people = pipe.people([cast_one(pipe, plan, who, 0) for who in planned])
+        rows = []
+        for who, person in zip(planned, people, strict=True):
+            for view in plan.views:
+                for expression in who.expressions:
+                    photo = take(pipe, person, expression.id, expression.action_units, view, CONFIG.size)
+                    rows.append(image_row(CONFIG, person, expression, view, photo))
     return pipe, rows
 
 
@@ -41,6 +42,17 @@ def test_rows_come_again_with_equal_bytes(made):
         again = replay_row(row, pipe)
         assert again["image"]["bytes"] == row["image"]["bytes"]
         assert again == row
+
+
+def test_replay_leaves_the_number_of_threads_as_it_was(made):
+    pipe, rows = made
+    with threads(3):
+        replay(rows[0], pipe)
+        assert torch.get_num_threads() == 3
+        with pytest.raises(ZeroDivisionError), one_thread():
+            assert torch.get_num_threads() == 1
+            raise ZeroDivisionError
+        assert torch.get_num_threads() == 3
 
 
 def test_replay_gives_the_picture(made):

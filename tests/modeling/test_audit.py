@@ -9,11 +9,13 @@ from types import SimpleNamespace
 import numpy as np
 import pandas as pd
 import pytest
+import torch
 
 from threedpain.demographics import CELLS
 from threedpain.errors import InvalidInput, MissingFile
 from threedpain.facs import pspi
 from threedpain.generation.people.identity import sample_identity
+from threedpain.generation.process import threads
 from threedpain.modeling.audit import pictures as audit_pictures
 from threedpain.modeling.audit.audit import audit, effects, figures, fit_line, gap, paired
 from threedpain.modeling.audit.detector import open_detector
@@ -27,6 +29,8 @@ class FlatPerson:
 
 class FlatPipe:
     """Instead of the generator: a grey picture, brighter by 4 for each point of PSPI and by 12 in outdoor light."""
+
+    head = None  # the shipped one
 
     def __init__(self):
         self.asked = []
@@ -112,6 +116,12 @@ def test_pictures_come_from_the_cache_and_a_larger_plan_goes_on(flat, tmp_path):
 
 
 # ---- the analysis
+
+
+def test_an_audit_leaves_the_number_of_threads_as_it_was(flat):
+    with threads(3):
+        pictures(Plan(1, 0, 16), flat[0])
+        assert torch.get_num_threads() == 3
 
 
 def test_the_bias_put_in_is_found_and_no_other(flat, tmp_path, monkeypatch):

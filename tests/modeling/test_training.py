@@ -13,11 +13,13 @@ import torch
 from drawn_faces import drawn_faces
 
 from threedpain.errors import InvalidInput, MissingFile
+from threedpain.generation.process import threads
 from threedpain.modeling.evaluation.conformal import fit_edges, half_widths
 from threedpain.modeling.evaluation.evaluate import predict
 from threedpain.modeling.faces.augment import Geometry, Look, warp
 from threedpain.modeling.faces.batches import Batches
 from threedpain.modeling.faces.faces import FaceSet, join
+from threedpain.modeling.faces.retake import ramps
 from threedpain.modeling.faces.sets import by_people, training_sets
 from threedpain.modeling.training.run import Run, TrainConfig, build_model, train
 from threedpain.modeling.vitpain.image_processing_vitpain import ViTPainImageProcessor
@@ -201,6 +203,20 @@ def test_pain_is_drawn_as_often_as_asked(faces):
 
 
 # Training
+
+
+def test_training_leaves_threads_and_attention_as_they_were(tmp_path, faces):
+    assert torch.backends.cuda.flash_sdp_enabled()
+    with threads(3):
+        train(settings(tmp_path / "run", max_steps=1), faces, faces)
+        assert torch.get_num_threads() == 3
+    assert torch.backends.cuda.flash_sdp_enabled()
+
+
+def test_ramps_leave_the_number_of_threads_to_their_caller():
+    with threads(3):
+        for ramp in ramps(1, levels=2, size=48, texture="flat"):
+            assert len(ramp.pictures) == 2 and torch.get_num_threads() == 3
 
 
 def test_a_tiny_run_overfits_eight_pairs(tmp_path):

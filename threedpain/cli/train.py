@@ -77,14 +77,13 @@ def command(
     tracker: Annotated[str | None, typer.Option(help="tensorboard or wandb. Default: only log.jsonl.")] = None,
 ) -> None:
     """Train a model; Ctrl-C leaves a run that the same command continues. Several processes: accelerate launch."""
-    import torch
+    from contextlib import nullcontext
 
+    from threedpain.generation.process import threads as limited
     from threedpain.modeling.faces.faces import packed_size
     from threedpain.modeling.faces.sets import training_sets
     from threedpain.modeling.training.run import Run, TrainConfig, planned_image_size
 
-    if threads:
-        torch.set_num_threads(threads)
     given = {
         "teacher": teacher, "init": init, "epochs": epochs, "batch_size": batch_size, "learning_rate": learning_rate,
         "precision": precision.value if precision else None, "lora_rank": lora_rank,
@@ -102,7 +101,8 @@ def command(
         train_set = train_set.where(where)
     if identities:
         train_set = train_set.first_identities(identities)
-    folder = Run(config, train_set, validation_set).fit()
+    with limited(threads) if threads else nullcontext():
+        folder = Run(config, train_set, validation_set).fit()
     typer.echo(f"{folder} is finished." if (folder / "config.json").exists() else f"{folder} can be continued.")
 
 
