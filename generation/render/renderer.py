@@ -19,16 +19,15 @@ from threedpain.errors import InvalidInput
 from threedpain.generation.frames import to_ndc
 from threedpain.generation.head.bust import Face
 from threedpain.generation.records import Camera, Clothes, Light, Sample, Scene, SkinMaps
-from threedpain.generation.render.raster.nearest import nearest
-from threedpain.generation.render.raster.pytorch3d import nearest_pytorch3d
-from threedpain.generation.render.shading.kernel import develop, shade
-from threedpain.generation.render.shading.model import KEYS, OPTICS, tone_table
+from threedpain.generation.render.shading.kernel import develop
+from threedpain.generation.render.shading.model import KEYS, Geometry, Lights, Skin, tone_table
 from threedpain.generation.scene import background, sensor
 from threedpain.generation.worn.clothes import build_clothes
 from threedpain.generation.worn.hair import build_hair
 from threedpain.generation.worn.mesh import HairMesh, merge
 
 from . import annotate
+from .backends import Backend, NumbaBackend, TorchBackend
 from .surfaces import Posed, Surfaces, build_head, dress, pose
 from .view import View
 
@@ -38,12 +37,14 @@ KEPT = 3  # people, outfits and expressions remembered
 
 
 class Renderer:
-    """Draws faces. `device` is "cpu" (own rasterizer, Numba) or "cuda" (PyTorch3D's rasterizer, torch)."""
+    """Draws faces. `device` is "cpu" (own rasterizer, Numba) or "cuda" (PyTorch3D's rasterizer, torch), if no `backend`
+    is given."""
 
-    def __init__(self, device: str = "cpu", supersampling: int = 2):
+    def __init__(self, device: str = "cpu", supersampling: int = 2, backend: Backend | None = None):
         if supersampling not in (1, 2, 3, 4):
             raise InvalidInput(f"supersampling must be 1 to 4, got {supersampling}")
-        self.device = device
+        self.backend = backend or (NumbaBackend() if device == "cpu" else TorchBackend(device))
+        self.device = self.backend.device
         self.supersampling = supersampling
         self._heads: OrderedDict[tuple, tuple] = OrderedDict()
         self._surfaces: OrderedDict[tuple, tuple] = OrderedDict()
@@ -79,16 +80,10 @@ class Renderer:
 
     def look(self, posed: Posed, camera: Camera) -> View:
         """Visibility at every sample."""
-        samples = camera.size * self.supersampling
-        surfaces = posed.surfaces
         vertices = to_ndc(camera, posed.table[:, :3])
         vertices[:, 2] = np.where(vertices[:, 2] > NEAREST, 1 / vertices[:, 2], 0)
-        if self.device == "cpu":
-            winners = np.full((samples, samples), -1, np.int32)
-            nearness = np.zeros((samples, samples), np.float32)
-            nearest(vertices, surfaces.faces, surfaces.test[0], surfaces.test, winners, nearness)
-        else:
-            winners, nearness = nearest_pytorch3d(vertices, surfaces.faces, surfaces.test, samples, self.device)
+        surfaces, samples = posed.surfaces, camera.size * self.supersampling
+        winners, nearness = self.backend.visibility(vertices, surfaces.faces, surfaces.test, samples)
         return View(posed, camera, vertices, winners, nearness)
 
     def picture(self, view: View, scene: Scene) -> np.ndarray:
@@ -101,41 +96,18 @@ class Renderer:
 
     def radiance(self, view: View, light: Light, behind: np.ndarray) -> np.ndarray:
         """Linear radiance float32 [S, S, 3]; `behind` is the background's."""
-        arguments = self._shading(view, light, behind)
-        if self.device == "cpu":
-            out = np.empty_like(behind)
-            shade(*arguments, out)
-            return out
-        import torch
-
-        from threedpain.generation.render.shading.reference import shade as shade_torch
-
-        wide = {np.dtype(np.uint16): np.int32}  # torch has no arithmetic on uint16
-        tensors = (torch.as_tensor(a.astype(wide.get(a.dtype, a.dtype)), device=self.device) for a in arguments)
-        with torch.no_grad():
-            return shade_torch(*tensors).cpu().numpy()
-
-    @staticmethod
-    def _shading(view: View, light: Light, behind: np.ndarray) -> tuple[np.ndarray, ...]:
-        """The arguments of both shaders, in order."""
         posed, surfaces, camera = view.posed, view.posed.surfaces, view.camera
-        return (
+        geometry = Geometry(
+            view.vertices, surfaces.faces, surfaces.uvs, surfaces.material, posed.table, surfaces.strands
+        )
+        return self.backend.shade(
             view.winners,
             view.nearness,
-            view.vertices,
-            surfaces.faces,
-            surfaces.uvs,
-            surfaces.material,
-            posed.table,
+            geometry,
+            Skin(surfaces.head.texels, surfaces.head.levels, *posed.relief),
+            Lights(np.ascontiguousarray(light.environment, np.float32), key_table(light)),
+            posed.colours,
             (-camera.R.T @ camera.t).astype(np.float32),
-            np.ascontiguousarray(light.environment, np.float32),
-            key_table(light),
-            OPTICS,
-            surfaces.head.texels,
-            surfaces.head.levels,
-            *posed.relief,
-            posed.person,
-            surfaces.strands,
             np.ascontiguousarray(behind, np.float32),
         )
 

@@ -38,6 +38,7 @@ from threedpain.generation.render.shading.model import (
     SKIN,
     TANGENT,
     TEETH,
+    Colours,
 )
 from threedpain.generation.seeds import child
 from threedpain.generation.worn.mesh import HairMesh, strand_pattern
@@ -91,7 +92,7 @@ class Surfaces:
     material: np.ndarray  # uint8 [F]
     face_class: np.ndarray  # uint8 [F]
     test: tuple  # coverage test of lashes, hair and clothes, as raster_nearest takes it
-    person: np.ndarray  # float32 [100], see person_table
+    colours: Colours
     strands: np.ndarray  # uint8 [A, A, 2]
 
 
@@ -100,7 +101,7 @@ class Posed:
     surfaces: Surfaces
     face: Face
     table: np.ndarray  # float32 [V, 16]
-    person: np.ndarray  # float32 [100], the eyes' axes filled in
+    colours: Colours  # the eyes' axes filled in
     relief: tuple[np.ndarray, np.ndarray]  # wrinkles, see relief.active
 
 
@@ -150,7 +151,7 @@ def dress(head: HeadSurfaces, hair: HairMesh) -> Surfaces:
         material=np.concatenate([head.material, worn]).astype(np.uint8),
         face_class=np.concatenate([head.face_class, hair.face_class]).astype(np.uint8),
         test=(head.tested, np.concatenate([uvs[head.tested :], opacity[:, :, None]], 2).astype(np.float32), ranks),
-        person=person_table(head, hair),
+        colours=person_colours(head, hair),
         strands=strand_pattern(),
     )
 
@@ -179,10 +180,8 @@ def pose(surfaces: Surfaces, face: Face, light: Light) -> Posed:
         table[:, 7 + i] = shadow.visible(normals, 0.004 + 0.022 * key.softness, FINE)
     table[:head, 7 : 7 + KEYS] *= np.sqrt(hair.shadow)[:, None]
     _darken_slits(face, table)
-    person = surfaces.person.copy()
-    for side in (0, 1):
-        person[30 + 3 * side : 33 + 3 * side] = table[bare.poles[side], NORMAL]
-    return Posed(surfaces, face, table, person, active(face.wrinkles))
+    colours = surfaces.colours._replace(axes=np.stack([table[pole, NORMAL] for pole in bare.poles]))
+    return Posed(surfaces, face, table, colours, active(face.wrinkles))
 
 
 def _front(bust: Bust, side: int) -> np.ndarray:
@@ -299,25 +298,27 @@ def lash_pattern(uvs: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     return uvs * np.array([18.0, 0.12]), np.where(below, 0.22, 1.15) * np.clip(1 - along, 0, 1) ** 1.5
 
 
-def person_table(head: HeadSurfaces, hair: HairMesh) -> np.ndarray:
-    """Colours of one person, float32 [100]: neck 0, scalp 3, brows 6, lashes 9, iris 12 (15 its angle,
-    16 pupil / iris, 17 eyeball / cornea), teeth 18,
-    sclera 21, its vessels 24, eye axes 30 and 33 (filled in by `pose`), 64 random numbers from 36."""
+def person_colours(head: HeadSurfaces, hair: HairMesh) -> Colours:
+    """Colours of one person; the eyes' axes are filled in by `pose`."""
     bust, who = head.bust, head.bust.identity
-    table = np.zeros(100, np.float32)
-    table[0:3] = neck_tone(bust, head.texels, head.levels)
-    table[3:6] = hair.scalp_colour
+    neck = neck_tone(bust, head.texels, head.levels).astype(np.float32)
     later = mass_colour(replace(who.hair, grey=LATER * who.hair.grey))
-    table[6:9] = brow_colour(later, table[0:3])
-    table[9:12] = lash_colour(later)
-    table[12:15] = who.eyes.iris
-    table[15] = np.arcsin(min(IRIS_RADIUS * who.eyes.iris_scale / bust.eye_radius, 1))
-    table[16], table[17] = who.eyes.pupil, bust.eye_radius / CORNEA_RADIUS
-    table[18:21] = TEETH_COLOUR * (1 - 0.004 * np.array([0.3, 0.7, 1.5]) * (who.age - 18))
-    table[21:24] = who.eyes.sclera
-    table[24:27] = BLOOD
-    table[36:] = child(who.eyes.seed, "iris").random(64)
-    return table
+    colours = Colours(
+        neck=neck,
+        scalp=hair.scalp_colour,
+        brows=brow_colour(later, neck),
+        lashes=lash_colour(later),
+        iris=who.eyes.iris,
+        iris_angle=np.arcsin(min(IRIS_RADIUS * who.eyes.iris_scale / bust.eye_radius, 1)),
+        pupil=who.eyes.pupil,
+        cornea=bust.eye_radius / CORNEA_RADIUS,
+        teeth=TEETH_COLOUR * (1 - 0.004 * np.array([0.3, 0.7, 1.5]) * (who.age - 18)),
+        sclera=who.eyes.sclera,
+        vessels=BLOOD,
+        axes=np.zeros((2, 3)),
+        noise=child(who.eyes.seed, "iris").random(64),
+    )
+    return Colours(*(np.asarray(value, np.float32)[()] for value in colours))
 
 
 def brow_colour(hair: np.ndarray, skin: np.ndarray) -> np.ndarray:

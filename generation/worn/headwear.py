@@ -11,7 +11,8 @@ from threedpain.generation.geometry import smoothstep, vertex_normals
 from threedpain.generation.records import MASK_CLASSES, Hair
 
 from .mesh import HairMesh
-from .styles import Scalp, dress
+from .scalp import Scalp
+from .styles import dress
 from .surface import Shell, Surface, waves
 
 CLOTH = MASK_CLASSES.index("clothes")

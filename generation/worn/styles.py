@@ -1,7 +1,4 @@
-"""Head hair by style: a cover that lets no scalp shine through, and ribbons combed over it.
-
-Skull coordinates q: x -1..1 right to left ear, y 0 at the brows .. 1 at the crown, z -1..1 back to front.
-"""
+"""Head hair by style: a cover that lets no scalp shine through, and ribbons combed over it (`combs`)."""
 
 from __future__ import annotations
 
@@ -13,7 +10,9 @@ from threedpain.generation.geometry import smoothstep
 from threedpain.generation.records import MASK_CLASSES, Hair
 from threedpain.generation.seeds import child
 
+from .combs import COMBS, along, knot_place
 from .mesh import HairMesh
+from .scalp import Scalp
 from .strands import curled, grow, hair_colour, ribbons, sample_roots
 from .surface import Surface, waves
 
@@ -29,7 +28,7 @@ class Cut:
     volume: float  # thickness of the cover on top
     ribbons: int
     width: float  # of a ribbon
-    comb: str  # "swept", "parted", "slick"
+    comb: str  # one of combs.COMBS
     lift: float  # how much hair stands up at the root
     hug: float  # how firmly it lies on the skull, 0..1
     segments: int = 6
@@ -45,50 +44,6 @@ CUTS = {
 
 
 FRINGES = 0.3  # of those with medium or long hair that is not curly
-
-
-class Scalp:
-    """Where this person's hair grows and what lies around it."""
-
-    def __init__(self, surface: Surface, hair: Hair, rng: np.random.Generator) -> None:
-        self.surface, self.hair = surface, hair
-        self.centre, self.half = surface.skull
-        self.mask = surface.bust.topology.scalp.astype(np.float64)
-        if hair.style == "receding":
-            self.mask = self.mask * self._receded(rng)
-        contour = surface.landmarks[:17]
-        self.jaw = 0.5 * (contour[:9] * [-1, 1, 1] + contour[16:7:-1][:9])  # ear to chin, one side, x > 0
-        self.brow = surface.landmarks[17:27, 1].max()
-        on_front = np.flatnonzero(
-            (np.abs(surface.vertices[:, 0]) < 0.012) & (self.mask > 0.5) & (surface.vertices[:, 2] > self.centre[2])
-        )
-        self.hairline = float(surface.vertices[on_front, 1].min()) if len(on_front) else self.brow + 0.06
-
-    def q(self, points: np.ndarray) -> np.ndarray:
-        return (points - self.centre) / self.half
-
-    def _receded(self, rng: np.random.Generator) -> np.ndarray:
-        """1 where hair is left: the temples go first, then the crown, until a wreath remains."""
-        age = self.surface.bust.identity.age
-        loss = np.clip(0.25 + 0.6 * (age - 30) / 45 + rng.normal(0, 0.15), 0.15, 1.0)
-        q = self.q(self.surface.vertices)
-        forelock = 0.35 * np.exp(-((q[:, 0] / 0.22) ** 2)) * (1 - loss)
-        front = smoothstep(q[:, 2], 0.75 - 1.3 * loss + forelock, 1.0 - 1.3 * loss + forelock)
-        high = smoothstep(q[:, 1], 0.50, 0.66)
-        crown = loss * np.exp(-(((q[:, 2] + 0.35) / 0.45) ** 2 + (q[:, 0] / 0.5) ** 2)) * smoothstep(q[:, 1], 0.6, 0.8)
-        return np.clip(1 - front * high - 1.2 * smoothstep(loss, 0.4, 0.8) * crown, 0, 1)
-
-    def clear_face(self, points: np.ndarray) -> np.ndarray:
-        """Points kept behind a curtain that runs from the hairline along the temples and the edge of the jaw."""
-        points = points.copy()
-        edge_y, edge_x, edge_z = self.jaw[::-1, 1], self.jaw[::-1, 0], self.jaw[::-1, 2]
-        bound = np.interp(points[:, 1], edge_y, edge_x)
-        limit = np.interp(points[:, 1], edge_y, edge_z)
-        high = (points[:, 1] - self.brow) / (self.hairline - self.brow)
-        limit = np.where(points[:, 1] < edge_y[0], 0.075, limit) + 0.10 * np.clip(high, 0, 1.2) ** 1.5
-        limit = limit - 0.006 + 0.5 * np.maximum(np.abs(points[:, 0]) - bound - 0.004, 0) * (high < 0)
-        points[:, 2] = np.minimum(points[:, 2], limit)
-        return points
 
 
 def dress(surface: Surface, hair: Hair, rng: np.random.Generator, keep: np.ndarray | float = 1.0) -> list[HairMesh]:
@@ -150,7 +105,7 @@ def _combed(scalp: Scalp, cut: Cut, rng: np.random.Generator) -> list[HairMesh]:
     thick = cut.volume * (0.7 + 0.6 * hair.density * (0.5 + 0.5 * hair.length)) * (1 + 0.8 * hair.curl)
     low = 1.0 if cut.comb != "swept" else 0.45 + 0.55 * smoothstep(q[:, 1], 0.3, 0.75)
     clearance = (0.0022 + thick * (0.75 + 0.45 * depth)) * low
-    comb = {"swept": _swept, "parted": _parted, "slick": _slick}[cut.comb](scalp, rng)
+    comb = COMBS[cut.comb](scalp, rng)
     curves = grow(
         surface,
         roots,
@@ -191,7 +146,7 @@ def _fringe(scalp: Scalp, cut: Cut, rng: np.random.Generator) -> list[HairMesh]:
 
     def comb(points: np.ndarray, normals: np.ndarray) -> np.ndarray:
         sweep = side + 0.15 * waves(points, child(0, "fringe waves"), 0.02)
-        return _along(np.stack([sweep, np.full(len(points), -1.0), np.full(len(points), 0.4)], axis=1), normals, 0.0)
+        return along(np.stack([sweep, np.full(len(points), -1.0), np.full(len(points), 0.4)], axis=1), normals, 0.0)
 
     end = scalp.brow + rng.uniform(0.006, 0.014, len(depth))
     length = np.maximum(1.08 * (roots.points[:, 1] - end), 0.01)
@@ -234,61 +189,6 @@ def _lay(scalp: Scalp, curves: np.ndarray, cut: Cut, weight: np.ndarray, depth: 
     soft = np.repeat(0.55 + 0.45 * front, 2 * curves.shape[1]).astype(np.float32)
     mesh.opacity[:] = mesh.opacity * soft
     return mesh
-
-
-def _swept(scalp: Scalp, rng: np.random.Generator):
-    """Short hair: brushed up and to one side on top, down at the sides, down behind."""
-    side = float(rng.choice([-1.0, 1.0])) * rng.uniform(0.15, 0.8)
-    forward = rng.uniform(-0.5, 0.9)
-
-    def comb(points: np.ndarray, normals: np.ndarray) -> np.ndarray:
-        q = scalp.q(points)
-        top = smoothstep(q[:, 1], 0.45, 0.8)[:, None]
-        jitter = waves(points, child(0, "short waves"), 0.03)[:, None]
-        over = np.array([side, 0.0, forward]) + 0.25 * jitter * np.array([1.0, 0, 0.4])
-        down = np.stack([0.1 * jitter[:, 0], np.full(len(q), -1.0), np.full(len(q), -0.35)], axis=1)
-        return _along(top * over + (1 - top) * down, normals, 0.12)
-
-    return comb
-
-
-def _parted(scalp: Scalp, rng: np.random.Generator):
-    """Longer hair: away from a parting over the top, then falling."""
-    part = float(rng.choice([-0.35, -0.25, 0.0, 0.0, 0.25, 0.35]))
-    back = rng.uniform(0.15, 0.6)
-
-    def comb(points: np.ndarray, normals: np.ndarray) -> np.ndarray:
-        q = scalp.q(points)
-        away = np.where(q[:, 0] >= part * smoothstep(q[:, 2], -0.9, 0.2), 1.0, -1.0)
-        top = smoothstep(q[:, 1], 0.25, 0.9)
-        behind = smoothstep(-q[:, 2], 0.1, 0.7)
-        low = 1 - smoothstep(q[:, 1], -1.1, -0.5)  # at the neck hair gathers and passes before or behind the shoulder
-        inward = -np.clip(points[:, 0] / 0.1, -1, 1) * low * 0.15
-        pass_by = np.where(points[:, 2] > scalp.centre[2] + 0.02, 0.25, -0.25) * low
-        across = away * top * (1.0 - 0.7 * behind) + inward
-        down = -0.15 - 1.0 * (1 - top) - 0.4 * behind
-        want = np.stack([across, down, -back * (0.3 * (1 - low) + top) - 0.5 * behind * top + pass_by], axis=1)
-        return _along(want, normals, 0.04, falling=1 - smoothstep(q[:, 1], -0.5, 0.2))
-
-    return comb
-
-
-def _slick(scalp: Scalp, rng: np.random.Generator):
-    """Drawn tight towards the knot."""
-    knot = knot_place(scalp)
-
-    def comb(points: np.ndarray, normals: np.ndarray) -> np.ndarray:
-        return _along(knot - points, normals, 0.0)
-
-    return comb
-
-
-def knot_place(scalp: Scalp) -> np.ndarray:
-    """Where hair is tied: at the back of the head, higher on some people."""
-    high = -0.15 + 0.75 * child(scalp.hair.seed, "knot").random()
-    start = scalp.centre + scalp.half * np.array([0.0, high, -1.15])
-    near = scalp.surface.nearest(start[None])[0]
-    return scalp.surface.vertices[near] + 0.012 * scalp.surface.normals[near]
 
 
 def _knot(scalp: Scalp, rng: np.random.Generator) -> HairMesh:
@@ -411,11 +311,3 @@ def _coily(scalp: Scalp, rng: np.random.Generator) -> list[HairMesh]:
 def _faced(scalp: Scalp, points: np.ndarray) -> np.ndarray:
     """Big hair grows up and back from the hairline, not over the forehead."""
     return scalp.clear_face(points)
-
-
-def _along(want: np.ndarray, normals: np.ndarray, lift: float, falling: np.ndarray | float = 0.0) -> np.ndarray:
-    """A direction laid onto the surface, except where hair falls freely."""
-    into = np.einsum("nd,nd->n", want, normals)
-    free = np.broadcast_to(falling, into.shape)
-    direction = want - (into * (1 - free))[:, None] * normals + lift * normals * (1 - free)[:, None]
-    return direction / np.maximum(np.linalg.norm(direction, axis=1, keepdims=True), 1e-9)

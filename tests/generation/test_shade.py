@@ -6,17 +6,19 @@ import numpy as np
 import pytest
 import torch
 
+from threedpain.generation.colour import to_linear, to_srgb
 from threedpain.generation.frames import look_at
 from threedpain.generation.head.model import HeadModel
 from threedpain.generation.head.rig import rig
 from threedpain.generation.people.identity import sample_identity
 from threedpain.generation.records import KeyLight, Light, SkinMaps
+from threedpain.generation.render.backends import TorchBackend
 from threedpain.generation.render.raster import pytorch3d as raster_pytorch3d
 from threedpain.generation.render.renderer import Renderer
 from threedpain.generation.render.shading import kernel as shade_numba
 from threedpain.generation.render.shading import reference as shade_torch
 from threedpain.generation.render.shading.kernel import develop
-from threedpain.generation.render.shading.model import OPTICS, to_linear, to_srgb, tone, tone_table
+from threedpain.generation.render.shading.model import OPTICS, tone, tone_table
 from threedpain.generation.scene.scene import sample_scene
 from threedpain.generation.texture import load_texture
 
@@ -51,17 +53,35 @@ def constant(value=1.0, keys=()):
         (2, {"AU26": 5, "AU43": 0.5}, "right", {"hair": "coily"}),
     ],
 )
-def test_the_kernel_equals_the_torch_reference(seed, units, view, changes):
+@pytest.mark.parametrize("device", ["cpu", pytest.param("cuda", marks=pytest.mark.gpu)])
+def test_the_kernel_equals_the_torch_reference(seed, units, view, changes, device):
     scene, seen = viewed(seed, units, view, **changes)
     behind = np.random.default_rng(0).random((SIZE, SIZE, 3)).astype(np.float32)
     fast = RENDERER.radiance(seen, scene.light, behind)
-    arguments = RENDERER._shading(seen, scene.light, behind)
-    tensors = [torch.as_tensor(a.astype(np.int32) if a.dtype == np.uint16 else a) for a in arguments]
-    reference = shade_torch.shade(*tensors).numpy()
+    torch_renderer = Renderer(backend=TorchBackend(device))
+    reference = torch_renderer.radiance(seen, scene.light, behind)
+    assert np.array_equal(reference, torch_renderer.radiance(seen, scene.light, behind)), "also of what stayed there"
     gain = np.full(3, scene.light.exposure, np.float32)
     a, b = (develop(x, gain, tone_table()).astype(int) for x in (fast, reference))
     assert (np.abs(a - b).max(2) <= 1).mean() >= 0.999
     assert a.std() > 20, "a picture of something"
+
+
+def test_what_stays_on_the_device_goes_with_its_array():
+    backend = TorchBackend("cpu")
+    array = np.arange(3, dtype=np.float32)
+    assert backend._stays(array) is backend._stays(array) and len(backend._kept) == 1
+    del array
+    assert not backend._kept
+
+
+@pytest.mark.gpu
+def test_a_picture_on_the_card_is_the_processors():
+    bust, maps = person(3)
+    face, scene = rig(bust, {"AU4": 4, "AU43": 0.5}), sample_scene(3, "front", SIZE)
+    there, here = (renderer.render(face, maps, scene) for renderer in (Renderer("cuda"), RENDERER))
+    assert (there.mask == here.mask).mean() > 0.998
+    assert (np.abs(there.image.astype(int) - here.image).max(2) <= 2).mean() > 0.99
 
 
 def test_teeth_stand_apart_in_their_gums():

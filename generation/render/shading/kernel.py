@@ -9,6 +9,7 @@ from numba import njit
 
 from threedpain.generation.render.raster.nearest import barycentric, centre
 
+from .maps import bump, gradient, level, texture
 from .model import (
     CLOTH,
     EYE_LEFT,
@@ -33,35 +34,15 @@ ZERO, ONE, HALF = F(0), F(1), F(0.5)
 
 
 @njit(cache=True, nogil=True, fastmath=True, error_model="numpy")
-def shade(
-    winners,
-    nearness,
-    vertices,
-    faces,
-    uvs,
-    material,
-    table,
-    eye,
-    environment,
-    keys,
-    optics,
-    texels,
-    levels,
-    slopes,
-    bumps,
-    person,
-    strands,
-    background,
-    out,
-):
+def shade(winners, nearness, geometry, skin, lights, colours, eye, optics, background, out):
     """Radiance float32 [S, S, 3] into `out`.
 
-    winners int32 and nearness float32 [S n, S n]: see raster_nearest; vertices float32 [V, 3]: NDC and nearness; faces
-    int32 [F, 3] and uvs float32 [F, 3, 2]; material uint8 [F]; table float32 [V, 16]; eye float32 [3], the camera;
-    environment float32 [9, 3]; keys float32 [K, 7] (direction, colour, softness); optics: shade.OPTICS; texels uint16
-    [T, 4] linear RGB and brow opacity, levels int32 [L, 3] (offset, height, width); slopes int16 [X, 3] and bumps
-    float32 [B, 8]: wrinkle maps; person float32 [.]: see `surfaces.person_table`; strands uint8 [A, A, 2].
+    winners int32 and nearness float32 [S n, S n]: see raster.nearest; geometry, skin, lights, colours: see `model`; eye
+    float32 [3], the camera; optics: model.OPTICS; background float32 [S, S, 3].
     """
+    vertices, faces, uvs, material, table, strands = geometry
+    texels, levels, slopes, bumps = skin
+    environment, keys = lights
     size = out.shape[0]
     n = winners.shape[0] // size
     per_sample = ONE / F(n * n)
@@ -131,46 +112,33 @@ def shade(
                 else:
                     sx, sy, sz, gloss = nx, ny, nz, ONE  # the normal of the specular part, its strength
                     if kind == SKIN or kind == MOUTH:
-                        level = _level(uvs, f, vertices, i0, i1, i2, F(size), levels)
-                        _texture(u, v, level, texels, levels, texel)
+                        mip = level(uvs, f, vertices, i0, i1, i2, F(size), levels)
+                        texture(u, v, mip, texels, levels, texel)
                         body, paint = a[12], a[11]
                         brow = texel[3] * (ONE - body)
                         for k in range(3):
-                            base = texel[k] + body * (person[k] - texel[k])
-                            base += paint * (person[3 + k] - base)
-                            albedo[k] = base + brow * (person[6 + k] - base)
+                            base = texel[k] + body * (colours.neck[k] - texel[k])
+                            base += paint * (colours.scalp[k] - base)
+                            albedo[k] = base + brow * (colours.brows[k] - base)
                         gloss = max(a[13] * (ONE - brow) * (ONE - HALF * paint), ZERO)
-                        du, dv, dark = _bump(u, v, level, slopes, bumps)
+                        du, dv, dark = bump(u, v, mip, slopes, bumps)
                         if du != ZERO or dv != ZERO:
-                            gx, gy, gz = _gradient(du, dv, table, i0, i1, i2, uvs, f)
+                            gx, gy, gz = gradient(du, dv, table, i0, i1, i2, uvs, f)
                             nx, ny, nz = _unit(nx - gx, ny - gy, nz - gz)
                             sx, sy, sz = nx, ny, nz
                         a[6] *= dark
                         if kind == MOUTH:
                             albedo[0], albedo[1], albedo[2] = F(0.30), F(0.085), F(0.075)
                     elif kind == EYE_LEFT or kind == EYE_RIGHT:
-                        q = 0 if kind == EYE_LEFT else 3
-                        sx, sy, sz, gloss = _eye(
-                            u,
-                            v,
-                            nx,
-                            ny,
-                            nz,
-                            person[30 + q],
-                            person[31 + q],
-                            person[32 + q],
-                            person,
-                            environment,
-                            keys,
-                            a,
-                            albedo,
-                        )
+                        axis = colours.axes[0 if kind == EYE_LEFT else 1]
+                        sx, sy, sz, gloss = _eye(u, v, nx, ny, nz, axis[0], axis[1], axis[2], colours, albedo)
                     elif kind == TEETH:
                         shade, gum = _tooth(u, v)
                         for k in range(3):
-                            albedo[k] = person[18 + k] * shade + gum * (F(GUM_COLOUR[k]) - person[18 + k] * shade)
+                            tooth = colours.teeth[k] * shade
+                            albedo[k] = tooth + gum * (F(GUM_COLOUR[k]) - tooth)
                     elif kind == LASHES:
-                        albedo[0], albedo[1], albedo[2] = person[9], person[10], person[11]
+                        albedo[0], albedo[1], albedo[2] = colours.lashes[0], colours.lashes[1], colours.lashes[2]
                     _surface(nx, ny, nz, sx, sy, sz, vx, vy, vz, a, albedo, gloss, optics, kind, environment, keys, lit)
                 share = F(weight) * per_sample
                 red += share * lit[0]
@@ -289,15 +257,15 @@ def _hair(nx, ny, nz, tx, ty, tz, vx, vy, vz, a, albedo, shine, environment, key
 
 
 @njit(cache=True, fastmath=True, error_model="numpy")
-def _eye(u, v, nx, ny, nz, ax, ay, az, person, environment, keys, a, albedo):
+def _eye(u, v, nx, ny, nz, ax, ay, az, colours, albedo):
     """Sclera, iris, pupil into `albedo`; the wet surface's normal and strength back. UV is polar: see head.sphere."""
     du, dv = u - HALF, v - HALF
     away = F(math.sqrt(du * du + dv * dv))
     angle = away * F(2 * math.pi)
-    r = angle / person[15]
+    r = angle / colours.iris_angle
     turn = F(math.atan2(dv, du)) * F(0.5 / math.pi) + ONE
-    fibre = _noise(person, turn * F(64)) * F(0.6) + _noise(person, turn * F(23) + F(7.3)) * F(0.4)
-    pupil = person[16]
+    fibre = _noise(colours.noise, turn * F(64)) * F(0.6) + _noise(colours.noise, turn * F(23) + F(7.3)) * F(0.4)
+    pupil = colours.pupil
     depth = (r - pupil) / (ONE - pupil)
     ring = _step(r, F(0.80), F(1.02))
     inner = ONE - _step(depth, F(0.10), F(0.45))
@@ -306,12 +274,12 @@ def _eye(u, v, nx, ny, nz, ax, ay, az, person, environment, keys, a, albedo):
     white = _step(r, F(0.93), F(1.10))
     blood = F(0.55) * _step(angle, F(0.60), F(1.25)) + F(0.10)
     for k in range(3):
-        iris = person[12 + k] * shade if k > 0 else person[12] * shade * (ONE + F(0.12) * inner)
+        iris = colours.iris[k] * shade if k > 0 else colours.iris[0] * shade * (ONE + F(0.12) * inner)
         iris += black * (F(0.004) - iris)
-        sclera = person[21 + k] * (ONE + blood * (person[24 + k] - ONE))
+        sclera = colours.sclera[k] * (ONE + blood * (colours.vessels[k] - ONE))
         albedo[k] = iris + white * (sclera - iris)
     along = nx * ax + ny * ay + nz * az
-    steep = person[17]
+    steep = colours.cornea
     tx, ty, tz = steep * (nx - along * ax), steep * (ny - along * ay), steep * (nz - along * az)
     flat = F(math.sqrt(max(ONE - tx * tx - ty * ty - tz * tz, F(0.05))))
     sx, sy, sz = _unit(tx + flat * ax, ty + flat * ay, tz + flat * az)
@@ -327,103 +295,14 @@ def _step(x, low, high):
 
 
 @njit(cache=True)
-def _noise(person, x):
-    """Smooth periodic noise 0..1 from the 64 random numbers at the end of the person's table."""
+def _noise(noise, x):
+    """Smooth periodic noise 0..1 from 64 random numbers."""
     base = F(math.floor(x))
     t = x - base
     i = int(base) & 63
     t = t * t * (F(3) - F(2) * t)
-    one, two = person[36 + i], person[36 + ((i + 1) & 63)]
+    one, two = noise[i], noise[(i + 1) & 63]
     return one + t * (two - one)
-
-
-@njit(cache=True, fastmath=True, error_model="numpy")
-def _level(uvs, f, vertices, i0, i1, i2, size, levels):
-    """The mip level whose texels are about as large as pixels on this triangle."""
-    u0, v0, x0, y0 = uvs[f, 0, 0], uvs[f, 0, 1], vertices[i0, 0], vertices[i0, 1]
-    texels = abs((uvs[f, 1, 0] - u0) * (uvs[f, 2, 1] - v0) - (uvs[f, 2, 0] - u0) * (uvs[f, 1, 1] - v0))
-    texels *= F(levels[0, 1] * levels[0, 2])
-    pixels = abs((vertices[i1, 0] - x0) * (vertices[i2, 1] - y0) - (vertices[i2, 0] - x0) * (vertices[i1, 1] - y0))
-    density = texels / max(pixels * F(0.25) * size * size, F(1e-12))
-    return HALF * F(math.log2(max(density, F(1e-6)))) - F(0.4)
-
-
-@njit(cache=True, fastmath=True)
-def _texture(u, v, level, texels, levels, texel):
-    """Trilinear fetch, 0..1: u right, v up, clamped at the borders."""
-    level = min(max(level, ZERO), F(levels.shape[0] - 1))
-    low = int(level)
-    part = level - F(low)
-    for k in range(4):
-        texel[k] = ZERO
-    for step in range(2):
-        share = part if step else ONE - part
-        if share <= ZERO:
-            continue
-        start, height, width = levels[low + step, 0], levels[low + step, 1], levels[low + step, 2]
-        x = min(max(u * F(width) - HALF, ZERO), F(width - 1))
-        y = min(max((ONE - v) * F(height) - HALF, ZERO), F(height - 1))
-        i, j = int(y), int(x)
-        s, t = y - F(i), x - F(j)
-        i2, j2 = min(i + 1, height - 1), min(j + 1, width - 1)
-        share *= F(1 / 65535)
-        w00, w01, w10, w11 = (ONE - s) * (ONE - t) * share, (ONE - s) * t * share, s * (ONE - t) * share, s * t * share
-        p00, p01, p10, p11 = (
-            start + i * width + j,
-            start + i * width + j2,
-            start + i2 * width + j,
-            start + i2 * width + j2,
-        )
-        for k in range(4):
-            texel[k] += w00 * texels[p00, k] + w01 * texels[p01, k] + w10 * texels[p10, k] + w11 * texels[p11, k]
-
-
-@njit(cache=True, fastmath=True)
-def _bump(u, v, level, slopes, bumps):
-    """Slopes dh/du, dh/dv of the active wrinkles (metres per unit of u, v) and the darkness of their depths.
-
-    A row of bumps: offset, height, width of the map; its box in uv (left, bottom, right, top); metres per count.
-    """
-    du = dv = ZERO
-    dark = ONE
-    for m in range(bumps.shape[0]):
-        if not ((u > bumps[m, 3]) & (u < bumps[m, 5]) & (v > bumps[m, 4]) & (v < bumps[m, 6])):
-            continue
-        start, height, width = int(bumps[m, 0]), int(bumps[m, 1]), int(bumps[m, 2])
-        x = min(max((u - bumps[m, 3]) / (bumps[m, 5] - bumps[m, 3]) * F(width) - HALF, ZERO), F(width - 1))
-        y = min(max((bumps[m, 6] - v) / (bumps[m, 6] - bumps[m, 4]) * F(height) - HALF, ZERO), F(height - 1))
-        i, j = int(y), int(x)
-        s, t = y - F(i), x - F(j)
-        i2, j2 = min(i + 1, height - 1), min(j + 1, width - 1)
-        p00, p01, p10, p11 = (
-            start + i * width + j,
-            start + i * width + j2,
-            start + i2 * width + j,
-            start + i2 * width + j2,
-        )
-        w00, w01, w10, w11 = (ONE - s) * (ONE - t), (ONE - s) * t, s * (ONE - t), s * t
-        scale = bumps[m, 7]
-        du += scale * (w00 * slopes[p00, 0] + w01 * slopes[p01, 0] + w10 * slopes[p10, 0] + w11 * slopes[p11, 0])
-        dv += scale * (w00 * slopes[p00, 1] + w01 * slopes[p01, 1] + w10 * slopes[p10, 1] + w11 * slopes[p11, 1])
-        depth = w00 * slopes[p00, 2] + w01 * slopes[p01, 2] + w10 * slopes[p10, 2] + w11 * slopes[p11, 2]
-        dark *= min(max(ONE + bumps[m, 8] * depth, F(0.35)), F(1.1))
-    return du, dv, dark
-
-
-@njit(cache=True, fastmath=True)
-def _gradient(du, dv, table, i0, i1, i2, uvs, f):
-    """The gradient in space of a height whose slopes in uv are du, dv, on the triangle i0, i1, i2."""
-    ax, ay, az = table[i1, 0] - table[i0, 0], table[i1, 1] - table[i0, 1], table[i1, 2] - table[i0, 2]
-    bx, by, bz = table[i2, 0] - table[i0, 0], table[i2, 1] - table[i0, 1], table[i2, 2] - table[i0, 2]
-    nx, ny, nz = ay * bz - az * by, az * bx - ax * bz, ax * by - ay * bx
-    scale = ONE / max(nx * nx + ny * ny + nz * nz, F(1e-24))
-    one = (du * (uvs[f, 1, 0] - uvs[f, 0, 0]) + dv * (uvs[f, 1, 1] - uvs[f, 0, 1])) * scale
-    two = (du * (uvs[f, 2, 0] - uvs[f, 0, 0]) + dv * (uvs[f, 2, 1] - uvs[f, 0, 1])) * scale
-    return (
-        one * (by * nz - bz * ny) + two * (ny * az - nz * ay),
-        one * (bz * nx - bx * nz) + two * (nz * ax - nx * az),
-        one * (bx * ny - by * nx) + two * (nx * ay - ny * ax),
-    )
 
 
 @njit(cache=True, nogil=True)

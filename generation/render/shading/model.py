@@ -15,6 +15,7 @@ shadow edges). Hair uses the two shifted highlights of Marschner et al. (2003) i
 from __future__ import annotations
 
 from functools import lru_cache
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -45,6 +46,50 @@ POSITION, NORMAL, OCCLUSION, VISIBILITY = slice(0, 3), slice(3, 6), 6, slice(7, 
 HEAT, PAINT, BODY, GLOSS = 10, 11, 12, 13  # head: mm, hair colour on the skin, beyond the texture, oil
 COLOUR, TANGENT = slice(10, 13), slice(13, 16)  # hair and cloth
 KEYS = 3  # key lights at most
+
+
+class Geometry(NamedTuple):
+    """What is drawn: V vertices, F faces, as both shaders read them."""
+
+    vertices: Any  # float32 [V, 3], NDC and nearness
+    faces: Any  # int32 [F, 3]
+    uvs: Any  # float32 [F, 3, 2]
+    material: Any  # uint8 [F], index into MATERIALS
+    table: Any  # float32 [V, 16], columns as above
+    strands: Any  # uint8 [A, A, 2], the pattern of hair and cloth
+
+
+class Skin(NamedTuple):
+    """Maps of the skin."""
+
+    texels: Any  # uint16 [T, 4], mip levels of linear RGB and brow opacity
+    levels: Any  # int32 [L, 3]: offset, height, width
+    slopes: Any  # int16 [X, 3], wrinkle maps
+    bumps: Any  # float32 [B, 9], see relief.active
+
+
+class Lights(NamedTuple):
+    environment: Any  # float32 [9, 3]
+    keys: Any  # float32 [K, 7]: direction, colour, softness
+
+
+class Colours(NamedTuple):
+    """One person's colours, linear RGB float32 [3], and eyes."""
+
+    neck: Any
+    scalp: Any
+    brows: Any
+    lashes: Any
+    iris: Any
+    iris_angle: Any  # float32, radians
+    pupil: Any  # float32, share of the iris
+    cornea: Any  # float32, eyeball radius / cornea radius
+    teeth: Any
+    sclera: Any
+    vessels: Any  # what they leave of the sclera's white
+    axes: Any  # float32 [2, 3], the eyes' optical axes; filled in by `pose`
+    noise: Any  # float32 [64], 0..1
+
 
 IRIS_RADIUS, CORNEA_RADIUS = 0.0059, 0.0078  # metres (Duke-Elder, System of Ophthalmology, 1961)
 NEAR = 0.006  # metres: samples of one material closer than this in depth are one surface

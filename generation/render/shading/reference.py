@@ -22,30 +22,26 @@ from .model import (
     TEETH,
     UPPER_GUM,
     UPPER_TEETH,
+    Colours,
+    Geometry,
+    Lights,
+    Skin,
 )
 
 
 def shade(
     winners: Tensor,
     nearness: Tensor,
-    vertices: Tensor,
-    faces: Tensor,
-    uvs: Tensor,
-    material: Tensor,
-    table: Tensor,
+    geometry: Geometry,
+    skin: Skin,
+    lights: Lights,
+    colours: Colours,
     eye: Tensor,
-    environment: Tensor,
-    keys: Tensor,
     optics: Tensor,
-    texels: Tensor,
-    levels: Tensor,
-    slopes: Tensor,
-    bumps: Tensor,
-    person: Tensor,
-    strands: Tensor,
     background: Tensor,
 ) -> Tensor:
-    """Radiance float32 [S, S, 3]; arguments as `shade_numba.shade`, on one device (integers may be of any width)."""
+    """Radiance float32 [S, S, 3]; arguments as `kernel.shade`, on one device (integers may be of any width)."""
+    geometry = geometry._replace(faces=geometry.faces.long())
     size = len(background)
     n = len(winners) // size
 
@@ -53,7 +49,7 @@ def shade(
         return samples.reshape(size, n, size, n).permute(0, 2, 1, 3).reshape(size * size, n * n)
 
     hits, near = by_pixel(winners).long(), by_pixel(nearness)
-    kinds = torch.where(hits >= 0, material.long()[hits.clamp(min=0)], -1)
+    kinds = torch.where(hits >= 0, geometry.material.long()[hits.clamp(min=0)], -1)
     centre = 1 - (2 * torch.arange(size * n, device=winners.device) + 1).to(torch.float32) / (size * n)
     px = by_pixel(centre[None].expand(size * n, -1))
     py = by_pixel(centre[:, None].expand(-1, size * n))
@@ -70,27 +66,9 @@ def shade(
         group = own | (free & like)
         count = own.sum(1)
         x, y = (px[rows] * own).sum(1) / count, (py[rows] * own).sum(1) / count
-        points = _Points(face.squeeze(1), x, y, vertices, faces.long(), uvs, table)
+        points = _Points(face.squeeze(1), x, y, geometry)
         kind = kinds[rows].gather(1, first).squeeze(1)
-        lit = _lit(
-            points,
-            kind,
-            vertices,
-            faces.long(),
-            uvs,
-            table,
-            eye,
-            environment,
-            keys,
-            optics,
-            texels,
-            levels,
-            slopes,
-            bumps,
-            person,
-            strands,
-            size,
-        )
+        lit = _lit(points, kind, geometry, skin, lights, colours, eye, optics, size)
         light[rows] += lit * group.float().mean(1, keepdim=True)
         taken[rows] = taken[rows] | group
     return light.reshape(size, size, 3)
@@ -99,7 +77,8 @@ def shade(
 class _Points:
     """Shading points: the face, what its corners know there, and uv."""
 
-    def __init__(self, face, x, y, vertices, faces, uvs, table):
+    def __init__(self, face: Tensor, x: Tensor, y: Tensor, geometry: Geometry) -> None:
+        vertices, faces, uvs, _, table, _ = geometry
         self.face, self.corners, self.uv_corners = face, faces[face], uvs[face]
         a, b, c = vertices[self.corners].unbind(1)
 
@@ -114,23 +93,15 @@ class _Points:
 
 
 def _lit(
-    points,
-    kind,
-    vertices,
-    faces,
-    uvs,
-    table,
-    eye,
-    environment,
-    keys,
-    optics,
-    texels,
-    levels,
-    slopes,
-    bumps,
-    person,
-    strands,
-    size,
+    points: _Points,
+    kind: Tensor,
+    geometry: Geometry,
+    maps: Skin,
+    lights: Lights,
+    colours: Colours,
+    eye: Tensor,
+    optics: Tensor,
+    size: int,
 ) -> Tensor:
     """Radiance [P, 3] of shading points."""
     known = points.known.clone()
@@ -140,41 +111,42 @@ def _lit(
     mirror_normal = normal.clone()
 
     worn = (kind == HAIR) | (kind == CLOTH)
+    strands = geometry.strands
     side = len(strands)
     place = torch.floor(points.uv * side).long() & (side - 1)
     shine = strands[place[:, 1], place[:, 0], 1].float() / 128
     albedo[worn] = (known[:, 10:13] * shine[:, None])[worn]
     teeth = kind == TEETH
     shade, gum = _tooth(points.uv[teeth])
-    albedo[teeth] = torch.lerp(person[18:21] * shade, person.new_tensor(GUM_COLOUR).expand(len(gum), 3), gum)
-    albedo[kind == LASHES] = person[9:12]
+    albedo[teeth] = torch.lerp(colours.teeth * shade, albedo.new_tensor(GUM_COLOUR).expand(len(gum), 3), gum)
+    albedo[kind == LASHES] = colours.lashes
 
     skin = (kind == SKIN) | (kind == MOUTH)
     if bool(skin.any()):
         uv, corners = points.uv[skin], points.uv_corners[skin]
         one, two = corners[:, 1] - corners[:, 0], corners[:, 2] - corners[:, 0]
-        density = (one[:, 0] * two[:, 1] - two[:, 0] * one[:, 1]).abs() * float(levels[0, 1] * levels[0, 2])
+        density = (one[:, 0] * two[:, 1] - two[:, 0] * one[:, 1]).abs() * float(maps.levels[0, 1] * maps.levels[0, 2])
         density = density / (points.area[skin] * (0.25 * size * size)).clamp(min=1e-12)
-        texel = _texture(uv, 0.5 * torch.log2(density.clamp(min=1e-6)) - 0.4, texels, levels)
+        texel = _texture(uv, 0.5 * torch.log2(density.clamp(min=1e-6)) - 0.4, maps.texels, maps.levels)
         paint, body = known[skin, 11:12], known[skin, 12:13]
         brow = texel[:, 3:] * (1 - body)
-        base = torch.lerp(texel[:, :3], person[0:3].expand(len(uv), 3), body)
-        base = torch.lerp(base, person[3:6].expand(len(uv), 3), paint)
-        base = torch.lerp(base, person[6:9].expand(len(uv), 3), brow)
+        base = torch.lerp(texel[:, :3], colours.neck.expand(len(uv), 3), body)
+        base = torch.lerp(base, colours.scalp.expand(len(uv), 3), paint)
+        base = torch.lerp(base, colours.brows.expand(len(uv), 3), brow)
         albedo[skin] = torch.where((kind[skin] == MOUTH)[:, None], base.new_tensor([0.30, 0.085, 0.075]), base)
         gloss[skin] = (known[skin, 13] * (1 - brow[:, 0]) * (1 - 0.5 * paint[:, 0])).clamp(min=0)
-        slope, dark = _bump(uv, slopes, bumps)
-        bent = _unit(normal[skin] - _gradient(slope, table[points.corners[skin], :3], corners))
+        slope, dark = _bump(uv, maps.slopes, maps.bumps)
+        bent = _unit(normal[skin] - _gradient(slope, geometry.table[points.corners[skin], :3], corners))
         normal[skin] = mirror_normal[skin] = bent
         known[skin, 6] *= dark
 
-    for material, axis in ((EYE_LEFT, person[30:33]), (EYE_RIGHT, person[33:36])):
+    for material, axis in ((EYE_LEFT, colours.axes[0]), (EYE_RIGHT, colours.axes[1])):
         here = kind == material
         if bool(here.any()):
-            albedo[here], mirror_normal[here], gloss[here] = _eye(points.uv[here], normal[here], axis, person)
+            albedo[here], mirror_normal[here], gloss[here] = _eye(points.uv[here], normal[here], axis, colours)
 
     hair = kind == HAIR
-    light = _surface(normal, mirror_normal, view, known, albedo, gloss, optics[kind], environment, keys)
+    light = _surface(normal, mirror_normal, view, known, albedo, gloss, optics[kind], *lights)
     if bool(hair.any()):
         light[hair] = _hair(
             normal[hair],
@@ -183,8 +155,7 @@ def _lit(
             known[hair],
             albedo[hair],
             shine[hair],
-            environment,
-            keys,
+            *lights,
         )
     return light
 
@@ -288,35 +259,35 @@ def _tooth(uv: Tensor) -> tuple[Tensor, Tensor]:
     return shade[:, None], ((beyond + 0.022 * across**2) / 0.016 + 0.5).clamp(0, 1)[:, None]
 
 
-def _eye(uv: Tensor, normal: Tensor, axis: Tensor, person: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+def _eye(uv: Tensor, normal: Tensor, axis: Tensor, colours: Colours) -> tuple[Tensor, Tensor, Tensor]:
     """Albedo of sclera, iris and pupil, the wet surface's normal, and its strength."""
     du, dv = (uv - 0.5).unbind(1)
     angle = (du**2 + dv**2).sqrt() * (2 * math.pi)
-    r = angle / person[15]
+    r = angle / colours.iris_angle
     turn = torch.atan2(dv, du) * (0.5 / math.pi) + 1
-    fibre = 0.6 * _noise(person, turn * 64) + 0.4 * _noise(person, turn * 23 + 7.3)
-    pupil = person[16]
+    fibre = 0.6 * _noise(colours.noise, turn * 64) + 0.4 * _noise(colours.noise, turn * 23 + 7.3)
+    pupil = colours.pupil
     inner = 1 - _step((r - pupil) / (1 - pupil), 0.10, 0.45)
     shade = (0.55 + 0.9 * fibre) * (1 - 0.72 * _step(r, 0.80, 1.02)) * (1 + 0.25 * inner)
-    iris = person[12:15] * shade[:, None]
+    iris = colours.iris * shade[:, None]
     iris = iris * torch.stack([1 + 0.12 * inner, torch.ones_like(inner), torch.ones_like(inner)], 1)
     black = 1 - _step(r, float(pupil) - 0.09, float(pupil) + 0.09)
     iris = iris + black[:, None] * (0.004 - iris)
     blood = 0.55 * _step(angle, 0.60, 1.25) + 0.10
-    sclera = person[21:24] * (1 + blood[:, None] * (person[24:27] - 1))
+    sclera = colours.sclera * (1 + blood[:, None] * (colours.vessels - 1))
     albedo = iris + _step(r, 0.93, 1.10)[:, None] * (sclera - iris)
-    lateral = person[17] * (normal - _dot(normal, axis)[:, None] * axis)
+    lateral = colours.cornea * (normal - _dot(normal, axis)[:, None] * axis)
     flat = (1 - lateral.square().sum(1, keepdim=True)).clamp(min=0.05).sqrt()
     bulge = 1 - _step(r, 0.85, 1.15)
     cornea = _unit(lateral + flat * axis)
     return albedo, _unit(normal + bulge[:, None] * (cornea - normal)), 1 + bulge
 
 
-def _noise(person: Tensor, x: Tensor) -> Tensor:
+def _noise(noise: Tensor, x: Tensor) -> Tensor:
     base = torch.floor(x)
     t = x - base
     i = base.long() & 63
-    one, two = person[36 + i], person[36 + ((i + 1) & 63)]
+    one, two = noise[i], noise[(i + 1) & 63]
     return one + t * t * (3 - 2 * t) * (two - one)
 
 

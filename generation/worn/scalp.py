@@ -1,0 +1,57 @@
+"""The scalp: where a person's head hair grows, and what it keeps clear of.
+
+Skull coordinates q: x -1..1 right to left ear, y 0 at the brows .. 1 at the crown, z -1..1 back to front.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+
+from threedpain.generation.geometry import smoothstep
+from threedpain.generation.records import Hair
+
+from .surface import Surface
+
+
+class Scalp:
+    """Where this person's hair grows and what lies around it."""
+
+    def __init__(self, surface: Surface, hair: Hair, rng: np.random.Generator) -> None:
+        self.surface, self.hair = surface, hair
+        self.centre, self.half = surface.skull
+        self.mask = surface.bust.topology.scalp.astype(np.float64)
+        if hair.style == "receding":
+            self.mask = self.mask * self._receded(rng)
+        contour = surface.landmarks[:17]
+        self.jaw = 0.5 * (contour[:9] * [-1, 1, 1] + contour[16:7:-1][:9])  # ear to chin, one side, x > 0
+        self.brow = surface.landmarks[17:27, 1].max()
+        on_front = np.flatnonzero(
+            (np.abs(surface.vertices[:, 0]) < 0.012) & (self.mask > 0.5) & (surface.vertices[:, 2] > self.centre[2])
+        )
+        self.hairline = float(surface.vertices[on_front, 1].min()) if len(on_front) else self.brow + 0.06
+
+    def q(self, points: np.ndarray) -> np.ndarray:
+        return (points - self.centre) / self.half
+
+    def _receded(self, rng: np.random.Generator) -> np.ndarray:
+        """1 where hair is left: the temples go first, then the crown, until a wreath remains."""
+        age = self.surface.bust.identity.age
+        loss = np.clip(0.25 + 0.6 * (age - 30) / 45 + rng.normal(0, 0.15), 0.15, 1.0)
+        q = self.q(self.surface.vertices)
+        forelock = 0.35 * np.exp(-((q[:, 0] / 0.22) ** 2)) * (1 - loss)
+        front = smoothstep(q[:, 2], 0.75 - 1.3 * loss + forelock, 1.0 - 1.3 * loss + forelock)
+        high = smoothstep(q[:, 1], 0.50, 0.66)
+        crown = loss * np.exp(-(((q[:, 2] + 0.35) / 0.45) ** 2 + (q[:, 0] / 0.5) ** 2)) * smoothstep(q[:, 1], 0.6, 0.8)
+        return np.clip(1 - front * high - 1.2 * smoothstep(loss, 0.4, 0.8) * crown, 0, 1)
+
+    def clear_face(self, points: np.ndarray) -> np.ndarray:
+        """Points kept behind a curtain that runs from the hairline along the temples and the edge of the jaw."""
+        points = points.copy()
+        edge_y, edge_x, edge_z = self.jaw[::-1, 1], self.jaw[::-1, 0], self.jaw[::-1, 2]
+        bound = np.interp(points[:, 1], edge_y, edge_x)
+        limit = np.interp(points[:, 1], edge_y, edge_z)
+        high = (points[:, 1] - self.brow) / (self.hairline - self.brow)
+        limit = np.where(points[:, 1] < edge_y[0], 0.075, limit) + 0.10 * np.clip(high, 0, 1.2) ** 1.5
+        limit = limit - 0.006 + 0.5 * np.maximum(np.abs(points[:, 0]) - bound - 0.004, 0) * (high < 0)
+        points[:, 2] = np.minimum(points[:, 2], limit)
+        return points
