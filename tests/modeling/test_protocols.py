@@ -14,14 +14,13 @@ from threedpain.errors import InvalidInput
 from threedpain.modeling.faces.faces import FaceSet
 from threedpain.modeling.protocols import protocols
 from threedpain.modeling.protocols.compare import Entrant, compare
+from threedpain.modeling.protocols.folds import ARMS, plan
 from threedpain.modeling.protocols.protocols import (
-    ARMS,
     COLUMNS,
     Settings,
     calibrate,
     markdown,
     measure,
-    plan,
     summary,
     truth,
 )
