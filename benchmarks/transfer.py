@@ -141,7 +141,7 @@ def rendered(head: str, people: int) -> datasets.Dataset:
     shown = [("rest", {}), *PROBES.items()]
     for number in range(people):
         seed = int(child(0, "transfer", number).integers(2**62))
-        person = pipe.people([sample_identity(seed)])[0]
+        person = pipe.people([sample_identity(seed, head=pipe.head)])[0]
         for name, units in shown:
             view = "left" if name == "rest" else "front"
             sample = take(pipe, person, f"probe_{name}", units, view, PROBE_SIZE).sample
