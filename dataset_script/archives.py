@@ -26,6 +26,7 @@ from typing import IO
 
 from threedpain.assets import cache_dir
 from threedpain.errors import InvalidInput
+from threedpain.pictures import nameable, shown
 
 SUFFIXES = (".tar", ".tar.gz", ".tgz", ".tar.bz2", ".tar.xz", ".zip")
 
@@ -100,7 +101,7 @@ def unpack(archive: Path, problems: Problems, limits: Limits = Limits()) -> Path
     try:
         for name, stream, size in _members(archive, found, limits):
             target = partial / name
-            if target.exists():
+            if target.exists() or any(parent.is_file() for parent in target.parents):
                 found.add("file twice in an archive, the first one kept", f"{archive.name}: {name}")
                 continue
             target.parent.mkdir(parents=True, exist_ok=True)
@@ -187,13 +188,13 @@ def _members(archive: Path, problems: Problems, limits: Limits) -> Iterator[tupl
         if kind == "folder":
             continue
         if kind != "file":
-            raise InvalidInput(f"{archive.name} holds {name!r}, which is a {kind}, not a file: it was not read")
+            raise InvalidInput(f"{archive.name} holds {shown(name)!r}, which is a {kind}, not a file: it was not read")
         if PurePosixPath(safe).name.startswith("._") or "__MACOSX" in safe:
             continue  # what macOS adds to every archive; never data
         total += size
         if size > limits.file_bytes:
             raise InvalidInput(
-                f"{archive.name} holds {name!r} of {size} bytes, more than the {limits.file_bytes} "
+                f"{archive.name} holds {shown(name)!r} of {size} bytes, more than the {limits.file_bytes} "
                 "allowed: it was not read"
             )
         if total > budget:
@@ -208,8 +209,10 @@ def _members(archive: Path, problems: Problems, limits: Limits) -> Iterator[tupl
 
 def _checked(archive: Path, name: str) -> str:
     path = PurePosixPath(name)
+    if not nameable(name):
+        raise InvalidInput(f"{archive.name} holds {shown(name)!r}, which can be no file's name: it was not read")
     if path.is_absolute() or ".." in path.parts or "\\" in name or "\0" in name or name[1:2] == ":":
-        raise InvalidInput(f"{archive.name} holds {name!r}, which points outside its folder: it was not read")
+        raise InvalidInput(f"{archive.name} holds {shown(name)!r}, which points outside its folder: it was not read")
     return str(path)
 
 

@@ -12,6 +12,7 @@ from typing import Any
 from threedpain.demographics import AGE_GROUPS, ETHNICITIES, GENDERS, age_group_of
 from threedpain.errors import InvalidInput, MissingFile
 from threedpain.facs import ACTION_UNITS
+from threedpain.pictures import nameable, shown
 
 _GENDERS = {"f": "female", "w": "female", "woman": "female", "m": "male", "man": "male"}
 NULLS = ("", "na", "n/a", "nan", "null", "none", "?")
@@ -37,7 +38,7 @@ class Row:
         except ValueError:
             number = float("nan")
         if not least <= number <= most:
-            raise InvalidInput(f"{self.where}: {column} must be from {least:g} to {most:g}, got {value!r}")
+            raise InvalidInput(f"{self.where}: {column} must be from {least:g} to {most:g}, got {shown(value)!r}")
         return number
 
     def required(self, column: str) -> str:
@@ -51,8 +52,8 @@ def rows(table: Path, needed: tuple[str, ...]) -> Iterator[Row]:
     if not table.is_file():
         raise MissingFile(f"the csv {table} does not exist")
     with open(table, newline="", encoding="utf-8-sig") as lines:
+        reader = csv.reader(lines)
         try:
-            reader = csv.reader(lines)
             header = [name.strip().lower() for name in next(reader, [])]
             missing = [name for name in needed if name.lower() not in header]
             if missing:
@@ -67,6 +68,8 @@ def rows(table: Path, needed: tuple[str, ...]) -> Iterator[Row]:
                     yield Row(dict(zip(header, cells, strict=False)), where)
         except UnicodeDecodeError:
             raise InvalidInput(f"{table.name} is not UTF-8 text") from None
+        except csv.Error as problem:
+            raise InvalidInput(f"{table.name} line {reader.line_num} cannot be read: {problem}") from None
 
 
 def demographics(get: Callable[[str], str | None], where: str) -> dict[str, Any]:
@@ -95,7 +98,7 @@ def demographics(get: Callable[[str], str | None], where: str) -> dict[str, Any]
             word = short.get(word, word)
             if word not in allowed:
                 raise InvalidInput(
-                    f"{where}: unknown {column} {value!r}; known are {', '.join(allowed)}, or leave it empty"
+                    f"{where}: unknown {column} {shown(value)!r}; known are {', '.join(allowed)}, or leave it empty"
                 )
             said[column] = word
     return said
@@ -110,7 +113,9 @@ def scores(row: Row) -> dict[str, float | None]:
 
 def inside(folder: Path, name: str, where: str) -> Path:
     """The file a cell names, which must lie in the folder."""
+    if not nameable(name):
+        raise InvalidInput(f"{where}: {shown(name)!r} can be no file's name")
     path = (folder / name.replace("\\", "/")).resolve()
     if not path.is_relative_to(folder.resolve()):
-        raise InvalidInput(f"{where}: {name!r} points outside {folder}")
+        raise InvalidInput(f"{where}: {shown(name)!r} points outside {folder}")
     return path

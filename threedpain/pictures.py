@@ -7,6 +7,7 @@ program), the size is asked before pixels are made, and whatever a decoder throw
 from __future__ import annotations
 
 import io
+import os
 import stat
 from collections.abc import Mapping
 from pathlib import Path
@@ -60,6 +61,12 @@ def shown(text: str) -> str:
     """A foreign name as it may be printed: control characters are written out, and what is long is cut."""
     plain = "".join(letter if letter.isprintable() else ascii(letter)[1:-1] for letter in text)
     return plain if len(plain) <= 200 else f"{plain[:199]}…"
+
+
+def nameable(name: str) -> bool:
+    """Whether a file could have this relative name on any common system: no NUL, no part beyond 255 bytes."""
+    parts = name.replace("\\", "/").split("/")
+    return "\0" not in name and len(name) < 4000 and all(len(os.fsencode(part)) <= 255 for part in parts)
 
 
 def _decode(file: BinaryIO, name: str, max_pixels: int) -> Image.Image:
