@@ -6,9 +6,9 @@
 
 The folders may be packed, as they are handed out. Rows are the first picture of each sequence (neutral by the set's
 design: every unit and PSPI 0) and its last one, the coded peak; those between are coded by nobody. A unit the coders
-did not list is 0, one they listed without a grade is null, and so is a PSPI that hangs on it; `present_units` names both
-kinds. Code 45 (a blink) is read as AU43. The neutral references of a picture are the first pictures of its own and of
-the person's other sequences, five at most. `fold` deals the people to ten folds in the order of their names.
+did not list is 0, one they listed without a grade is null, and so is a PSPI that hangs on it; `present_units` names
+both kinds. Code 45 (a blink) is read as AU43. The neutral references of a picture are the first pictures of its own
+and of the person's other sequences, five at most. `fold` deals the people to ten folds in the order of their names.
 """
 
 from __future__ import annotations

@@ -7,6 +7,8 @@ from typing import Any
 
 import numpy as np
 
+from threedpain.landmarks import face_box
+
 
 def numbers(file: Path, columns: int) -> np.ndarray:
     """The numbers of a text file as rows [n, >= columns], NaN allowed; ValueError when there are none."""
@@ -19,11 +21,8 @@ def numbers(file: Path, columns: int) -> np.ndarray:
 
 def landmark_columns(landmarks: np.ndarray) -> dict[str, Any]:
     """Points [68, 2] in pixels, NaN where a set has none, as landmarks, landmarks_visible and bbox."""
-    # The box of every other set reaches the hairline: as far above the brows as the brows are above the nose's tip.
-    x0, y0, x1, y1 = *np.nanmin(landmarks, 0), *np.nanmax(landmarks, 0)
-    y0 = min(y0, 2 * np.nanmean(landmarks[17:27, 1]) - landmarks[30, 1])
     return {
         "landmarks": landmarks.tolist(),
         "landmarks_visible": (~np.isnan(landmarks[:, 0])).tolist(),
-        "bbox": [float(x0), float(y0), float(x1), float(y1)],
+        "bbox": list(face_box(landmarks)),
     }

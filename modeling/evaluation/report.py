@@ -13,6 +13,7 @@ from threedpain.limits import HEAT_STEP
 from . import metrics
 
 THRESHOLDS = (1, 2, 3)
+FEWEST_PEOPLE = 8  # for an interval over people: drawn from fewer, it says more than it knows
 FALSE_ALARM = 2.0  # points of PSPI above the truth
 
 # What the project set itself, by condition: figure -> (relation, value).
@@ -57,10 +58,8 @@ def overall(table: pd.DataFrame, threshold: float | None, rounds: int, seed: int
         if "pspi_from_au" in table:
             formula = table["pspi_from_au"].to_numpy(float)
             figures["mae_from_au"] = lambda at: metrics.mae(truth[at], formula[at])
-    everyone, people = np.arange(len(table)), table["identity"].to_numpy()
-    return {
-        name: [figure(everyone), *metrics.bootstrap(figure, people, rounds, seed)] for name, figure in figures.items()
-    }
+    everyone, people = np.arange(len(table)), table["identity"]
+    return {name: [figure(everyone), *_over_people(figure, people, rounds, seed)] for name, figure in figures.items()}
 
 
 def by_unit(table: pd.DataFrame) -> dict[str, dict[str, float]]:
@@ -86,7 +85,7 @@ def by_group(table: pd.DataFrame, columns: Sequence[str], rounds: int, seed: int
         for group, at in key.groupby(key).indices.items():
             part = table.iloc[at]
             truth, guess = part["PSPI"].to_numpy(float), part["pspi_hat"].to_numpy(float)
-            low, high = metrics.bootstrap(
+            low, high = _over_people(
                 lambda rows, t=truth, g=guess: metrics.mae(t[rows], g[rows]), part["identity"], rounds, seed
             )
             groups[str(group)] = {
@@ -185,19 +184,18 @@ def as_markdown(results: dict) -> str:
     """The report a person reads first."""
     lines = [f"# Evaluation of {results['model']}", ""]
     lines += [f"- {key}: {value}" for key, value in results["about"].items()] + [""]
-    lines += ["## Targets", "", "| condition | figure | target | reached | met |", "|---|---|---|---|---|"]
-    for row in against_targets(results):
-        met = "yes" if row["met"] else "no"
-        lines.append(f"| {row['condition']} | {row['figure']} | {row['target']} | {row['reached']:.3f} | {met} |")
     conditions = results["conditions"]
-    lines += ["", "## By condition of the reference (95 % interval over people)", ""]
+    lines += ["## By condition of the reference (95 % interval over people)", ""]
     lines += ["| figure | " + " | ".join(conditions) + " |", "|---|" + "---|" * len(conditions)]
     for name in next(iter(conditions.values()))["overall"]:
         cells = []
         for found in conditions.values():
             value, low, high = found["overall"].get(name, (np.nan,) * 3)
-            cells.append(f"{value:.3f} ({low:.3f} to {high:.3f})")
+            around = _between(low, high)
+            cells.append(_number(value) + (f" ({around})" if around else ""))
         lines.append(f"| {name} | " + " | ".join(cells) + " |")
+    if results["people"] < FEWEST_PEOPLE:
+        lines += ["", f"No intervals: {results['people']} people are too few for them; {FEWEST_PEOPLE} are needed."]
     main = conditions.get("realistic") or next(iter(conditions.values()))
     if main["units"]:
         lines += ["", "## By action unit", "", "| unit | MAE | RMSE | Pearson | ICC(3,1) |", "|---|---|---|---|---|"]
@@ -210,17 +208,39 @@ def as_markdown(results: dict) -> str:
         lines += ["| group | people | MAE | interval | bias | Pearson | coverage |", "|---|---|---|---|---|---|---|"]
         for group, row in report["groups"].items():
             lines.append(
-                f"| {group} | {row['people']} | {row['mae']:.3f} | {row['low']:.3f} to {row['high']:.3f} | "
-                f"{row['bias']:+.3f} | {row['pearson']:.3f} | {row.get('coverage', np.nan):.3f} |"
+                f"| {group} | {row['people']} | {_number(row['mae'])} | {_between(row['low'], row['high']) or '-'} | "
+                f"{_number(row['bias'], '+.3f')} | {_number(row['pearson'])} | {_number(row.get('coverage'))} |"
             )
     for title, key in (("By PSPI", "intensity"), ("False alarms by non-pain expression", "false_alarms")):
         if main[key]:
             names = list(next(iter(main[key].values())))
             lines += ["", f"## {title}", "", "| | " + " | ".join(names) + " |", "|---|" + "---|" * len(names)]
             lines += [f"| {k} | " + " | ".join(f"{row[n]:.3g}" for n in names) + " |" for k, row in main[key].items()]
+    if results["targets"]:
+        lines += ["", "## The project's own targets", ""]
+        lines += ["| condition | figure | target | reached | met |", "|---|---|---|---|---|"]
+        for row in results["targets"]:
+            met = "yes" if row["met"] else "no"
+            lines.append(f"| {row['condition']} | {row['figure']} | {row['target']} | {row['reached']:.3f} | {met} |")
     if results.get("checks"):
         lines += ["", "## Checks", ""] + [f"- {name}: {value:.3f}" for name, value in results["checks"].items()]
     return "\n".join(lines) + "\n"
+
+
+def _over_people(figure, people: pd.Series, rounds: int, seed: int) -> tuple[float, float]:
+    """The 95 % interval of a figure over people; NaN where they are too few to tell."""
+    if people.nunique() < FEWEST_PEOPLE:
+        return np.nan, np.nan
+    return metrics.bootstrap(figure, people.to_numpy(), rounds, seed)
+
+
+def _number(value: float | None, form: str = ".3f") -> str:
+    return "-" if value is None or not np.isfinite(value) else format(value, form)
+
+
+def _between(low: float | None, high: float | None) -> str:
+    """An interval in words; nothing where it was not told."""
+    return "" if _number(low) == "-" or _number(high) == "-" else f"{low:.3f} to {high:.3f}"
 
 
 def _over(truth: np.ndarray, limit: float) -> np.ndarray:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import numpy as np
@@ -16,7 +16,10 @@ from threedpain.facs import PAIN_UNITS
 from threedpain.modeling.vitpain.image_processing_vitpain import as_picture, face_crop
 from threedpain.modeling.vitpain.loading import load_model, load_processor
 
-from .photos import Box, checked_box, one_face, open_photo
+from . import detectors
+from .detectors import Detector, Found, Turn, upright
+from .doubt import hidden_regions, sentences
+from .photos import Box, checked_box, open_photo
 
 CLIPS = clips.SUFFIXES
 
@@ -43,6 +46,17 @@ class Reading:
     """The face box, in pixels of the photograph."""
     attention: np.ndarray | None = field(repr=False, default=None)
     """float32 [7, g, g]: where the PSPI query and each action unit's query looked, over the crop's centre."""
+    turn: Turn | None = None
+    """How the photograph was turned to set the face upright; crop and box are in the turned picture."""
+    familiarity: float | None = None
+    """0 (unlike anything learned) .. 1; None where the model does not know."""
+    hidden: tuple[str, ...] = ()
+    """Decisive regions of which hardly anything is seen: brows, eyes, mouth."""
+
+    @property
+    def doubts(self) -> list[str]:
+        """Sentences on why this reading may be wrong; none where nothing speaks against it."""
+        return sentences(self.familiarity, self.hidden)
 
     def overlay(self, photo: Image.Image, strength: float = 0.6, full: float = 6.0) -> Image.Image:
         """The photograph with the pain map laid over the face; `full` mm are drawn at full strength."""
@@ -54,6 +68,8 @@ class Reading:
         share = share.resize((x1 - x0, y1 - y0), Image.Resampling.BICUBIC)
         whole = Image.new("L", photo.size)
         whole.paste(share, (x0, y0))
+        if self.turn is not None:
+            whole = whole.rotate(-self.turn.degrees, Image.Resampling.BICUBIC, center=self.turn.centre)
         heat = np.asarray(whole, dtype=np.float32)[..., None] / 255
         colour = np.concatenate([np.full_like(heat, 255), 210 * (1 - heat), 40 * (1 - heat)], axis=-1)
         cover = strength * np.clip(heat * 3, 0, 1)
@@ -69,6 +85,9 @@ class Reading:
             "probabilities": {f"PSPI>={t}": round(p, 4) for t, p in zip((1, 2, 3), self.probabilities, strict=True)},
             "box": [round(edge, 1) for edge in self.box],
             "crop": list(self.crop),
+            "turned": 0.0 if self.turn is None else round(self.turn.degrees, 1),
+            "familiarity": None if self.familiarity is None else round(self.familiarity, 4),
+            "doubts": self.doubts,
         }
 
 
@@ -77,27 +96,43 @@ class PainReader:
 
     Args:
         folder: a model folder, a Hub id, or the name of shipped weights.
+        detector: a name in `detectors`, or any callable that finds faces.
     """
 
-    def __init__(self, folder: str | Path | None = None):
+    def __init__(self, folder: str | Path | None = None, detector: str | Detector = "dlib"):
         self.model = load_model(folder or "vitpain")
         self.processor = load_processor(folder or "vitpain")
         asked, made = self.model.config.image_size, self.processor.size["height"]
         if asked != made:
             raise InvalidInput(f"the image processor of {folder} makes {made} pixels, but its model reads {asked}")
+        self.find = detectors.detector(detector) if isinstance(detector, str) else detector
 
     def read(self, photo, neutral=None, box: Sequence[float] | None = None) -> Reading:
         """Read one photograph.
 
         photo: PIL image or array. neutral: the same person at rest, one picture or several, whose answers are averaged.
-        box: face box in pixels; otherwise the face is looked for.
+        box: face box in pixels; otherwise the face is looked for, and set upright.
         """
         photo = _picture(photo)
-        box = checked_box(box, photo) if box is not None else one_face(photo)
+        face = self.face(photo) if box is None else Found(checked_box(box, photo))
         references = [] if neutral is None else neutral if isinstance(neutral, (list, tuple)) else [neutral]
-        references = [_picture(one) for one in references]
-        around = [one_face(one, "the neutral picture") for one in references]
-        return self.answer(photo, box, references, around)
+        return self.read_face(photo, face, [self.reference(one) for one in references])
+
+    def face(self, photo: Image.Image, name: str = "the picture") -> Found:
+        """The only face of a picture, or InvalidInput."""
+        return detectors.one_face(photo, self.find, name)
+
+    def reference(self, photo, face: Found | None = None) -> Image.Image:
+        """A neutral picture as the model sees it: small, to be kept and given to `read_face` again and again."""
+        photo = _picture(photo)
+        turned, box, _ = upright(photo, face or self.face(photo, "the neutral picture"))
+        return self.processor.crop(turned, box)
+
+    def read_face(self, photo: Image.Image, face: Found, references: list[Image.Image]) -> Reading:
+        """Read a face that was found, beside references from `reference`."""
+        turned, box, turn = upright(photo, face)
+        reading = self.answer(turned, box, references, [None] * len(references))
+        return reading if turn is None else replace(reading, turn=turn)
 
     @torch.no_grad()
     def answer(
@@ -116,6 +151,7 @@ class PainReader:
             looks = output.attentions[-1][0].mean(0)  # [queries, patches]
             side = int(looks.shape[-1] ** 0.5)
             attention = looks.view(-1, side, side).numpy()
+        masks, familiarity = output.get("mask_logits"), output.get("familiarity")
         return Reading(
             pspi=float(output.pspi[0]),
             interval=None if interval is None else tuple(interval[0].tolist()),
@@ -125,6 +161,8 @@ class PainReader:
             crop=face_crop(box, self.processor.crop_scale),
             box=tuple(float(edge) for edge in box),
             attention=attention,
+            familiarity=None if familiarity is None else float(familiarity[0]),
+            hidden=() if masks is None else hidden_regions(masks[0].numpy(), 0.0 if au is None else float(au[0, -1])),
         )
 
 
@@ -145,22 +183,22 @@ def read_clip(
     every: int = 1,
     max_pixels: int = clips.MAX_PIXELS,
     seconds: float | None = None,
+    references: list[Image.Image] | None = None,
 ) -> Iterator[tuple[FrameReading, Image.Image]]:
-    """Read every `every`-th frame of a clip, with the frame itself. The reference is `neutral`, or the first frame with
-    a face. `max_pixels` of a frame and `seconds` for the whole clip are limits for clips of strangers."""
-    references, boxes = [], []
+    """Read every `every`-th frame of a clip, with the frame itself. The reference is `neutral` (or `references`, made
+    by `reader.reference`), or the first frame with a face. `max_pixels` of a frame and `seconds` for the whole clip are
+    limits for clips of strangers."""
+    references = list(references or [])
     if neutral is not None:
-        references = [_picture(one) for one in (neutral if isinstance(neutral, (list, tuple)) else [neutral])]
-        boxes = [one_face(one, "the neutral picture") for one in references]
+        references = [reader.reference(one) for one in (neutral if isinstance(neutral, (list, tuple)) else [neutral])]
     for number, moment, frame in clips.frames(path, every, max_pixels=max_pixels, seconds=seconds):
         try:
-            box = one_face(frame, f"frame {number}")
+            face = reader.face(frame, f"frame {number}")
         except InvalidInput as trouble:
             yield FrameReading(number, moment, None, str(trouble)), frame
             continue
-        if not references:
-            references, boxes = [frame], [box]
-        yield FrameReading(number, moment, reader.answer(frame, box, references, boxes)), frame
+        references = references or [reader.reference(frame, face)]
+        yield FrameReading(number, moment, reader.read_face(frame, face, references)), frame
 
 
 def _picture(photo) -> Image.Image:

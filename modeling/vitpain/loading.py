@@ -11,6 +11,7 @@ import torch
 from safetensors import safe_open
 from transformers import AutoConfig, AutoImageProcessor, AutoModel, PretrainedConfig, PreTrainedModel
 from transformers.image_processing_utils import BaseImageProcessor
+from transformers.utils import logging
 
 from threedpain.assets import shipped, weights
 from threedpain.errors import InvalidInput, MissingFile
@@ -48,12 +49,17 @@ def load_model(name: str | Path) -> PreTrainedModel:
             raise MissingFile(f"{folder} holds no model.safetensors{found}")
     config = _checked_config(folder)
     _check_weights(folder, config)
+    bars = logging.is_progress_bar_enabled()
+    logging.disable_progress_bar()  # it takes no second
     try:
         model, found = AutoModel.from_pretrained(
             folder, config=config, output_loading_info=True, use_safetensors=True, trust_remote_code=False
         )
     except Exception as error:  # any: a foreign folder may be wrong in ways that only its reader knows
         raise InvalidInput(f"{folder} cannot be read as a model: {_line(error)}") from None
+    finally:
+        if bars:
+            logging.enable_progress_bar()
     for kind, verb in (
         ("missing_keys", "lacks"),
         ("unexpected_keys", "holds more than"),

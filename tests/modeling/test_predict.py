@@ -175,8 +175,8 @@ def test_the_command_reads_a_photograph(tmp_path, folder, faces):
     with Image.open(tmp_path / "over.png") as over:
         assert over.size == photo.size
     answer = json.loads(run(*given, "--json").stdout)
-    assert set(answer) == {"pspi", "interval", "au", "probabilities", "box", "crop"}
-    (row,) = csv.DictReader(io.StringIO(run(*given, "--csv").stdout))
+    assert {"file", "pspi", "interval", "au", "probabilities", "box", "crop", "turned", "doubts"} <= set(answer)
+    (row,) = csv.DictReader(io.StringIO(run(*given, "--csv", "-").stdout))
     assert float(row["PSPI"]) == pytest.approx(answer["pspi"], abs=1e-3)
     boxed = run(tmp_path / "photo.png", "--model", folder, "--box", ",".join(map(str, box)), "--json")
     assert json.loads(boxed.stdout)["box"] == pytest.approx(list(box), abs=0.1)
@@ -207,7 +207,7 @@ def test_wrong_commands_are_told_in_one_sentence(tmp_path, folder):
     photo, _ = face()
     photo.save(tmp_path / "photo.png")
     for arguments, sentence in (
-        (["--json", "--csv"], "exclude each other"),
+        (["--json", "--csv", "-"], "--json excludes --csv"),
         (["--box", "1,2,3"], "a box is written as x0,y0,x1,y1"),
         (["--model", tmp_path / "nothing"], "no model folder"),
     ):

