@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 
+from threedpain.modeling.vitpain.configuration_vitpain import PSPI_MAX
+
 UNFAMILIAR = 0.01  # as far from the training faces as one in a hundred held-out ones
 
 # Classes of the mask head by region, and the least share of the visible face they take where the region is seen.
@@ -20,6 +22,16 @@ def hidden_regions(mask_logits: np.ndarray, closed: float = 0.0) -> tuple[str, .
     face = max(1, np.isin(seen, _FACE).sum())
     hidden = [name for name, classes in _REGIONS.items() if np.isin(seen, classes).sum() < _LEAST[name] * face]
     return tuple(name for name in hidden if name != "eyes" or closed < _CLOSED)
+
+
+def widened(config, pspi: float, interval: tuple[float, float] | None, hidden: tuple[str, ...]):
+    """The interval of a reading, as wide as calibration found it with a region covered, where one is hidden."""
+    widths = config.to_dict().get("interval_quantiles_covered")
+    if interval is None or not hidden or widths is None:
+        return interval
+    half = widths[int(np.searchsorted(config.interval_edges, pspi))]
+    low, high = interval
+    return max(0.0, min(low, pspi - half)), min(PSPI_MAX, max(high, pspi + half))
 
 
 def sentences(familiarity: float | None, hidden: tuple[str, ...]) -> list[str]:

@@ -18,7 +18,7 @@ from threedpain.modeling.vitpain.loading import load_model, load_processor
 
 from . import detectors
 from .detectors import Detector, Found, Turn, upright
-from .doubt import hidden_regions, sentences
+from .doubt import hidden_regions, sentences, widened
 from .photos import Box, checked_box, open_photo
 
 CLIPS = clips.SUFFIXES
@@ -152,9 +152,13 @@ class PainReader:
             side = int(looks.shape[-1] ** 0.5)
             attention = looks.view(-1, side, side).numpy()
         masks, familiarity = output.get("mask_logits"), output.get("familiarity")
+        hidden = ()
+        if masks is not None:
+            hidden = hidden_regions(masks[0].numpy(), 0.0 if au is None else float(au[0, -1]))
+        pspi, around = float(output.pspi[0]), None if interval is None else tuple(interval[0].tolist())
         return Reading(
-            pspi=float(output.pspi[0]),
-            interval=None if interval is None else tuple(interval[0].tolist()),
+            pspi=pspi,
+            interval=widened(self.model.config, pspi, around, hidden),
             au={} if au is None else dict(zip(PAIN_UNITS, au[0].tolist(), strict=True)),
             probabilities=tuple(output.pain_logits[0].sigmoid().tolist()),
             heatmap=None if heatmap is None else heatmap[0].numpy(),
@@ -162,7 +166,7 @@ class PainReader:
             box=tuple(float(edge) for edge in box),
             attention=attention,
             familiarity=None if familiarity is None else float(familiarity[0]),
-            hidden=() if masks is None else hidden_regions(masks[0].numpy(), 0.0 if au is None else float(au[0, -1])),
+            hidden=hidden,
         )
 
 

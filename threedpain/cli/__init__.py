@@ -37,6 +37,8 @@ COMMANDS = (
     "audit",
     "compare",
     "predict",
+    "calibrate",
+    "export",
     "convert",
     "weights",
     "publish",
