@@ -25,13 +25,14 @@ from huggingface_hub import (
     SpaceCardData,
 )
 
+from threedpain.modeling.vitpain.folder import PIPELINE_TAG, evaluation
 from threedpain.schema import GENERATOR_VERSION
 
 HERE = Path(__file__).resolve().parent
 ROOT = HERE.parent
 WEIGHTS = ROOT / "threedpain" / "weights"
 RESULTS = HERE / "results"
-PSPI_TASK = {"task_type": "image-regression", "dataset_type": "3dpain", "dataset_name": "3DPain, generated test split"}
+TESTED_ON = "3DPain, generated test split"
 
 VITPAIN = {
     "vitpain": {
@@ -76,16 +77,12 @@ def render_vitpain(name: str, results: Mapping) -> ModelCard:
         ModelCardData(
             license="apache-2.0",
             library_name="transformers",
+            pipeline_tag=PIPELINE_TAG,
             tags=["pain", "facial-action-units", "affective-computing", "synthetic-data"],
             datasets=["3dpain"],
             model_name=VITPAIN[name]["title"],
             eval_results=[
-                EvalResult(
-                    **PSPI_TASK,
-                    dataset_config=f"reference: {condition}",
-                    metric_type=figure,
-                    metric_value=round(found["overall"][figure][0], 4),
-                )
+                evaluation(figure, found["overall"][figure][0], data=TESTED_ON, condition=condition)
                 for condition, found in conditions.items()
                 for figure in ("mae", "pearson", "auroc3")
                 if figure in found["overall"]

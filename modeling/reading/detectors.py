@@ -126,8 +126,8 @@ def _landmarks(photo: Image.Image, box: Box) -> np.ndarray | None:
 
     if (shape := _shape_model()) is None:
         return None
-    x0, y0, x1, y1 = box
-    side = x1 - x0
+    x0, _, x1, y1 = box
+    side = x1 - x0  # dlib's own square, of which the box is made
     square = dlib.rectangle(*(round(edge) for edge in (x0, y1 - side, x1, y1)))
     points = shape(np.ascontiguousarray(photo.convert("L")), square)
     return np.array([(points.part(at).x, points.part(at).y) for at in range(68)], np.float64)

@@ -12,7 +12,11 @@ from huggingface_hub import EvalResult, ModelCard, ModelCardData
 TASK = "pain-assessment"
 PIPELINE_TAG = "image-classification"  # of those the Hub knows, the one that takes a picture and gives numbers
 # What the Hub calls our figures.
-METRICS = {"mae": ("mae", "PSPI MAE"), "pearson": ("pearsonr", "PSPI Pearson"), "auroc3": ("roc_auc", "AUROC, PSPI >= 3")}
+METRICS = {
+    "mae": ("mae", "PSPI MAE"),
+    "pearson": ("pearsonr", "PSPI Pearson"),
+    "auroc3": ("roc_auc", "AUROC, PSPI >= 3"),
+}
 _PIPELINE = {"impl": "pipeline_vitpain.PainAssessmentPipeline", "pt": ["AutoModel"], "type": "image"}
 
 
@@ -23,6 +27,27 @@ def add_pipeline(folder: str | Path) -> None:
     config["custom_pipelines"] = {TASK: _PIPELINE}
     (folder / "config.json").write_text(json.dumps(config, indent=2, sort_keys=True) + "\n")
     shutil.copyfile(Path(__file__).with_name("pipeline_vitpain.py"), folder / "pipeline_vitpain.py")
+
+
+def describe_run(folder: str | Path, role: str, data: str) -> None:
+    """The pipeline and the card of a finished training run, with the figures of the state that was kept."""
+    folder = Path(folder)
+    config = json.loads((folder / "config.json").read_text())
+    if config["model_type"] == "vitpain" and config["num_channels"] == 3:
+        add_pipeline(folder)
+    records = [json.loads(line) for line in (folder / "log.jsonl").read_text().splitlines()]
+    best = min(records, key=lambda record: record["mae"])
+    conditions: dict[str, dict[str, float]] = {}
+    for name, value in best.items():
+        figure, _, condition = name.partition("_")
+        if figure in ("mae", "pearson", "auroc") and condition:
+            conditions.setdefault(condition, {})[figure] = value
+    write_card(
+        folder,
+        made=f"A {role} trained by `3dpain train` on {data}; train.json has the settings, log.jsonl the way there.",
+        data=f"validation people of {data}, of which the best of several states was chosen",
+        conditions=conditions,
+    )
 
 
 def evaluation(figure: str, value: float, *, data: str, condition: str) -> EvalResult:

@@ -1,5 +1,6 @@
 """`3dpain train`: train ViTPain, its teacher, or a baseline."""
 
+import os
 from enum import StrEnum
 from pathlib import Path
 from typing import Annotated
@@ -83,6 +84,7 @@ def command(
     from threedpain.modeling.faces.faces import packed_size
     from threedpain.modeling.faces.sets import training_sets
     from threedpain.modeling.training.run import Run, TrainConfig, planned_image_size
+    from threedpain.modeling.vitpain.folder import describe_run
 
     given = {
         "teacher": teacher, "init": init, "epochs": epochs, "batch_size": batch_size, "learning_rate": learning_rate,
@@ -103,7 +105,10 @@ def command(
         train_set = train_set.first_identities(identities)
     with limited(threads) if threads else nullcontext():
         folder = Run(config, train_set, validation_set).fit()
-    typer.echo(f"{folder} is finished." if (folder / "config.json").exists() else f"{folder} can be continued.")
+    finished = (folder / "config.json").exists()
+    if finished and os.environ.get("RANK", "0") == "0":
+        describe_run(folder, role.value, ", ".join(data))
+    typer.echo(f"{folder} is finished." if finished else f"{folder} can be continued.")
 
 
 def _numbers(pairs: list[str] | None) -> dict[str, float] | None:

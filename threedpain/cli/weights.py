@@ -19,6 +19,8 @@ def command(
     import shutil
     import tempfile
 
+    from threedpain.modeling.vitpain.folder import add_pipeline
+
     if list_ or name is None:
         for known, path in shipped().items():
             files = [path] if path.is_file() else [file for file in path.rglob("*") if file.is_file()]
@@ -36,6 +38,8 @@ def command(
         else:
             copy.mkdir()
             shutil.copy2(source, copy / source.name)
+        if (copy / "modeling_vitpain.py").exists() and name == "vitpain":
+            add_pipeline(copy)
         if target.is_dir():
             target.rmdir()
         copy.rename(target)

@@ -585,7 +585,7 @@ class ViTPainModel(PreTrainedModel):
         half = number(config.interval_quantiles)[bins]
         if config.interval_quantiles_alone is not None:
             half = torch.where(seen, half, number(config.interval_quantiles_alone)[bins])
-        return torch.stack((pspi - half, pspi + half), dim=-1).clamp(0, PSPI_MAX)
+        return torch.stack((pspi - half, pspi + half), dim=-1).clamp(0.0, PSPI_MAX)
 
     def _losses(
         self, output, labels, au_targets, pain_targets, heatmap_targets, mask_targets
