@@ -4,25 +4,29 @@ from __future__ import annotations
 
 import io
 import json
+import math
 from collections import Counter
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
+from typing import Any
 
 import av
 import numpy as np
 import pyarrow.parquet as pq
 from PIL import Image
 
-from threedpain import demographics, facs
-from threedpain.errors import MissingFile
-from threedpain.generation.dataset.manifest import Manifest, environment
-from threedpain.generation.dataset.plan import VIDEO_FPS, VIDEO_SECONDS, Config, Plan
+from threedpain import demographics, facs, strict_json
+from threedpain.errors import InvalidInput, MissingFile, ThreeDPainError
+from threedpain.generation.dataset.manifest import Manifest, environment, read_plan, sound
+from threedpain.generation.dataset.plan import VIDEO_FPS, VIDEO_SECONDS, Plan
+from threedpain.generation.dataset.swap import JOURNAL
 from threedpain.generation.seeds import child
 from threedpain.schema import AU_COLUMNS, GENERATOR_VERSION, TRUTHS, features
 
 from .check_laws import Finding, Seen, digest, names, row_laws, set_laws
+from .limited import parquet
 
 MAX_GROUP_ROWS, MAX_GROUP_BYTES = 100, 100_000_000
 MAX_MESH_BYTES = 500_000
@@ -71,7 +75,13 @@ def check(
     out = Path(folder)
     if not (out / "plan.json").is_file() or not (out / "manifest.json").is_file():
         raise MissingFile(f"{out} is no finished 3dpain dataset: it has no plan.json and manifest.json.")
-    plan = Plan(Config.from_json(json.loads((out / "plan.json").read_text())["config"]))
+    try:
+        config = read_plan(out / "plan.json")[1]
+    except InvalidInput as problem:
+        return Report(
+            str(out), {}, [Finding("plan", "plan.json", f"cannot be read, so nothing was checked: {problem}")]
+        )
+    plan = Plan(config)
     report = Report(str(out), asdict(plan.config))
     report.findings += _files(out, plan)
     files = sorted(out.glob("images/*.parquet"))
@@ -82,7 +92,7 @@ def check(
             progress((number + 1) / len(files))
     report.rows["images"] = len(report.seen)
     if report.seen:
-        report.findings += set_laws(report.seen, plan)
+        report.findings += _whatever(set_laws(report.seen, plan), "images")
     for name, law in (("expressions", _expression_laws), ("identities", _identity_laws), ("videos", _video_laws)):
         count, findings = _read(out, name, plan, law)
         report.rows[name] = count
@@ -97,10 +107,38 @@ def check(
     return report
 
 
+def _whatever(findings: Iterator[Finding], where: str) -> list[Finding]:
+    """The findings; values that no law expects end the laws with a finding instead of the check."""
+    found = []
+    try:
+        found.extend(findings)
+    except Exception as trouble:
+        found.append(Finding("laws", where, f"holds values no law expects ({_short(trouble)})"))
+    return found
+
+
+def _short(trouble: Exception) -> str:
+    return " ".join(f"{type(trouble).__name__}: {trouble}".split())[:120]
+
+
 def _files(out: Path, plan: Plan) -> Iterator[Finding]:
     """Checksums, and nothing missing or beside the plan."""
     manifest = Manifest(out)
-    entries = manifest.entries()
+    try:
+        written = sound(strict_json.load(manifest.file))
+    except (OSError, InvalidInput) as problem:
+        yield Finding("manifest", "manifest.json", f"cannot be read, so no checksum is known: {problem}")
+        return
+    if (out / JOURNAL).is_file():
+        yield Finding("shard", JOURNAL, "a run was broken off while it put new files in; `3dpain generate` ends it")
+    entries = {entry["shard"]: entry for entry in written["shards"]}
+    pages = {page["path"] for page in written["pages"]}
+    if not {"README.md", "README.new.md"} & pages:
+        yield Finding("checksum", "README.md", "has no checksum in manifest.json")
+    for page in written["pages"]:
+        wrong = manifest.damage({"files": [page]})
+        if wrong:
+            yield Finding("checksum", page["path"], wrong)
     known = set()
     for shard in plan.shards:
         if shard.name not in entries:
@@ -122,26 +160,49 @@ def _examine(out: Path, path: Path, plan: Plan) -> tuple[list[Seen], list[Findin
     name, split = path.relative_to(out).as_posix(), path.name.split("-")[0]
     seen, findings = [], []
     try:
-        file = pq.ParquetFile(path)
+        file = parquet(path)
         findings += _form(file, name, features("pairs", plan.config.truth))
         number = 0
         for group in range(file.num_row_groups):
             for raw in file.read_row_group(group).to_pylist():
-                row = names(raw)
-                where = f"{name} row {number} ({row['id']})"
+                where = f"{name} row {number} ({raw['id']})"
                 number += 1
-                findings += [Finding(law, where, what) for law, what in row_laws(row, plan)]
-                seen.append(
-                    Seen(
-                        row["id"], row["identity_id"], row["expression_id"], row["view_id"], row["expression"], split,
-                        where, (row["age_group"], row["gender"], row["ethnicity"]), round(row["age"], 1), row["seed"],
-                        row["PSPI"], digest(row["image"]["bytes"]), digest(row["neutral_image"]["bytes"]),
-                        (row["yaw"], row["pitch"], row["roll"]), row["skin_tone"],
-                    )
-                )  # fmt: skip
+                try:
+                    row = names(raw)
+                    unfinite = [key for key, value in row.items() if not _finite(value)]
+                except Exception as trouble:
+                    findings.append(Finding("row", where, f"holds values no law expects ({_short(trouble)})"))
+                    continue
+                if unfinite:
+                    findings.append(Finding("numbers", where, f"{', '.join(unfinite)}: empty or no finite number"))
+                    continue
+                laws = (Finding(law, where, what) for law, what in row_laws(row, plan))
+                findings += _whatever(laws, where)
+                try:
+                    seen.append(_remember(row, where, split))
+                except Exception as trouble:
+                    findings.append(Finding("row", where, f"holds values no law expects ({_short(trouble)})"))
     except Exception as trouble:  # a damaged file breaks its reader in many ways
         findings.append(Finding("readable", name, f"cannot be read on: {' '.join(str(trouble).split())[:120]}"))
     return seen, findings
+
+
+def _remember(row: dict, where: str, split: str) -> Seen:
+    return Seen(
+        row["id"], row["identity_id"], row["expression_id"], row["view_id"], row["expression"], split, where,
+        (row["age_group"], row["gender"], row["ethnicity"]), round(row["age"], 1), row["seed"], row["PSPI"],
+        digest(row["image"]["bytes"]), digest(row["neutral_image"]["bytes"]), (row["yaw"], row["pitch"], row["roll"]),
+        row["skin_tone"],
+    )  # fmt: skip
+
+
+def _finite(value: Any) -> bool:
+    """Whether no number in a cell, however deep, is NaN or infinite; a list or struct holds no nulls."""
+    if isinstance(value, dict):
+        return all(_finite(inner) for inner in value.values())
+    if isinstance(value, list):
+        return all(inner is not None and _finite(inner) for inner in value)
+    return not isinstance(value, float) or math.isfinite(value)
 
 
 def _form(file: pq.ParquetFile, name: str, columns) -> Iterator[Finding]:
@@ -162,16 +223,23 @@ def _read(out: Path, config: str, plan: Plan, law: Callable) -> tuple[int, list[
     for path in sorted(out.glob(f"{config}/*.parquet")):
         name, split = path.relative_to(out).as_posix(), path.name.split("-")[0]
         try:
-            file = pq.ParquetFile(path)
+            file = parquet(path)
             findings += _form(file, name, features(config))
             for batch in file.iter_batches(batch_size=20):
                 for row in batch.to_pylist():
                     where = f"{name} row {count} ({row.get('expression_id', row['identity_id'])})"
                     count += 1
-                    index = int(row["identity_id"].removeprefix("id_"))
-                    if demographics.split_of(index, plan.config.seed) != split:
+                    who = str(row["identity_id"]).removeprefix("id_")
+                    if not who.isdecimal() or not int(who[:9]) < plan.config.identities:
+                        findings.append(Finding("plan", where, f"{row['identity_id']} is nobody the plan knows"))
+                        continue
+                    if demographics.split_of(int(who), plan.config.seed) != split:
                         findings.append(Finding("split", where, f"{row['identity_id']} does not belong to {split}"))
-                    findings += [Finding(rule, where, what) for rule, what in law(row, plan)]
+                    unfinite = [key for key, value in row.items() if not _finite(value)]
+                    if unfinite:
+                        findings.append(Finding("numbers", where, f"{', '.join(unfinite)}: empty or no finite number"))
+                        continue
+                    findings += _whatever((Finding(rule, where, what) for rule, what in law(row, plan)), where)
         except Exception as trouble:
             findings.append(Finding("readable", name, f"cannot be read on: {' '.join(str(trouble).split())[:120]}"))
     planned = sum(plan.rows(config).values())
@@ -229,25 +297,37 @@ def _replay(out: Path, plan: Plan, report: Report, count: int) -> None:
     from threedpain.generation.dataset.replay import replay_row
     from threedpain.generation.dataset.workers import load_pipeline
 
-    older = sorted({e["environment"]["generator"] for e in Manifest(out).entries().values()} - {GENERATOR_VERSION})
+    named = [name for name in ("flame_file", "texture_model", "inpaint_model") if getattr(plan.config, name)]
+    if named:  # whoever made the set would choose which file of this machine is opened
+        report.notes.append(f"made with models that its plan names ({', '.join(named)}): no row was rendered again")
+        return
+    older = sorted({_generator(e) for e in Manifest(out).entries().values()} - {GENERATOR_VERSION})
     if older:
         report.notes.append(
             f"made by generator {' and '.join(older)}, and this is {GENERATOR_VERSION}: no row was rendered again"
         )
         return
-    pipe = load_pipeline(plan.config)
+    try:
+        pipe = load_pipeline(replace(plan.config, device="auto"))
+    except ThreeDPainError as problem:
+        report.notes.append(f"not rendered again: {problem}")
+        return
     here = json.loads(json.dumps(environment(pipe.renderer.device)))
     made = {file["path"]: e.get("environment") for e in Manifest(out).entries().values() for file in e["files"]}
     chosen = child(plan.config.seed, "check").choice(len(report.seen), min(count, len(report.seen)), replace=False)
     for place in sorted(int(i) for i in chosen):
         where = report.seen[place].where
         path, _, number = where.split(" (")[0].partition(" row ")
-        row = _row(out / path, int(number))
-        again = replay_row(row, pipe)
+        try:
+            row = _row(out / path, int(number))
+            again = replay_row(row, pipe)
+        except Exception as trouble:  # whatever a row's wrong numbers do to the renderer
+            report.findings.append(Finding("replay", where, f"cannot be rendered again ({_short(trouble)})"))
+            continue
         pictures = [name for name in ("image", "heatmap", "mask", *TRUTHS) if row.get(name)]
         same_bytes = all(row[name]["bytes"] == again[name]["bytes"] for name in pictures)
         psnr = _psnr(row["image"]["bytes"], again["image"]["bytes"])
-        expected = "bytes" if made[path] == here else "pixels"
+        expected = "bytes" if made.get(path) == here else "pixels"
         report.replays.append({"row": where, "expected": expected, "same_bytes": same_bytes, "psnr": psnr})
         if expected == "bytes" and not same_bytes:
             report.findings.append(Finding("replay", where, f"rendered again it has other bytes (PSNR {psnr:.1f} dB)"))
@@ -261,8 +341,12 @@ def _replay(out: Path, plan: Plan, report: Report, count: int) -> None:
                 report.findings.append(Finding("replay", where, f"rendered again it has another {name}"))
 
 
+def _generator(entry: dict) -> str:
+    return str(entry.get("environment", {}).get("generator", "unknown"))
+
+
 def _row(path: Path, number: int) -> dict:
-    file = pq.ParquetFile(path)
+    file = parquet(path)
     for group in range(file.num_row_groups):
         rows = file.metadata.row_group(group).num_rows
         if number < rows:

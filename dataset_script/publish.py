@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-import json
 import tempfile
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager, nullcontext, suppress
 from pathlib import Path
 
 import httpx2  # what huggingface_hub speaks through
@@ -17,13 +18,12 @@ from huggingface_hub.errors import (
 from huggingface_hub.utils import validate_repo_id
 
 from threedpain.errors import InvalidInput, MissingFile, ThreeDPainError
-from threedpain.schema import CONFIGS
+from threedpain.generation.dataset.manifest import locked, read_plan
 
 from .publish_space import check_wheels, with_addresses
+from .upload import FILES, ours_there
 
 TYPES = ("dataset", "model", "space")
-IGNORED = [".generate/**", "**/*.tmp", ".git/**", "**/__pycache__/**", "report.json", "report.html"]  # of `check`
-SHARDS = [f"{name}/*.parquet" for name in CONFIGS]  # those of a former version that are here no more go
 NEEDED = {"dataset": ("README.md", "manifest.json"), "model": ("config.json",), "space": ("README.md", "app.py")}
 AGAIN = "What was uploaded stays; the same command goes on from there."
 
@@ -48,8 +48,13 @@ def publish(
     """
     folder = Path(folder)
     _check(folder, repo, kind)
+    with _alone(folder) if kind == "dataset" else nullcontext():
+        return _publish(folder, repo, kind, private, create, tag, HfApi(endpoint=endpoint, token=token))
+
+
+def _publish(folder: Path, repo: str, kind: str, private: bool, create: bool, tag: str | None, api: HfApi) -> str:
+    names = FILES[kind](folder)
     tag = tag or _version(folder, kind)
-    api = HfApi(endpoint=endpoint, token=token)
     where = f"{repo} on {api.endpoint}"
     try:
         user = api.whoami()["name"]
@@ -57,14 +62,18 @@ def publish(
             sdk = {"space_sdk": "gradio"} if kind == "space" else {}
             api.create_repo(repo, repo_type=kind, private=private, exist_ok=True, **sdk)
         there = set(api.list_repo_files(repo, repo_type=kind))
-        _check_mine(there, api, repo, kind)
         message = f"3DPain {tag}" if tag else "Update"
         with tempfile.TemporaryDirectory() as scratch:
+
+            def read(name: str) -> bytes:
+                return Path(api.hf_hub_download(repo, name, repo_type=kind, local_dir=f"{scratch}/there")).read_bytes()
+
+            former = ours_there(kind, there, read, folder, repo) - set(names)
             if kind == "space":
                 folder = with_addresses(folder, Path(scratch) / "space", f"{api.endpoint}/spaces/{repo}")
             api.upload_folder(
-                repo_id=repo, repo_type=kind, folder_path=folder, commit_message=message, ignore_patterns=IGNORED,
-                delete_patterns=SHARDS if kind == "dataset" else None,
+                repo_id=repo, repo_type=kind, folder_path=folder, commit_message=message, allow_patterns=names,
+                delete_patterns=sorted(former & there) or None,
             )  # fmt: skip
         if tag:
             api.create_tag(repo, tag=tag, repo_type=kind, exist_ok=True)
@@ -104,14 +113,16 @@ def _check(folder: Path, repo: str, kind: str) -> None:
 
 
 def _version(folder: Path, kind: str) -> str | None:
-    return f"v{json.loads((folder / 'plan.json').read_text())['generator_version']}" if kind == "dataset" else None
+    return f"v{read_plan(folder / 'plan.json')[0]}" if kind == "dataset" else None
 
 
-def _check_mine(there: set[str], api: HfApi, repo: str, kind: str) -> None:
-    """A dataset is not put over something else of the same name."""
-    foreign = [name for name in there if name not in (".gitattributes", "README.md")]
-    if kind == "dataset" and foreign and "plan.json" not in there and not any("parquet" in name for name in foreign):
-        raise NotPublished(f"{repo} already holds something else ({foreign[0]}); choose another name.")
+@contextmanager
+def _alone(folder: Path) -> Iterator[None]:
+    """Under the lock of a dataset's folder, so that no run changes it meanwhile; nobody can change a read-only one."""
+    with ExitStack() as stack:
+        with suppress(PermissionError):
+            stack.enter_context(locked(folder))
+        yield
 
 
 def _sentence(refusal: HfHubHTTPError, where: str, user: str | None) -> str:

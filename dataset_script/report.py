@@ -39,7 +39,7 @@ PALETTE = np.array(
 def write_report(report: Report, folder: Path) -> Path:
     """Both reports into `folder`; returns the page."""
     folder.mkdir(parents=True, exist_ok=True)
-    write_text(folder / "report.json", json.dumps(report.to_json(), indent=1))
+    write_text(folder / "report.json", json.dumps(report.to_json(), indent=1, allow_nan=False))
     page = folder / "report.html"
     write_text(page, _page(report))
     return page

@@ -89,6 +89,7 @@ def write_parquet(path: Path, features: Features, blocks: Iterable[list[dict]]) 
             version="2.6",
             write_statistics=plain,
             write_page_index=True,
+            write_page_checksum=True,
             compression={leaf: "none" if leaf.split(".")[0] in embedded else "zstd" for leaf in _leaves(schema)},
             use_dictionary=[
                 *(p for p in plain if not pa.types.is_floating(schema.field(p).type)),

@@ -9,8 +9,10 @@ import pyarrow.parquet as pq
 import pytest
 import standin
 import torch
+from typer.testing import CliRunner
 
 from threedpain import demographics
+from threedpain.cli import app
 from threedpain.dataset_script import check_judges, report
 from threedpain.dataset_script.check import check
 from threedpain.dataset_script.report import write_report
@@ -167,6 +169,72 @@ def test_truth_that_is_not_as_it_should_be(folder):
     edit(folder, change)
     wrong = found(folder)
     assert "row 3 " in wrong["decodable", TRAIN].where and "row 5 " in wrong["aligned neutral", TRAIN].where
+
+
+@pytest.mark.parametrize("column", ["PSPI", "age", "AU4", "yaw"])
+@pytest.mark.parametrize("value", [float("nan"), float("inf"), None])
+def test_no_number_is_a_finding_and_no_crash(folder, tmp_path, column, value):
+    def change(rows):
+        rows[1][column] = value
+
+    edit(folder, change)
+    checked = check(folder, replays=0)
+    assert any(f.law in ("numbers", "row", "laws") and "row 1 " in f.where for f in checked.findings)
+    json.loads(write_report(checked, tmp_path / "out").with_name("report.json").read_text(), parse_constant=pytest.fail)
+
+
+@pytest.mark.parametrize("column", ["image", "identity_id", "landmarks", "camera", "bbox", "expression_id"])
+def test_an_empty_cell_is_a_finding_and_no_crash(folder, column):
+    def change(rows):
+        rows[2][column] = None
+
+    edit(folder, change)
+    assert not check(folder, replays=0).ok
+
+
+@pytest.mark.parametrize("name", ["plan.json", "manifest.json"])
+@pytest.mark.parametrize(
+    "text", ["", "{}", "[" * 9999, '{"shards": [{"shard": NaN}]}', "7", '{"config": {"size": 1e400}}']
+)
+def test_a_broken_plan_or_manifest_is_a_finding(folder, tmp_path, name, text):
+    (folder / name).write_text(text)
+    checked = check(folder, replays=0)
+    assert any(finding.where == name and "cannot be read" in finding.what for finding in checked.findings)
+    assert write_report(checked, tmp_path / "out").is_file()
+
+
+@pytest.mark.parametrize("name", ["README.md", "grid.jpg"])
+def test_a_changed_or_missing_page_is_found(folder, name):
+    data = (folder / name).read_bytes()
+    (folder / name).write_bytes(data[:-1] + bytes([data[-1] ^ 1]))
+    assert found(folder)["checksum", name].what == f"{name} is not as it was written."
+    (folder / name).unlink()
+    assert found(folder)["checksum", name].what == f"{name} is missing."
+
+
+def test_a_plan_does_not_choose_which_model_file_is_opened(folder, tmp_path):
+    plan = json.loads((folder / "plan.json").read_text())
+    plan["config"] |= {"head": "flame", "flame_file": str(tmp_path / "trap.pkl")}
+    (folder / "plan.json").write_text(json.dumps(plan))
+    checked = check(folder, replays=2)
+    assert checked.notes == ["made with models that its plan names (flame_file): no row was rendered again"]
+
+
+def test_a_flipped_bit_is_seen_by_the_pages_own_checksum(folder):
+    """Without any manifest."""
+    path = folder / TRAIN
+    data = bytearray(path.read_bytes())
+    data[len(data) // 3] ^= 16
+    path.write_bytes(data)
+    (folder / "manifest.json").write_text("{}")
+    assert "checksum" in found(folder)["readable", TRAIN].what.lower()
+
+
+def test_a_result_is_not_thrown_away(folder, tmp_path):
+    (tmp_path / "file").write_text("")
+    done = CliRunner().invoke(app, ["check", str(folder), "--replays", "0", "--out", str(tmp_path / "file" / "x")])
+    assert done.exit_code == 0, done.output
+    assert "In order; see" in done.output and "reports" in done.output
 
 
 def seen_by_judges(rng, kind, ethnicity, blind=()):

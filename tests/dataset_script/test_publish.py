@@ -1,15 +1,21 @@
 """Publishing through the real HfApi to a Hub on this machine, and reading back what came there."""
 
+import hashlib
 import json
 import os
+import shutil
 import subprocess
 import sys
+from pathlib import Path
 
 import hub_server
 import pytest
 import standin
 from datasets import load_dataset
 
+from threedpain.dataset_script.upload import dataset_files, model_files, ours_there
+from threedpain.errors import InvalidInput, ThreeDPainError
+from threedpain.generation.dataset.manifest import locked
 from threedpain.schema import GENERATOR_VERSION
 
 pytestmark = pytest.mark.hub
@@ -88,14 +94,109 @@ def test_the_demo_browses_a_set_on_the_hub(hub, dataset, tmp_path):
 
 
 def test_files_of_a_former_version_go(hub, dataset):
-    """A set that has become smaller leaves no shard behind that readers would take for a part of it."""
-    repository = hub.repositories["dataset", "someone/3dpain"] = hub_server.Repository()
-    hub.store["e" * 64] = b"former"
-    repository.commit({"images/train-00099.parquet": "e" * 64, "notes/mine.txt": "e" * 64})
+    """A set that has become smaller leaves no shard behind that readers would take for a part of it; all else stays."""
+    former = json.loads((dataset / "manifest.json").read_text())
+    former["shards"][0]["files"][0]["path"] = "images/train-00099.parquet"
+    remember(hub, "someone/3dpain", {
+        "plan.json": (dataset / "plan.json").read_bytes(), "manifest.json": json.dumps(former).encode(),
+        "images/train-00099.parquet": b"former", "images/train-00098.parquet": b"not ours", "notes/mine.txt": b"mine",
+    })  # fmt: skip
     assert publish(hub, dataset).returncode == 0
     there = hub.files("dataset", "someone/3dpain")
     assert "images/train-00000.parquet" in there and "images/train-00099.parquet" not in there
-    assert "notes/mine.txt" in there
+    assert "notes/mine.txt" in there and "images/train-00098.parquet" in there
+
+
+def remember(hub, repo, files, kind="dataset"):
+    """A repository that holds these files already."""
+    repository = hub.repositories[kind, repo] = hub_server.Repository()
+    digests = {name: hashlib.sha256(data).hexdigest() for name, data in files.items()}
+    hub.store.update({digests[name]: data for name, data in files.items()})
+    repository.commit(digests)
+
+
+@pytest.mark.parametrize(
+    "files",
+    [
+        {"README.md": b"my cats"},
+        {"README.md": b"my cats", "images/train-00000.parquet": b"cats"},
+        {"plan.json": b'{"dinner": 7}', "images/train-00000.parquet": b"cats"},
+    ],
+)
+def test_somebody_elses_data_set_is_left_alone(hub, dataset, files):
+    remember(hub, "someone/cats", files)
+    done = publish(hub, dataset, "someone/cats")
+    assert done.returncode == 2 and "already holds something else" in done.stderr
+    assert hub.files("dataset", "someone/cats") == files and hub.uploads == 0
+
+
+def _flip(folder):
+    path = folder / "images" / "train-00000.parquet"
+    data = bytearray(path.read_bytes())
+    data[len(data) // 2] ^= 1
+    path.write_bytes(data)
+
+
+def _link(folder):
+    path = folder / "images" / "train-00000.parquet"
+    path.rename(folder / "elsewhere")
+    path.symlink_to(folder / "elsewhere")
+
+
+def _larger(folder):
+    plan = json.loads((folder / "plan.json").read_text())
+    plan["config"]["identities"] = 40
+    (folder / "plan.json").write_text(json.dumps(plan))
+
+
+@pytest.mark.parametrize(
+    ("spoil", "sentence"),
+    [
+        (_flip, "images/train-00000.parquet is not as it was written."),
+        (lambda folder: (folder / "identities" / "test-00000.parquet").unlink(), "is missing or no file"),
+        (_link, "is a link, and what a link leads to is not published"),
+        (lambda folder: (folder / "manifest.json").write_text('{"shards": [7]}'), "no manifest of 3dpain"),
+        (lambda folder: (folder / "manifest.json").write_text("[" * 9999), "nested too deeply"),
+        (_larger, "as it was planned; `3dpain generate` makes it"),
+        (lambda folder: (folder / ".generate" / "swap.json").write_text("{}"), "a run was broken off while it put new"),
+        (lambda folder: (folder / "README.md").write_text(f"token hf_{'a' * 34}"), "looks like a secret key or token"),
+    ],
+)
+def test_a_broken_or_secret_set_is_not_published(hub, dataset, tmp_path, spoil, sentence):
+    folder = Path(shutil.copytree(dataset, tmp_path / "3dpain"))
+    spoil(folder)
+    with pytest.raises(ThreeDPainError, match=sentence):
+        dataset_files(folder)
+
+
+def test_only_what_is_of_the_set_goes(hub, dataset, tmp_path):
+    folder = Path(shutil.copytree(dataset, tmp_path / "3dpain"))
+    names = dataset_files(folder)
+    for name in (".env", "id_rsa", "notes.txt", "images/holiday.parquet", "report.json"):
+        (folder / name).write_text("secret")
+    assert dataset_files(folder) == names
+    with locked(folder):
+        done = publish(hub, folder)
+    assert done.returncode == 2 and "another run is working on" in done.stderr
+
+
+def test_what_of_a_model_goes(tmp_path):
+    for name in ("config.json", "model.safetensors", ".env", "id_rsa", "weights.bin", "modeling_vitpain.py"):
+        (tmp_path / name).write_text("{}")
+    assert model_files(tmp_path) == ["config.json", "model.safetensors", "modeling_vitpain.py"]
+    (tmp_path / "model.safetensors").unlink()
+    with pytest.raises(InvalidInput, match=r"holds no \.safetensors file"):
+        model_files(tmp_path)
+    (tmp_path / "model.safetensors").symlink_to("/etc/passwd")
+    with pytest.raises(InvalidInput, match="is a link"):
+        model_files(tmp_path)
+
+
+def test_a_model_of_another_type_is_not_replaced():
+    mine = {"config.json": b'{"model_type": "bert"}'}
+    here = Path(__file__).parents[2] / "threedpain" / "weights" / "vitpain"
+    with pytest.raises(InvalidInput, match="already holds something else"):
+        ours_there("model", set(mine), mine.__getitem__, here, "someone/model")
 
 
 def test_broken_off_and_resumed(hub, dataset):

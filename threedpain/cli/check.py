@@ -1,11 +1,27 @@
 """`3dpain check`: is a dataset whole and lawful, and does it come out the same again?"""
 
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+if TYPE_CHECKING:
+    from threedpain.dataset_script.check import Report
+
 SHOWN = 12  # findings on the screen; the report lists all
+
+
+def _written(report: "Report", folder: Path) -> Path:
+    """The page of the report, in the cache where `folder` cannot be written to: a result is never thrown away."""
+    from threedpain.assets import cache_dir
+    from threedpain.dataset_script.report import write_report
+
+    try:
+        return write_report(report, folder)
+    except OSError as problem:
+        elsewhere = cache_dir() / "reports" / folder.resolve().name
+        typer.echo(f"{folder} cannot be written to ({problem.strerror}).", err=True)
+        return write_report(report, elsewhere)
 
 
 def command(
@@ -20,11 +36,10 @@ def command(
     from tqdm.auto import tqdm
 
     from threedpain.dataset_script.check import check
-    from threedpain.dataset_script.report import write_report
 
     with tqdm(total=100, unit="%", bar_format="{l_bar}{bar}| {elapsed} {remaining} left") as bar:
         report = check(folder, judges, replays, progress=lambda share: bar.update(round(100 * share) - bar.n))
-    page = write_report(report, out or folder)
+    page = _written(report, out or folder)
     for finding in report.findings[:SHOWN]:
         typer.echo(f"{finding.law}: {finding.where}: {finding.what}")
     if len(report.findings) > SHOWN:

@@ -1,0 +1,92 @@
+"""Parquet and HDF5 files of unknown origin: what they claim is checked before anything of that size is read."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pyarrow.parquet as pq
+
+from threedpain.errors import InvalidInput
+
+GROUP_ROWS = 100_000
+GROUP_BYTES = 1 << 30  # unpacked
+COLUMN_RATIO = 2000  # of a column's unpacked to its packed bytes; a dictionary of one value packs a great deal
+HEADER_BYTES = 64 << 20
+
+ROWS = 2_000_000  # of an HDF5 data set
+TABLE_BYTES = 256 << 20  # of one that is read whole
+CHUNK_BYTES = 256 << 20  # unpacked to read one row
+PIXELS = 64 << 20
+
+
+def parquet(path: Path) -> pq.ParquetFile:
+    """The file opened, page checksums on; InvalidInput when a row group claims more than the limits."""
+    file = pq.ParquetFile(
+        path,
+        page_checksum_verification=True,
+        thrift_string_size_limit=HEADER_BYTES,
+        thrift_container_size_limit=1_000_000,
+    )
+    for number in range(file.num_row_groups):
+        group = file.metadata.row_group(number)
+        if not 0 <= group.num_rows <= GROUP_ROWS or not 0 <= group.total_byte_size <= GROUP_BYTES:
+            raise InvalidInput(
+                f"{path.name} claims {group.num_rows} rows and {group.total_byte_size} bytes in row group {number}; "
+                f"at most {GROUP_ROWS} and {GROUP_BYTES} are read."
+            )
+        for place in range(group.num_columns):
+            column = group.column(place)
+            packed, unpacked = column.total_compressed_size, column.total_uncompressed_size
+            if packed < 0 or unpacked < 0 or unpacked > max(1 << 20, COLUMN_RATIO * packed):
+                raise InvalidInput(
+                    f"{path.name}: {column.path_in_schema} of row group {number} claims {unpacked} bytes from {packed}."
+                )
+    return file
+
+
+def dataset(file: Any, key: str, kinds: str = "iuf", whole: bool = True) -> Any:
+    """The HDF5 data set `key` (h5py) if it lies in this very file, uncoupled, and within the limits.
+
+    kinds: numpy kinds its numbers may have; "O" or "S" for text. whole: it will be read at once, not row by row.
+    """
+    import h5py
+
+    name = f"{Path(file.file.filename).name}: {key}"
+    place = file
+    for part in key.split("/"):
+        link = place.get(part, getlink=True) if isinstance(place, h5py.Group) else None
+        if link is None:
+            raise InvalidInput(f"{name} is missing.")
+        if not isinstance(link, h5py.HardLink):
+            raise InvalidInput(f"{name} is a link to elsewhere, which is not followed.")
+        place = place[part]
+    if not isinstance(place, h5py.Dataset):
+        raise InvalidInput(f"{name} is no data set.")
+    if place.external or place.is_virtual:
+        raise InvalidInput(f"{name} keeps its values in another file, which is not read.")
+    if place.dtype.kind not in kinds or (place.dtype.kind == "O" and h5py.check_string_dtype(place.dtype) is None):
+        raise InvalidInput(f"{name} has values of the type {place.dtype}, which it cannot have.")
+    if not place.shape or place.shape[0] > ROWS:
+        raise InvalidInput(f"{name} has the shape {place.shape}; from one to {ROWS} rows are read.")
+    size = int(np.prod(place.shape, dtype=object)) * place.dtype.itemsize
+    if whole and size > TABLE_BYTES:
+        raise InvalidInput(f"{name} claims {size} bytes, more than the {TABLE_BYTES} allowed.")
+    if place.chunks and int(np.prod(place.chunks, dtype=object)) * place.dtype.itemsize > CHUNK_BYTES:
+        raise InvalidInput(f"{name} is packed in pieces of more than {CHUNK_BYTES} bytes.")
+    return place
+
+
+def frames(file: Any, key: str = "image") -> Any:
+    """The HDF5 data set of 8-bit pictures [N, H, W, 3] or [N, H, W]."""
+    found = dataset(file, key, "u", whole=False)
+    shape = found.shape
+    if found.dtype != np.uint8 or len(shape) not in (3, 4) or (len(shape) == 4 and shape[3] != 3):
+        raise InvalidInput(
+            f"{Path(file.file.filename).name}: {key} is {found.dtype} of the shape {shape}; "
+            "pictures are uint8 of [N, H, W, 3] or [N, H, W]."
+        )
+    if not 0 < shape[1] * shape[2] <= PIXELS:
+        raise InvalidInput(f"{Path(file.file.filename).name}: {key} has pictures of {shape[2]} x {shape[1]} pixels.")
+    return found
