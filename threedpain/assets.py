@@ -8,7 +8,7 @@ from pathlib import Path
 from .errors import InvalidInput, MissingFile
 
 WEIGHTS = Path(__file__).parent / "weights"
-KNOWN = ("head", "texture", "vitpain", "vitpain-teacher")
+KNOWN = ("head", "head-scan", "texture", "vitpain", "vitpain-teacher")
 
 
 def weights(name: str) -> Path:

@@ -40,7 +40,7 @@ _CHOICES = {
     "purpose": ("release", "training"),
     "picture": ("jpeg", "webp"),
     "device": ("auto", "cpu", "cuda"),
-    "head": ("anny", "flame"),
+    "head": ("anny", "scan", "flame"),
     "texture": ("embedded", "depth-to-image", "flat"),
 }
 

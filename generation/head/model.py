@@ -46,14 +46,14 @@ class HeadModel(CageHead):
         """The asset's tensors, and its metadata: `shapes`, `actions` and where it is from."""
         action_names = tuple(facts["actions"])
         cage = tensors["cage"]
-        self._facts, self._tensors, self._smooth = facts, tensors, refine(tensors["quads"], len(cage))
+        self._facts, self.tensors, self._smooth = facts, tensors, refine(tensors["quads"], len(cage))
         linear = refine(tensors["quads"], len(cage), smooth=False).matrix
         super().__init__(
             shape_names=tuple(facts["shapes"]),
             action_names=action_names,
             cage=cage,
             smoothing=self._smooth.matrix,
-            actions=_sparse(tensors, "action", len(cage)).toarray().T.reshape(len(action_names), -1, 3).copy(),
+            actions=sparse_offsets(tensors, "action", len(cage)).toarray().T.reshape(len(action_names), -1, 3).copy(),
             front=tensors["front"].astype(np.int64),
             front_spacing=tensors["front_spacing"],
             lids=Lids.both(tensors),
@@ -62,12 +62,12 @@ class HeadModel(CageHead):
             neck_weight=np.clip(linear @ tensors["neck"], 0, 1),
             topology=self._topology(linear),
         )
-        self.shapes = _sparse(tensors, "shape", len(cage))  # [3 C, S]
+        self.shapes = sparse_offsets(tensors, "shape", len(cage))  # [3 C, S]
         self.eyes, self.shape_eyes = tensors["eyes"], tensors["shape_eyes"]  # [2, 4] centre and radius, [S, 2, 4]
 
     def save_pretrained(self, folder: Path) -> None:
         """Write `head.safetensors`, which `load` reads: the bytes it was loaded from."""
-        save_file(dict(self._tensors), folder / "head.safetensors", {"head": json.dumps(self._facts)})
+        save_file(dict(self.tensors), folder / "head.safetensors", {"head": json.dumps(self._facts)})
 
     def __call__(self, identity: Identity) -> Bust:
         """The identity's bust: neutral vertices (resting face included) and the basis of its facial actions."""
@@ -95,7 +95,7 @@ class HeadModel(CageHead):
 
     def _topology(self, linear: sp.csr_matrix) -> Topology:
         """`linear` [N, C]: the smooth surface's points laid flat between the cage's."""
-        tensors, (_, ball_faces, ball_uv) = self._tensors, sphere()
+        tensors, (_, ball_faces, ball_uv) = self.tensors, sphere()
         smooth, flat = self._smooth, refine(tensors["quad_uv"], len(tensors["uv"]), smooth=False)
         count, ball = smooth.matrix.shape[0], EYEBALL_COUNT
         skin_uv = flat.matrix @ tensors["uv"]
@@ -128,7 +128,7 @@ class HeadModel(CageHead):
     def coarse(self) -> dict[str, np.ndarray]:
         """The unsubdivided mesh for light exports: `rows` [C'] of the bust's vertices, and over them `faces`, `uvs`,
         `face_uvs`, `face_part`, `face_class` as in `Topology`."""
-        tensors, count, ball = self._tensors, self.skin_count, EYEBALL_COUNT
+        tensors, count, ball = self.tensors, self.skin_count, EYEBALL_COUNT
         _, ball_faces, ball_uv = sphere()
         cage = len(self.cage)
         eyes = [cage + ball * side + ball_faces for side in (0, 1)]
@@ -148,8 +148,8 @@ class HeadModel(CageHead):
 
     def _mirror(self) -> np.ndarray:
         """The mirror map of the smooth surface, from the cage's."""
-        quads, mirror = self._tensors["quads"].astype(np.int64), self._tensors["mirror"].astype(np.int64)
-        count = len(self._tensors["cage"])
+        quads, mirror = self.tensors["quads"].astype(np.int64), self.tensors["mirror"].astype(np.int64)
+        count = len(self.tensors["cage"])
         ends = np.stack([quads, np.roll(quads, -1, axis=1)], axis=-1).reshape(-1, 2)
         edges = np.unique(np.sort(ends, axis=1), axis=0)
         keys = edges[:, 0] * count + edges[:, 1]
@@ -175,7 +175,7 @@ def _load(path: str) -> HeadModel:
     return HeadModel(tensors, facts)
 
 
-def _sparse(tensors: Mapping[str, np.ndarray], prefix: str, count: int) -> sp.csr_matrix:
+def sparse_offsets(tensors: Mapping[str, np.ndarray], prefix: str, count: int) -> sp.csr_matrix:
     """Offsets of all components as a matrix [3 C, components]."""
     start, row = tensors[f"{prefix}_start"], tensors[f"{prefix}_row"].astype(np.int64)
     component = np.repeat(np.arange(len(start) - 1), np.diff(start))

