@@ -46,7 +46,7 @@ class HeadModel(CageHead):
         """The asset's tensors, and its metadata: `shapes`, `actions` and where it is from."""
         action_names = tuple(facts["actions"])
         cage = tensors["cage"]
-        self._facts, self.tensors, self._smooth = facts, tensors, refine(tensors["quads"], len(cage))
+        self.facts, self.tensors, self._smooth = facts, tensors, refine(tensors["quads"], len(cage))
         linear = refine(tensors["quads"], len(cage), smooth=False).matrix
         super().__init__(
             shape_names=tuple(facts["shapes"]),
@@ -67,7 +67,7 @@ class HeadModel(CageHead):
 
     def save_pretrained(self, folder: Path) -> None:
         """Write `head.safetensors`, which `load` reads: the bytes it was loaded from."""
-        save_file(dict(self.tensors), folder / "head.safetensors", {"head": json.dumps(self._facts)})
+        save_file(dict(self.tensors), folder / "head.safetensors", {"head": json.dumps(self.facts)})
 
     def __call__(self, identity: Identity) -> Bust:
         """The identity's bust: neutral vertices (resting face included) and the basis of its facial actions."""

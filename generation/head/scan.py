@@ -13,10 +13,12 @@ import json
 from collections.abc import Mapping
 from functools import lru_cache
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import scipy.sparse as sp
 from safetensors import safe_open
+from safetensors.numpy import save_file
 
 from threedpain.errors import MissingFile
 from threedpain.generation.records import Identity
@@ -46,8 +48,10 @@ class ScanHeadModel(HeadModel):
             path = weights("head-scan")
         return _load(str(path))
 
-    def __init__(self, base: HeadModel, tensors: Mapping[str, np.ndarray], action_names: tuple[str, ...]) -> None:
-        super().__init__(base.tensors, base.shape_names, base.action_names)
+    def __init__(self, base: HeadModel, tensors: Mapping[str, np.ndarray], facts: Mapping[str, Any]) -> None:
+        """The head that ships, a scan asset's tensors and its metadata."""
+        super().__init__(base.tensors, base.facts)
+        self.scan_facts, self.scan_tensors, action_names = facts, tensors, tuple(facts["actions"])
         modes = sparse_offsets(tensors, "mode", len(self.cage))
         self.bones, count = len(base.shape_names), modes.shape[1]  # directions of the base head come first
         reference = tensors["reference"]
@@ -66,6 +70,11 @@ class ScanHeadModel(HeadModel):
         self._gradient = _gradient(base.tensors["quads"].astype(np.int64), self.mean)
         self._moving = np.flatnonzero(np.abs(self.actions).max(axis=(0, 2)) > 0)
         self._crooked = tensors["mode_crooked"].astype(bool)
+
+    def save_pretrained(self, folder: Path) -> None:
+        """Write `head.safetensors` and `head-scan.safetensors`: the bytes they were loaded from."""
+        super().save_pretrained(folder)
+        save_file(dict(self.scan_tensors), folder / "head-scan.safetensors", {"head": json.dumps(self.scan_facts)})
 
     def draw(
         self, seed: int, age: float, gender: str, ethnicity: str, phenotypes: Mapping[str, float], lean: float
@@ -138,4 +147,4 @@ def _load(path: str) -> ScanHeadModel:
     digest = hashlib.sha256(b"".join(np.ascontiguousarray(tensors[key]).tobytes() for key in sorted(tensors)))
     if digest.hexdigest() != facts.get("sha256"):
         raise MissingFile(f"the scan head {path} is damaged (its checksum does not match): install threedpain again")
-    return ScanHeadModel(HeadModel.load(), tensors, tuple(facts["actions"]))
+    return ScanHeadModel(HeadModel.load(), tensors, facts)
