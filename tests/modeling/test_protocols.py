@@ -317,6 +317,8 @@ def test_stand_in_reads_back_through_the_unbc_adapter(tmp_path, monkeypatch):
     from threedpain.dataset_script.standin import PUBLISHED, write
 
     class Painter:
+        head = None  # the shipped one
+
         def person(self, identity):
             return identity
 
