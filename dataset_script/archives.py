@@ -8,24 +8,28 @@ is counted and named in a `Problems`, and everything before the damage is kept.
 from __future__ import annotations
 
 import bz2
+import fcntl
 import gzip
 import hashlib
 import json
 import lzma
 import os
+import re
 import shutil
 import stat
 import tarfile
 import zipfile
 import zlib
 from collections.abc import Iterator, Mapping
+from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path, PurePosixPath
 from typing import IO
 
+from threedpain import strict_json
 from threedpain.assets import cache_dir
-from threedpain.errors import InvalidInput
+from threedpain.errors import InvalidInput, printable
 from threedpain.pictures import nameable, shown
 
 SUFFIXES = (".tar", ".tar.gz", ".tgz", ".tar.bz2", ".tar.xz", ".zip")
@@ -51,6 +55,7 @@ class Problems:
         self._seen = {(reason, name) for reason, names in self.entries.items() for name in names}
 
     def add(self, reason: str, name: str) -> None:
+        reason, name = printable(reason), printable(name)  # names of unknown origin reach terminals
         if (reason, name) not in self._seen:
             self._seen.add((reason, name))
             self.entries.setdefault(reason, []).append(name)
@@ -88,14 +93,26 @@ def unpack(archive: Path, problems: Problems, limits: Limits = Limits()) -> Path
     """The folder in the cache that holds the archive's files, unpacked now or before; damage goes to `problems`."""
     state = archive.stat()
     key = hashlib.sha256(f"{archive.resolve()}|{state.st_size}|{state.st_mtime_ns}|{limits}".encode()).hexdigest()[:16]
-    folder = cache_dir() / "unpacked" / f"{stem(archive)}-{key}"
-    marker = folder.with_suffix(".json")
-    if marker.is_file():
-        problems.update(json.loads(marker.read_text()))
-        return folder
-    shutil.rmtree(folder, ignore_errors=True)
-    partial = folder.with_name(f"{folder.name}.{os.getpid()}.part")
-    shutil.rmtree(partial, ignore_errors=True)
+    shelf = cache_dir() / "unpacked"
+    shelf.mkdir(parents=True, exist_ok=True)
+    folder = shelf / f"{stem(archive)}-{key}"
+    marker = folder.with_name(f"{folder.name}.json")
+    with _alone(folder):  # whoever comes second finds what the first one unpacked
+        known = _marked(marker) if folder.is_dir() else None
+        if known is None:
+            _sweep(shelf, folder)
+            shutil.rmtree(folder, ignore_errors=True)
+            known = _unpacked(archive, folder, limits)
+            partial = marker.with_name(f"{marker.name}.part")
+            partial.write_text(json.dumps(known))
+            os.replace(partial, marker)
+    problems.update(known)
+    return folder
+
+
+def _unpacked(archive: Path, folder: Path, limits: Limits) -> dict[str, list[str]]:
+    """Unpack into `folder`, which appears whole; what was wrong, by reason."""
+    partial = folder.with_name(f"{folder.name}.part")
     partial.mkdir(parents=True)
     found = Problems()
     try:
@@ -123,9 +140,43 @@ def unpack(archive: Path, problems: Problems, limits: Limits = Limits()) -> Path
         held = sum(1 for path in partial.rglob("*") if path.is_file())
         found.add("damaged archive, read up to the damage", f"{archive.name} ({held} files kept: {error})")
     partial.rename(folder)
-    marker.write_text(json.dumps(found.entries))
-    problems.update(found.entries)
-    return folder
+    return found.entries
+
+
+@contextmanager
+def _alone(folder: Path, wait: bool = True) -> Iterator[bool]:
+    """The lock of one unpacked archive, which goes with the process; whether it was got."""
+    locks = folder.parent.with_name("locks")
+    locks.mkdir(exist_ok=True)
+    with open(locks / f"{folder.name}.lock", "w") as file:
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | (0 if wait else fcntl.LOCK_NB))
+        except BlockingIOError:
+            yield False
+        else:
+            yield True
+
+
+def _marked(marker: Path) -> dict[str, list[str]] | None:
+    """What the marker says; None where it is missing or half written, as an older version could leave it."""
+    try:
+        entries = strict_json.load(marker, marker.name)
+        return {str(reason): [str(name) for name in names] for reason, names in entries.items()}
+    except (OSError, InvalidInput, AttributeError, TypeError):
+        return None
+
+
+def _sweep(shelf: Path, own: Path) -> None:
+    """Remove what killed processes left half unpacked; what another one is unpacking now is locked and stays. The lock
+    of `own` is held by the caller."""
+    for partial in shelf.glob("*.part"):
+        owner = re.sub(r"(\.json)?(\.\d+)?\.part$", "", partial.name)
+        held = nullcontext(True) if owner == own.name else _alone(partial.with_name(owner), wait=False)
+        with held as got:
+            if got and partial.is_dir():
+                shutil.rmtree(partial, ignore_errors=True)
+            elif got:
+                partial.unlink(missing_ok=True)
 
 
 def files(folder: Path, problems: Problems, limits: Limits = Limits()) -> Iterator[tuple[str, Path]]:

@@ -6,6 +6,7 @@ import hashlib
 import importlib
 import json
 import logging
+import os
 import re
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -118,7 +119,9 @@ def _built(adapter: type[Adapter], spec: SetSpec, config: str) -> DatasetDict:
         raise _own(error) from error
     report = Path(builder.cache_dir) / _PROBLEMS
     if builder.problems:
-        report.write_text(json.dumps(builder.problems.entries, indent=1, ensure_ascii=False))
+        partial = report.with_name(f".{report.name}.{os.getpid()}.part")
+        partial.write_text(json.dumps(builder.problems.entries, indent=1, ensure_ascii=False))
+        os.replace(partial, report)
         logger.warning("%s:%s: %s; all names are in %s", spec.adapter, spec.path, builder.problems, report)
     return builder.as_dataset()
 

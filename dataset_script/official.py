@@ -12,7 +12,6 @@ The neutral reference of a picture is its identity's neutral in the same view, t
 from __future__ import annotations
 
 import csv
-import json
 import re
 from collections import Counter, defaultdict
 from collections.abc import Iterator
@@ -21,6 +20,7 @@ from typing import Any
 
 from datasets import DatasetInfo, Features, Value
 
+from threedpain import strict_json
 from threedpain.errors import InvalidInput, MissingExtra, MissingFile
 from threedpain.facs import PAIN_UNITS, pspi
 
@@ -196,9 +196,9 @@ def _annotations(path: Path, problems: Problems) -> dict[str, dict[str, float]]:
     for match, file in _keyed(path, "annotations", (".json",), problems):
         base = f"{match['identity']}_{match['expression']}"
         try:
-            given = json.loads(file.read_text())
+            given = strict_json.load(file, file.name, 1 << 20)
             scores = {name: float(given[name]) for name in (*PAIN_UNITS, "PSPI")}
-        except (ValueError, KeyError, TypeError, UnicodeDecodeError) as error:
+        except (ValueError, KeyError, TypeError, OverflowError) as error:
             problems.add("annotation that cannot be read", f"{file.name} ({type(error).__name__}: {error})")
             continue
         try:

@@ -25,6 +25,7 @@ import io
 import re
 from collections import defaultdict
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -34,6 +35,7 @@ import PIL.Image
 from threedpain.errors import InvalidInput, MissingExtra
 from threedpain.facs import ACTION_UNITS, PAIN_UNITS, pspi
 
+from . import limited
 from .adapter import Adapter, Blob, Entry, deal, spread
 from .archives import Problems, files
 from .text_labels import landmark_columns, numbers
@@ -50,7 +52,9 @@ class Unbc(Adapter):
 
     @classmethod
     def index(cls, path: Path, problems: Problems) -> dict[str, list[Entry]]:
-        hdf5 = sorted([*path.rglob("*.hdf5"), *path.rglob("*.h5")]) if path.is_dir() else []
+        hdf5 = (
+            [file for name, file in files(path, problems) if name.endswith((".hdf5", ".h5"))] if path.is_dir() else []
+        )
         entries = list(_hdf5(hdf5, problems) if hdf5 else _original(path, problems))
         if not entries:
             raise InvalidInput(f"unbc: {path} holds no labelled frame" + (f" ({problems})" if problems else ""))
@@ -142,7 +146,7 @@ def _facs(file: Path | None) -> dict[str, float]:
         if name in units:
             # FACS grades an eye closure by its duration elsewhere; here it is present or not.
             units[name] = float(intensity > 0) if name == "AU43" else 0.0 if np.isnan(intensity) else float(intensity)
-            if units[name] > ACTION_UNITS[name].maximum:
+            if not 0 <= units[name] <= ACTION_UNITS[name].maximum:
                 raise ValueError(f"{name} is {intensity:g}")
     return units
 
@@ -172,15 +176,8 @@ def _hdf5(paths: list[Path], problems: Problems) -> Iterator[Entry]:
     for path in paths:
         try:
             with h5py.File(path) as file:
-                kind = (
-                    "frames"
-                    if "image" in file
-                    else "annotations"
-                    if "subject_name" in file
-                    else "folds"
-                    if "fold-0" in file
-                    else None
-                )
+                marks = {"image": "frames", "subject_name": "annotations", "fold-0": "folds"}
+                kind = next((marks[key] for key in marks if file.get(key, getlink=True) is not None), None)
         except OSError as error:
             problems.add("damaged HDF5 file", f"{path.name} ({error})")
             continue
@@ -194,29 +191,32 @@ def _hdf5(paths: list[Path], problems: Problems) -> Iterator[Entry]:
             )
     folds = _published_folds(found["folds"], h5py) if "folds" in found else {}
 
-    with h5py.File(found["annotations"]) as file:
-        count = len(file["subject_name"])
-        subjects = [name.decode() if isinstance(name, bytes) else str(name) for name in file["subject_name"][:]]
-        indices = file["index"][:].astype(int) if "index" in file else np.arange(count)
-        labels = {
-            f"AU{key.removeprefix('label_AU_')}": _peaks(file[key][:]) for key in file if key.startswith("label_AU_")
-        }
-        given = _peaks(file["label_pspi"][:]) if "label_pspi" in file else None
-    units = {name: values for name, values in labels.items() if name in ACTION_UNITS}
+    with _opened(found["annotations"], h5py) as file:
+        subjects = [_name(value) for value in limited.dataset(file, "subject_name", "OS")[:].reshape(-1)]
+        count = len(subjects)
+        indices = _column(file, "index", count, "iu").astype(int) if "index" in file else np.arange(count)
+        keys = [name for name in ACTION_UNITS if f"label_AU_{name.removeprefix('AU')}" in file]
+        units = {name: _peaks(_column(file, f"label_AU_{name.removeprefix('AU')}", count)) for name in keys}
+        given = _peaks(_column(file, "label_pspi", count)) if "label_pspi" in file else None
+    within = np.ones(count, bool)
+    for name, values in units.items():
+        within &= (values >= 0) & (values <= max(5, ACTION_UNITS[name].maximum))
     if "AU43" in units:
         units["AU43"] = (units["AU43"] > 0).astype(float)
     if given is None:
-        given = pspi({name: units.get(name, np.zeros(count)) for name in PAIN_UNITS})
-    with h5py.File(found["frames"]) as file:
-        frames = (
-            {int(index): row for row, index in enumerate(file["index"][:])}
-            if "index" in file
-            else {row: row for row in range(len(file["image"]))}
-        )
+        given = pspi({name: np.where(within, units.get(name, np.zeros(count)), 0) for name in PAIN_UNITS})
+    with _opened(found["frames"], h5py) as file:
+        pictures = len(limited.frames(file))
+        rows = _column(file, "index", pictures, "iu") if "index" in file else range(pictures)
+        frames = {int(index): row for row, index in enumerate(rows)}
 
     for i, (subject, index) in enumerate(zip(subjects, indices, strict=True)):
         if index not in frames:
             problems.add("annotation without a frame", f"{subject} index {index}")
+            continue
+        if not within[i] or not 0 <= given[i] <= 16:
+            problems.add("label outside the scales", f"{subject} index {index}")
+            frames.pop(index)
             continue
         columns = _columns(subject, None, {name: float(values[i]) for name, values in units.items()}, float(given[i]))
         number = re.match(r"\d+", subject)
@@ -232,18 +232,46 @@ def _hdf5(paths: list[Path], problems: Problems) -> Iterator[Entry]:
         problems.add("frame without an annotation", f"index {index}")
 
 
+@contextmanager
+def _opened(path: Path, h5py: Any) -> Iterator[Any]:
+    """An HDF5 file to read; whatever the library makes of a broken one is the user's sentence."""
+    try:
+        with h5py.File(path) as file:
+            yield file
+    except (OSError, RuntimeError, KeyError, TypeError, ValueError, OverflowError, MemoryError) as problem:
+        if isinstance(problem, InvalidInput):
+            raise InvalidInput(f"unbc: {problem}") from None
+        raise InvalidInput(f"unbc: {path.name} cannot be read ({' '.join(str(problem).split())[:120]})") from None
+
+
+def _column(file: Any, key: str, count: int, kinds: str = "iuf") -> np.ndarray:
+    values = limited.dataset(file, key, kinds)
+    if len(values) != count:
+        raise InvalidInput(f"{Path(file.filename).name}: {key} has {len(values)} rows, not {count}.")
+    return values[:]
+
+
+def _name(value: bytes | str) -> str:
+    name = value.decode(errors="replace") if isinstance(value, bytes) else str(value)
+    if not 0 < len(name) <= 200:
+        raise InvalidInput(f"a subject's name has {len(name)} characters, from 1 to 200 are allowed.")
+    return name
+
+
 def _peaks(values: np.ndarray) -> np.ndarray:
     """One number a frame: NaN is 0, and of several codings of a frame the strongest counts."""
-    values = np.nan_to_num(np.asarray(values, float), nan=0.0)
-    return values.reshape(len(values), -1).max(axis=1)
+    values = np.asarray(values, float)
+    return np.where(np.isnan(values), 0.0, values).reshape(len(values), -1).max(axis=1)
 
 
 def _published_folds(path: Path, h5py: Any) -> dict[int, int]:
     folds: dict[int, int] = {}
-    with h5py.File(path) as file:
+    with _opened(path, h5py) as file:
         for key in sorted(file):
-            for subject in file[key]["validation_subjects"][:]:
-                folds[int(subject)] = int(key.removeprefix("fold-"))
+            number = re.fullmatch(r"fold-(\d{1,3})", key)
+            if number:
+                for subject in limited.dataset(file, f"{key}/validation_subjects", "iuOS")[:]:
+                    folds[int(subject)] = int(number[1])
     return folds
 
 
@@ -256,8 +284,8 @@ class _FrameReader:
     def __call__(self) -> bytes:
         import h5py
 
-        with h5py.File(self.path) as file:
-            pixels = np.asarray(file["image"][self.row]).astype(np.uint8)
+        with _opened(self.path, h5py) as file:
+            pixels = np.asarray(limited.frames(file)[self.row])
         out = io.BytesIO()
         PIL.Image.fromarray(pixels).save(out, "PNG", compress_level=1)
         return out.getvalue()

@@ -25,6 +25,9 @@ from threedpain.generation.process import cause, end, one_thread, start
 
 PIPELINE = "threedpain.generation.dataset.workers:load_pipeline"
 DEATHS = 3  # of workers over the same shard before the run gives up
+SILENCE = 300.0  # seconds without life before a worker counts as hung
+BEAT = 5.0  # seconds between two signs of life
+BUSY = 0.02 * BEAT  # CPU seconds between two beats that count as work
 SAFE = "What was finished is safe."
 FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 
@@ -57,10 +60,14 @@ def run(
         for _ in range(min(workers, len(waiting))):
             hire()
         while any(worker.shard for worker in team):
+            for worker in team:
+                if worker.hung():
+                    warn(f"A worker has shown no life over {worker.shard} for {SILENCE:g} seconds; it is ended.")
+                    worker.process.kill()  # its end of file tells the rest
             for key, _events in selector.select(timeout=1.0):
                 worker = key.data
-                line = worker.process.stdout.readline()
-                if not line:
+                lines = worker.lines()
+                if lines is None:
                     selector.unregister(worker.process.stdout)
                     lost, worker.shard = worker.shard, None
                     if lost is None:
@@ -73,14 +80,16 @@ def run(
                     waiting.appendleft(lost)
                     hire()
                     continue
-                message = json.loads(line)
-                if "failed" in message:
-                    raise WorkFailed(message["failed"])
-                heard(worker.shard, message)
-                if "entry" in message:
-                    worker.shard = None
-                    if waiting:
-                        worker.give(waiting.popleft())
+                for message in map(json.loads, lines):
+                    if "failed" in message:
+                        raise WorkFailed(message["failed"])
+                    if "alive" in message:
+                        continue
+                    heard(worker.shard, message)
+                    if "entry" in message:
+                        worker.shard = None
+                        if waiting:
+                            worker.give(waiting.popleft())
     finally:
         for worker in team:
             end(worker.process)
@@ -94,12 +103,35 @@ class _Worker:
         from .manifest import WORK
 
         self.shard: str | None = None
+        self.rest = b""  # of a line that has not come whole
+        self.seen, self.worked = time.monotonic(), 0.0  # when it last showed life; CPU seconds at its last beat
         self.log = out / WORK / f"{name}.log"
         with open(self.log, "wb") as log:
             self.process = start(__name__, str(out), pipeline, stderr=log)
 
+    def lines(self) -> list[bytes] | None:
+        """Whole lines that have come; None at the end. Never waits: a worker may hang in the middle of a line."""
+        data = os.read(self.process.stdout.fileno(), 1 << 16)
+        if not data:
+            return None
+        *lines, self.rest = (self.rest + data).split(b"\n")
+        for line in lines:
+            self._notice(line)
+        return lines
+
+    def _notice(self, line: bytes) -> None:
+        """A beat counts as life only when the worker has worked since the last one: a deadlock beats, too."""
+        beat = json.loads(line).get("alive")
+        if beat is None or beat > self.worked + BUSY:
+            self.seen = time.monotonic()
+        if beat is not None:
+            self.worked = beat
+
+    def hung(self) -> bool:
+        return self.shard is not None and time.monotonic() - self.seen > SILENCE
+
     def give(self, shard: str) -> None:
-        self.shard = shard
+        self.shard, self.seen = shard, time.monotonic()
         with suppress(BrokenPipeError):  # it has just died: its end of file tells
             self.process.stdin.write(f"{shard}\n".encode())
             self.process.stdin.flush()
@@ -136,8 +168,11 @@ def _work(out: Path, pipeline: str) -> None:
     lines = os.fdopen(os.dup(1), "w", buffering=1)  # what libraries print goes to the log instead
     os.dup2(2, 1)
 
+    speaking = threading.Lock()
+
     def say(message: dict) -> None:
-        lines.write(json.dumps(message) + "\n")
+        with speaking:
+            lines.write(json.dumps(message) + "\n")
 
     names: deque[str] = deque()
     arrived = threading.Semaphore(0)
@@ -148,7 +183,13 @@ def _work(out: Path, pipeline: str) -> None:
             arrived.release()
         os._exit(0)  # nobody is there any more
 
+    def beat() -> None:
+        while True:
+            time.sleep(BEAT)
+            say({"alive": round(time.process_time(), 3)})
+
     threading.Thread(target=listen, daemon=True).start()
+    threading.Thread(target=beat, daemon=True).start()
     try:
         from .manifest import load_plan
 

@@ -1,7 +1,11 @@
 """Archives of strangers: what is inside comes out, and nothing else happens."""
 
 import io
+import json
+import subprocess
+import sys
 import tarfile
+import time
 import zipfile
 
 import pytest
@@ -81,7 +85,7 @@ def test_hostile_tar_is_refused_and_leaves_nothing(tmp_path, entry, data, senten
     with pytest.raises(InvalidInput, match=sentence):
         unpack(archive, Problems())
     assert sorted(p.name for p in tmp_path.iterdir()) in (["evil.tar.gz"], ["cache", "evil.tar.gz"])
-    assert not [p for p in (tmp_path / "cache").rglob("*") if p.is_file()]
+    assert not [p for p in (tmp_path / "cache").rglob("*") if p.is_file() and p.parent.name != "locks"]
 
 
 def test_bombs_are_refused(tmp_path):
@@ -131,3 +135,46 @@ def test_files_treats_archives_as_folders_and_follows_no_link_out(tmp_path):
     problems = Problems()
     assert [name for name, _ in files(data, problems)] == ["plain.txt", "sub/inner/one.txt"]
     assert problems.entries == {"link to a place outside the folder, not followed": ["leak.txt"]}
+
+
+OPEN = """
+import sys, time
+from pathlib import Path
+from threedpain.dataset_script.archives import Problems, unpack
+start = float(sys.argv[2])
+time.sleep(max(0, start - time.time()))
+print(len(list(unpack(Path(sys.argv[1]), Problems()).iterdir())))
+"""
+
+
+@pytest.mark.parametrize("trials", [1, pytest.param(10, marks=pytest.mark.slow)])
+def test_processes_that_open_one_archive_at_once(tmp_path, monkeypatch, trials):
+    monkeypatch.setenv("THREEDPAIN_CACHE", str(tmp_path / "cache"))
+    for trial in range(trials):
+        archive = tmp_path / f"many-{trial}.tar"
+        with tarfile.open(archive, "w") as tar:
+            for number in range(300):
+                info = tarfile.TarInfo(f"{number}.txt")
+                info.size = 1000
+                tar.addfile(info, io.BytesIO(b"x" * 1000))
+        command = [sys.executable, "-c", OPEN, str(archive), str(time.time() + 2)]
+        others = [subprocess.Popen(command, stdout=subprocess.PIPE, text=True) for _ in range(3)]
+        assert [other.communicate()[0].strip() for other in others] == ["300"] * 3
+    assert not list((tmp_path / "cache" / "unpacked").glob("*.part"))
+
+
+def test_leavings_and_a_half_written_marker_are_mended(tmp_path, monkeypatch):
+    monkeypatch.setenv("THREEDPAIN_CACHE", str(tmp_path / "cache"))
+    archive = tmp_path / "one.tar"
+    with tarfile.open(archive, "w") as tar:
+        info = tarfile.TarInfo("a.txt")
+        info.size = 1
+        tar.addfile(info, io.BytesIO(b"x"))
+    folder = unpack(archive, Problems())
+    marker = folder.with_name(f"{folder.name}.json")
+    for text in ("", '{"dama', "[7]", "NaN"):
+        marker.write_text(text)
+        (folder.parent / f"{folder.name}.4711.part").mkdir()
+        assert unpack(archive, Problems()) == folder
+        assert json.loads(marker.read_text()) == {} and (folder / "a.txt").read_text() == "x"
+        assert not list(folder.parent.glob("*.part"))

@@ -19,6 +19,7 @@ import standin
 
 from threedpain.dataset_script.card import write_card
 from threedpain.errors import InvalidInput, ThreeDPainError
+from threedpain.generation.dataset import workers
 from threedpain.generation.dataset.generate import generate
 from threedpain.generation.dataset.manifest import Manifest, locked
 from threedpain.generation.dataset.plan import Config, Plan
@@ -239,6 +240,40 @@ def test_a_dead_worker_is_replaced(whole, tmp_path, monkeypatch, caplog):
     assert caplog.text.count("A worker died while making ") == 2
     assert "(killed: perhaps the memory was full); it is made again." in caplog.text
     assert contents(tmp_path / "set") == contents(whole)
+
+
+def test_life_is_work_and_not_a_beat_alone(monkeypatch):
+    """Pictures and CPU time are life; a process that only beats is in a deadlock, one that says nothing is stopped."""
+    clock = [0.0]
+    monkeypatch.setattr(workers.time, "monotonic", lambda: clock[0])
+    worker = workers._Worker.__new__(workers._Worker)
+    worker.shard, worker.seen, worker.worked = "images-train-00000", 0.0, 0.0
+    for second in range(5, 2000, 5):
+        clock[0] = second
+        worker._notice(json.dumps({"alive": second / 10}).encode())
+        assert not worker.hung()
+    for second in range(2000, 2400, 5):
+        clock[0] = second
+        worker._notice(json.dumps({"alive": 199.5 + 0.001 * (second - 2000)}).encode())
+    assert worker.hung()
+    worker._notice(b'{"done": 3}')
+    assert not worker.hung()
+    clock[0] += workers.SILENCE + 1
+    assert worker.hung()
+    worker.shard = None
+    assert not worker.hung()
+
+
+@pytest.mark.slow
+def test_a_hung_worker_is_ended_and_its_shard_made_again(tmp_path, monkeypatch, caplog):
+    mark, config = tmp_path / "mark", Config(identities=2, expressions=2, views=1, size=32, texture="flat", videos=0)
+    mark.write_text("")
+    monkeypatch.setenv("STANDIN_MARK", str(mark))
+    monkeypatch.setattr(workers, "SILENCE", 30.0)
+    make(tmp_path / "set", config, workers=1, pipeline="standin:hanging_photographer")
+    assert "A worker has shown no life over images-" in caplog.text
+    assert caplog.text.count("it is made again.") == 1 and not mark.exists()
+    assert (tmp_path / "set" / "manifest.json").is_file()
 
 
 def test_a_shard_that_kills_every_worker_ends_the_run(tmp_path, monkeypatch):

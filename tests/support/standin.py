@@ -113,6 +113,23 @@ def dying_photographer(config):
     return Dying()
 
 
+def hanging_photographer(config):
+    """Waits for ever over the third picture, once: $STANDIN_MARK is there as long as it has not."""
+
+    class Hanging(Photographer):
+        taken = 0
+
+        def photograph(self, *args, **kwargs):
+            self.taken += 1
+            mark = Path(os.environ["STANDIN_MARK"])
+            if self.taken == 3 and mark.exists():
+                mark.unlink()
+                time.sleep(10_000)
+            return super().photograph(*args, **kwargs)
+
+    return Hanging()
+
+
 def broken_photographer(config):
     class Broken(Photographer):
         def photograph(self, *args, **kwargs):

@@ -1,0 +1,144 @@
+"""HDF5, Parquet and JSON of unknown origin: no other file is read, nothing grows without limit, no label lies."""
+
+import json
+
+import h5py
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+
+from threedpain import strict_json
+from threedpain.dataset_script import limited
+from threedpain.dataset_script.archives import Problems
+from threedpain.dataset_script.unbc import Unbc
+from threedpain.errors import InvalidInput, ThreeDPainError, printable
+
+COUNT = 4
+
+
+@pytest.fixture
+def sets(tmp_path):
+    """Frames and annotations of four pictures, open for spoiling."""
+    with h5py.File(tmp_path / "frames.hdf5", "w") as frames, h5py.File(tmp_path / "labels.hdf5", "w") as labels:
+        frames["image"] = np.zeros((COUNT, 8, 8, 3), np.uint8)
+        frames["index"] = np.arange(COUNT)
+        labels["subject_name"] = [f"{i:03d}-aa{i:03d}".encode() for i in range(COUNT)]
+        labels["index"] = np.arange(COUNT)
+        labels["label_AU_4"] = np.zeros(COUNT)
+        labels["label_pspi"] = np.zeros(COUNT)
+        yield tmp_path, frames, labels
+
+
+def read(folder, *files):
+    for file in files:
+        file.close()
+    problems = Problems()
+    entries = [e for rows in Unbc.index(folder, problems).values() for e in rows]
+    return [(e.id, e.image.read()) for e in entries], problems
+
+
+def test_a_sound_set_is_read(sets):
+    rows, problems = read(*sets)
+    assert len(rows) == COUNT and not problems
+
+
+@pytest.mark.parametrize("key", ["image", "label_pspi", "subject_name", "index"])
+@pytest.mark.parametrize("way", ["soft", "external", "storage", "virtual"])
+def test_only_hard_links_and_own_storage(sets, way, key):
+    folder, frames, labels = sets
+    (folder / "secret").write_bytes(b"root:x:0:0:" * 999)
+    file = frames if key == "image" else labels
+    shape, kind = file[key].shape, file[key].dtype
+    file.move(key, "real")
+    if way == "soft":
+        file[key] = h5py.SoftLink("/real")
+    elif way == "external":
+        file[key] = h5py.ExternalLink(str(folder / "frames.hdf5"), "/image")
+    elif way == "storage":
+        kind = kind if kind.kind != "O" else np.dtype("S11")
+        file.create_dataset(key, shape, kind, external=[(str(folder / "secret"), 0, h5py.h5f.UNLIMITED)])
+    else:
+        layout = h5py.VirtualLayout(shape, kind if kind.kind != "O" else np.dtype("S11"))
+        layout[:] = h5py.VirtualSource(".", "real", shape)
+        file.create_virtual_dataset(key, layout)
+    with pytest.raises(InvalidInput, match="link to elsewhere|values in another file"):
+        read(folder, frames, labels)
+
+
+@pytest.mark.parametrize("key", ["label_pspi", "index", "subject_name"])
+def test_a_small_file_that_claims_much_is_not_read(sets, key):
+    folder, frames, labels = sets
+    del labels[key]
+    kind = "S9" if key == "subject_name" else "i8"
+    labels.create_dataset(key, (1 << 31,), kind, chunks=(1 << 20,), compression="gzip")
+    with pytest.raises(InvalidInput, match="rows are read"):
+        read(folder, frames, labels)
+
+
+@pytest.mark.parametrize(
+    ("shape", "kind", "chunks"),
+    [
+        ((COUNT, 8, 8, 3), "f4", None),
+        ((COUNT, 8, 8, 3), "u2", None),
+        ((COUNT, 8, 8, 4), "u1", None),
+        ((COUNT, 100_000, 100_000, 3), "u1", (1, 100, 100, 3)),
+        ((1 << 40, 8, 8, 3), "u1", (1, 8, 8, 3)),
+        ((COUNT * 400, 4096, 4096, 3), "u1", (40, 4096, 4096, 3)),
+    ],
+)
+def test_frames_of_another_kind_or_size(sets, shape, kind, chunks):
+    folder, frames, labels = sets
+    del frames["image"]
+    frames.create_dataset("image", shape, kind, chunks=chunks)
+    with pytest.raises(InvalidInput):
+        read(folder, frames, labels)
+
+
+@pytest.mark.parametrize(("key", "value"), [("label_pspi", 99), ("label_pspi", np.inf), ("label_AU_4", -2)])
+def test_labels_outside_the_scales_are_no_rows(sets, key, value):
+    folder, frames, labels = sets
+    labels[key][2] = value
+    rows, problems = read(folder, frames, labels)
+    assert len(rows) == COUNT - 1
+    assert problems.entries == {"label outside the scales": ["002-aa002 index 2"]}
+
+
+def test_rows_without_labels_are_said(sets):
+    folder, frames, labels = sets
+    del labels["label_pspi"]
+    labels["label_pspi"] = np.zeros(COUNT - 1)
+    with pytest.raises(InvalidInput, match="label_pspi has 3 rows, not 4"):
+        read(folder, frames, labels)
+
+
+def test_parquet_that_claims_much_is_not_read(tmp_path):
+    path = tmp_path / "bomb.parquet"
+    pq.write_table(pa.table({"x": ["a" * 50_000_000]}), path, compression="zstd", use_dictionary=False)
+    assert path.stat().st_size < 100_000
+    with pytest.raises(InvalidInput, match="claims 500"):
+        limited.parquet(path)
+    pq.write_table(pa.table({"x": range(9)}), path)
+    assert limited.parquet(path).metadata.num_rows == 9
+
+
+@pytest.mark.parametrize(
+    "text", ["NaN", "[-Infinity]", "1e999", "1" + "0" * 400, "[" * 100 + "]" * 100, "[" * 99_999, "{", "", b"\xff\xfe"]
+)
+def test_json_that_is_none(text):
+    with pytest.raises(InvalidInput, match="labels.json is no JSON that can be read"):
+        strict_json.parse(text, "labels.json")
+
+
+def test_json_of_our_own_is_read():
+    value = {"a": [1, 2.5, None, True, {"b": "c"}], "big": 2**62}
+    assert strict_json.parse(json.dumps(value), "x") == value
+
+
+def test_names_of_unknown_origin_steer_no_terminal():
+    name = "face\x1b]0;owned\x07\u202egnp.png\n"
+    problems = Problems()
+    problems.add("picture that cannot be read", name)
+    for text in (str(problems), str(ThreeDPainError(name)), str(InvalidInput(f"{name} is none."))):
+        assert text.isprintable() and "\\x1b]0;owned\\x07\\u202egnp.png" in text
+    assert printable("Zoë 漢字 ok") == "Zoë 漢字 ok"
