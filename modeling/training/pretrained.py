@@ -21,8 +21,10 @@ def begin_stem(stem: LiteStem, name: str) -> None:
     """Give the stem `name` ("efficientnet-lite0", ...) its published weights, in place."""
     tensors = torch.load(published_file(name), map_location="cpu", weights_only=True)
     wanted = stem.state_dict()
-    # both hold the same layers in the same order under other names; the file goes on to the classifier
-    pairs = list(zip(wanted.items(), tensors.items(), strict=False))
+    # both hold the same layers in the same order under other names; the file also counts batches, and goes on to the
+    # classifier
+    published = [(theirs, given) for theirs, given in tensors.items() if not theirs.endswith("num_batches_tracked")]
+    pairs = list(zip(wanted.items(), published, strict=False))
     for (mine, value), (theirs, given) in pairs:
         if value.shape != given.shape:
             raise InvalidInput(

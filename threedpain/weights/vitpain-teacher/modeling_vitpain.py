@@ -111,11 +111,17 @@ class ConvStem(nn.Sequential):
         return x
 
 
-class FrozenNorm(nn.BatchNorm2d):
+class FrozenNorm(nn.Module):
     """Batch norm that keeps the statistics it came with, in training too: no picture depends on its batch."""
 
+    def __init__(self, width: int):
+        super().__init__()
+        self.weight, self.bias = nn.Parameter(torch.empty(width)), nn.Parameter(torch.empty(width))
+        self.register_buffer("running_mean", torch.empty(width))
+        self.register_buffer("running_var", torch.empty(width))
+
     def forward(self, x: torch.Tensor) -> torch.Tensor:
-        return F.batch_norm(x, self.running_mean, self.running_var, self.weight, self.bias, eps=self.eps)
+        return F.batch_norm(x, self.running_mean, self.running_var, self.weight, self.bias, eps=1e-3)
 
 
 def lite_convolution(inputs: int, outputs: int, kernel: int, stride: int = 1, groups: int = 1) -> list[nn.Module]:
@@ -123,7 +129,7 @@ def lite_convolution(inputs: int, outputs: int, kernel: int, stride: int = 1, gr
     near, far = (kernel - stride) // 2, (kernel - 1) // 2
     padding = [nn.ZeroPad2d((near, far, near, far))] if far else []
     convolution = nn.Conv2d(inputs, outputs, kernel, stride, groups=groups, bias=False)
-    return [*padding, convolution, FrozenNorm(outputs, eps=1e-3), nn.ReLU6()]
+    return [*padding, convolution, FrozenNorm(outputs), nn.ReLU6()]
 
 
 class LiteBlock(nn.Module):
@@ -437,13 +443,12 @@ class ViTPainModel(PreTrainedModel):
         elif isinstance(module, nn.Linear):
             init.xavier_uniform_(module.weight)
             init.zeros_(module.bias)
-        elif isinstance(module, (nn.LayerNorm, nn.GroupNorm, nn.BatchNorm2d)):
+        elif isinstance(module, (nn.LayerNorm, nn.GroupNorm, FrozenNorm)):
             init.ones_(module.weight)
             init.zeros_(module.bias)
-            if isinstance(module, nn.BatchNorm2d):
+            if isinstance(module, FrozenNorm):
                 init.zeros_(module.running_mean)
                 init.ones_(module.running_var)
-                init.zeros_(module.num_batches_tracked)
         elif isinstance(module, Familiarity):
             for buffer in module.buffers():
                 init.zeros_(buffer)
