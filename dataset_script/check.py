@@ -190,9 +190,9 @@ def _examine(out: Path, path: Path, plan: Plan) -> tuple[list[Seen], list[Findin
 def _remember(row: dict, where: str, split: str) -> Seen:
     return Seen(
         row["id"], row["identity_id"], row["expression_id"], row["view_id"], row["expression"], split, where,
-        (row["age_group"], row["gender"], row["ethnicity"]), round(row["age"], 1), row["seed"], row["PSPI"],
-        digest(row["image"]["bytes"]), digest(row["neutral_image"]["bytes"]), (row["yaw"], row["pitch"], row["roll"]),
-        row["skin_tone"],
+        (row["age_group"], row["gender"], row["ethnicity"]), round(row["age"], 1), row["seed"], float(row["PSPI"]),
+        digest(row["image"]["bytes"]), digest(row["neutral_image"]["bytes"]),
+        (float(row["yaw"]), float(row["pitch"]), float(row["roll"])), float(row["skin_tone"]),
     )  # fmt: skip
 
 
