@@ -21,6 +21,7 @@ MOST_LAYERS = 100  # of one kind, in a foreign configuration
 MOST_PIXELS = 2048  # of a model's input
 MOST = 1_000_000  # any other number
 MOST_WEIGHTS = 2_000_000_000
+FLOATS = ("F64", "F32", "F16", "BF16")
 
 
 MODEL_TYPES = ("vitpain", "pairwise-pain", "au-linear-pain")
@@ -140,7 +141,7 @@ def _check_weights(folder: str, config: PretrainedConfig) -> None:
                 for name in file.keys():  # noqa: SIM118 - it is no dictionary
                     tensor = file.get_slice(name)
                     held += math.prod(tensor.get_shape())
-                    if tensor.get_dtype() not in ("F64", "F32", "F16", "BF16"):
+                    if tensor.get_dtype() not in FLOATS and not name.endswith("num_batches_tracked"):  # a norm counts
                         raise InvalidInput(f"{shown(name)} in {path} is of type {tensor.get_dtype()}, not a float")
         except InvalidInput:
             raise
