@@ -30,6 +30,7 @@ from .shape import sample_shape
 
 LACKING = ("ear", "head-back", "neck-", "measure-neck", "measure-shoulder", "torso", "eye-bag", "eye-epicanthus")
 WITHIN = 0.85  # the modes' share within a cell: scans hold the differences of age, sex and origin as well
+CROOKED = 0.6  # share of the differences of left and right: the mesh of the lids and brows shows them more
 FARTHEST = 2.2  # standard deviations of a mode
 BASE_BROW = 1.3  # AU1 that `people.identity` gives to every face at rest, for the base mesh, whose inner brows hang
 STIFF = 2e-6  # square metres: how little a neighbourhood says of directions in which it is flat
@@ -84,7 +85,7 @@ class ScanHeadModel(HeadModel):
             seed, age, gender, ethnicity, phenotypes, lean, self.base_names, self.base_reaches, self._own_chance
         )
         own = child(seed, "scan").standard_normal(len(self._crooked)).clip(-FARTHEST, FARTHEST)
-        own = WITHIN * own * np.where(self._crooked, lean, 1.0)
+        own = WITHIN * own * np.where(self._crooked, CROOKED * lean, 1.0)
         return np.concatenate([cell, own]).astype(np.float32)
 
     @staticmethod

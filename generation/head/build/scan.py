@@ -30,6 +30,7 @@ from .mesh import harmonic
 from .register import Registration, register
 from .scan_units import scan_fields
 
+TORN = 0.45  # where the offset changes by more than this share of an edge, the counterparts are mistaken (nostrils)
 NEAR = 0.0025  # metres: what lies further from the scans has no counterpart there
 KEPT = 0.98  # share of the variance that the shape modes carry
 STILL = 3e-5  # metres: smaller offsets are dropped
@@ -100,8 +101,9 @@ class Transfer:
         weight = smoothstep(self.average[:, 1], low - 0.07, low - 0.03)  # the neck comes to rest on our shoulders
         self.fade = weight
         firm = (self.fit.distance < NEAR) & ~loose[self.outer] & (weight[self.outer] > 0)
-        self.firm = np.flatnonzero(firm)  # places in `outer`
         self.skin = quads[parts == PARTS.index("skin")]
+        firm &= ~self._torn()[self.outer]
+        self.firm = np.flatnonzero(firm)  # places in `outer`
         shoulders = np.setdiff1d(np.flatnonzero(weight == 0), self.outer[firm])
         self.fixed = np.concatenate([self.outer[firm], np.intersect1d(shoulders, np.unique(self.skin))])
         self.members = {
@@ -111,6 +113,22 @@ class Transfer:
         visible = self.outer[firm]
         self.lid_of = visible[cKDTree(self.average[visible]).query(self.average[self.members["lashes"]])[1]]
         self.flip = tensors["mirror"].astype(np.int64)
+
+    def _torn(self) -> np.ndarray:
+        """bool [C]: vertices, and their neighbours, whose counterparts lie apart as the vertices do not."""
+        ends = np.concatenate([self.skin[:, [k, (k + 1) % 4]] for k in range(4)])
+        place = np.full(self.count, -1)
+        place[self.outer] = np.arange(len(self.outer))
+        ends = ends[(place[ends] >= 0).all(axis=1)]
+        found = np.einsum("pk,pkd->pd", self.fit.weights, self.fit.places(self.scans.vertices)[self.fit.corners])
+        offset = found - self.head.surface(self.average)[self.outer]
+        apart = np.linalg.norm(offset[place[ends[:, 0]]] - offset[place[ends[:, 1]]], axis=1)
+        length = np.linalg.norm(self.average[ends[:, 0]] - self.average[ends[:, 1]], axis=1)
+        torn = np.zeros(self.count, bool)
+        torn[ends[apart > TORN * length + 3e-4]] = True
+        wider = torn.copy()
+        wider[ends[torn[ends].any(axis=1)]] = True
+        return wider
 
     def spread(self, values: np.ndarray, teeth: dict[str, np.ndarray]) -> np.ndarray:
         """Offsets [C, 3] from those at `firm` [.., 3]: smooth where the scans have no counterpart."""

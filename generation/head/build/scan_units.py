@@ -12,15 +12,15 @@ from threedpain import facs
 
 # Unit -> expressions at E. {side} is L or R; sided expressions of a unit without sides are named twice.
 RECIPES: dict[str, dict[str, float]] = {
-    "AU1": {"browInnerUp_{side}": 2.3},
+    "AU1": {"browInnerUp_{side}": 1.6},
     "AU2": {"browOuterUp_{side}": 1.0},
-    "AU4": {"browDown_{side}": 1.45},
+    "AU4": {"browDown_{side}": 1.4},
     "AU5": {"eyeWide_{side}": 1.0},
     "AU6": {"cheekSquint_{side}": 1.0, "cheekRaiser_{side}": 1.0},
-    "AU7": {"eyeSquint_{side}": 1.8},
+    "AU7": {"eyeSquint_{side}": 2.1},
     "AU9": {"noseSneer_{side}": 1.0},
-    "AU10": {"mouthUpperUp_{side}": 1.0},
-    "AU12": {"mouthSmile_{side}": 1.0},
+    "AU10": {"mouthUpperUp_{side}": 0.9},
+    "AU12": {"mouthSmile_{side}": 0.95},
     "AU14": {"mouthDimple_{side}": 1.0},
     "AU15": {"mouthFrown_{side}": 1.0},
     "AU16": {"mouthLowerDown_{side}": 1.0},
@@ -30,8 +30,8 @@ RECIPES: dict[str, dict[str, float]] = {
     "AU22": {"mouthFunnel": 1.0},
     "AU23": {"mouthPress_L": 0.6, "mouthPress_R": 0.6, "mouthRollLower": 0.35, "mouthRollUpper": 0.3},
     "AU24": {"mouthPress_L": 0.9, "mouthPress_R": 0.9, "mouthRollLower": 0.2, "mouthRollUpper": 0.2},
-    "AU25": {"mouthLowerDown_L": 0.5, "mouthLowerDown_R": 0.5, "mouthUpperUp_L": 0.5, "mouthUpperUp_R": 0.5},
-    "AU26": {"jawOpen": 0.55},
+    "AU25": {"mouthLowerDown_L": 0.5, "mouthLowerDown_R": 0.5, "mouthUpperUp_L": 0.4, "mouthUpperUp_R": 0.4},
+    "AU26": {"jawOpen": 0.36},
     "AU27": {"jawOpen": 1.0},
 }
 # Correctives "A*B": the share of B's field taken back when both are at their maxima.
