@@ -16,6 +16,7 @@ from PIL import Image, ImageDraw
 
 from threedpain import demographics
 from threedpain.generation.dataset.writer import write_text
+from threedpain.page import render_page
 
 from .check import Report
 from .check_judges import LEAST_SPEARMAN
@@ -65,16 +66,15 @@ def _page(report: Report) -> str:
         ("Independent judges", _judges(report.judges)) if report.judges else None,
         ("Rendered again", _replays(report)) if report.replays else None,
     ]
-    body = "".join(f"<section><h2>{title}</h2>{content}</section>" for title, content in filter(None, sections))
-    tiles = "".join(f"<div><b>{value}</b><span>{label}</span></div>" for value, label in numbers)
-    return f"""<!doctype html>
-<html lang="en"><head><meta charset="utf-8"><meta name="viewport" content="width=device-width">
-<title>3DPain check</title><style>{_STYLE}</style></head><body><main>
-<header class="{"good" if report.ok else "bad"}">
-<p>3DPain check of {html.escape(report.folder)}</p><h1>{verdict}</h1></header>
-<div class="numbers">{tiles}</div>{body}
-<footer>{html.escape(json.dumps(report.config))}</footer></main></body></html>
-"""
+    return render_page(
+        title="3DPain check",
+        kicker=f"3DPain check of {report.folder}",
+        headline=verdict,
+        cards=numbers,
+        sections=sections,
+        footer=json.dumps(report.config),
+        tone="good" if report.ok else "bad",
+    )
 
 
 def _replayed(report: Report) -> str:
@@ -89,7 +89,8 @@ def _findings(report: Report) -> str:
         for f in report.findings[:LISTED]
     )
     more = f"<p>{len(report.findings) - LISTED:,} more in report.json.</p>" if len(report.findings) > LISTED else ""
-    return f"<ul class='chips'>{chips}</ul><table><tr><th>law</th><th>where</th><th>what</th></tr>{rows}</table>{more}"
+    table = f"<div class='table'><table><tr><th>law</th><th>where</th><th>what</th></tr>{rows}</table></div>"
+    return f"<ul class='chips'>{chips}</ul>{table}{more}"
 
 
 def _replays(report: Report) -> str:
@@ -99,7 +100,8 @@ def _replays(report: Report) -> str:
         for r in report.replays
     )
     machines = "the machine it was made on" if report.replays[0]["expected"] == "bytes" else "another kind of machine"
-    return f"<p>Compared on {machines}.</p><table><tr><th>row</th><th>files</th><th>pixels</th></tr>{rows}</table>"
+    table = f"<div class='table'><table><tr><th>row</th><th>files</th><th>pixels</th></tr>{rows}</table></div>"
+    return f"<p>Compared on {machines}.</p>{table}"
 
 
 def _judges(judges: dict) -> str:
@@ -107,7 +109,7 @@ def _judges(judges: dict) -> str:
         f"<div><b>{html.escape(str(value))}</b><span>{html.escape(name)}</span></div>"
         for name, value in judges["summary"].items()
     )
-    parts = [f"<p>{_JUDGES}</p><div class='numbers'>{cards}</div>"]
+    parts = [f"<p>{_JUDGES}</p><div class='cards'>{cards}</div>"]
     if "scores" in judges:
         cells = {row["cell"]: row for row in judges["by_cell"]}
         shares = {name: row["detected"] for name, row in cells.items()}
@@ -158,7 +160,7 @@ def _table(rows: list[dict]) -> str:
         return ""
     head = "".join(f"<th>{html.escape(name)}</th>" for name in rows[0])
     body = "".join("<tr>" + "".join(f"<td>{_cell(value)}</td>" for value in row.values()) + "</tr>" for row in rows)
-    return f"<table><tr>{head}</tr>{body}</table>"
+    return f"<div class='table'><table><tr>{head}</tr>{body}</table></div>"
 
 
 def _cell(value: object) -> str:
@@ -168,7 +170,7 @@ def _cell(value: object) -> str:
 def _figures(*parts: tuple[Callable, object]) -> str:
     """Two plots side by side, each a function of axes and data."""
     drawn = (_figure(lambda axes, draw=draw, data=data: draw(axes, data), (5, 3.4)) for draw, data in parts)
-    return f"<div class='pair'>{''.join(drawn)}</div>"
+    return f"<div class='grid'>{''.join(drawn)}</div>"
 
 
 def _figure(draw: Callable, size: tuple[float, float]) -> str:
@@ -187,7 +189,7 @@ def _figure(draw: Callable, size: tuple[float, float]) -> str:
 
 
 def _inline(data: bytes, kind: str) -> str:
-    return f"<img alt='' src='data:image/{kind};base64,{base64.b64encode(data).decode()}'>"
+    return f"<img class='plot' alt='' src='data:image/{kind};base64,{base64.b64encode(data).decode()}'>"
 
 
 def _cells(axes, cells: dict[str, float], colours: str = "Blues", form: str = "{:.0f}") -> None:
@@ -270,24 +272,3 @@ def _sample(row: dict) -> str:
     strip.save(buffer, "jpeg", quality=88)
     label = f"{html.escape(row['id'])}: {html.escape(row['expression_name'])}, PSPI {row['PSPI']:g}"
     return f"<figure>{_inline(buffer.getvalue(), 'jpeg')}<figcaption>{label}</figcaption></figure>"
-
-
-_STYLE = f"""
-*{{box-sizing:border-box}}body{{margin:0;background:{PAPER};color:{INK};font:15px/1.55 system-ui,sans-serif}}
-main{{max-width:1080px;margin:0 auto;padding:32px 24px 64px}}header{{padding:28px 32px;border-radius:14px;color:#fff}}
-header.good{{background:{ACCENT}}}header.bad{{background:{WARM}}}header p{{margin:0;opacity:.85;word-break:break-all}}
-h1{{margin:4px 0 0;font-size:44px;font-weight:650;letter-spacing:-.02em}}h2{{margin:0 0 14px;font-size:20px}}
-h3{{margin:18px 0 6px;font-size:15px}}
-section{{background:#fff;border:1px solid #e8e5de;border-radius:14px;padding:22px 26px;margin-top:20px;overflow-x:auto}}
-.numbers{{display:flex;flex-wrap:wrap;gap:12px;margin-top:20px}}
-.numbers div{{flex:1 1 150px;background:#fff;border:1px solid #e8e5de;border-radius:14px;padding:14px 18px}}
-.numbers b{{display:block;font-size:26px;font-weight:650}}.numbers span{{color:{SOFT};font-size:13px}}
-img{{max-width:100%;height:auto;display:block}}.pair{{display:flex;flex-wrap:wrap;gap:16px}}.pair img{{flex:1 1 380px}}
-.grid{{display:grid;grid-template-columns:repeat(auto-fill,minmax(420px,1fr));gap:14px}}figure{{margin:0}}
-figure img{{border-radius:8px;width:100%}}figcaption{{color:{SOFT};font-size:12.5px;margin-top:4px}}
-table{{border-collapse:collapse;width:100%;font-size:13px}}th{{text-align:left;color:{SOFT};font-weight:500}}
-td,th{{padding:5px 10px 5px 0;border-bottom:1px solid #efece6;vertical-align:top}}
-.chips{{list-style:none;padding:0;display:flex;flex-wrap:wrap;gap:8px}}
-.chips li{{background:#f7ece8;border-radius:999px;padding:3px 12px;font-size:13px}}
-footer{{color:{SOFT};font-size:12px;margin-top:24px;word-break:break-all}}
-"""

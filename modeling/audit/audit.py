@@ -2,7 +2,9 @@
 
 `audit("runs/mine", out)` or `audit("my.module:detector", out)` shows the detector a balanced generated set, and
 counterfactual pairs that differ in one thing alone: same person, expression, camera and light. There the difference of
-two answers is the effect of that one thing. All intervals are 95 %, by drawing whole people with replacement.
+two answers is the effect of that one thing. All intervals are 95 %, by drawing whole people with replacement; of fewer
+than 8 people none is given. First comes whether the detector reads pain at all: one that does not is acquitted of
+nothing, so effects are told in its own spread, and in PSPI points only if it reads.
 """
 
 from __future__ import annotations
@@ -22,13 +24,24 @@ from threedpain.modeling.evaluation import metrics
 
 from .detector import open_detector
 from .pictures import CONTRASTS, FACTORS, INTENSITIES, Plan, pictures
+from .verdict import (
+    LEAST_PEOPLE,
+    ROUNDS,
+    balanced_threshold,
+    chance_of,
+    holm,
+    in_points,
+    interval,
+    reading,
+    spread_of,
+    verdict,
+)
 
 logger = logging.getLogger(__name__)
 
 SCALES = ("pspi", "score")
 GROUPS = ("age_group", "gender", "ethnicity", "view", "intensity", "kind")
 PEOPLE = ("age_group", "gender", "ethnicity")  # groups of people, among which a gap is unfair
-ROUNDS = 500
 
 
 def audit(
@@ -41,8 +54,8 @@ def audit(
 ) -> dict[str, Any]:
     """Audit one detector; the report is returned and written to out/report.json, report.html and answers.csv.
 
-    scale: what the answers are: "pspi" (0 to 16), or "score", any number that grows with pain, which is then mapped
-    to PSPI by the straight line that fits the balanced set best.
+    scale: what the answers are: "pspi" (0 to 16), or "score", any number that grows with pain. A score is told in
+    PSPI points only where it reads pain at all, quantile by quantile of the balanced set.
     """
     from .page import write_page
 
@@ -52,45 +65,40 @@ def audit(
     detector = open_detector(model)
     table = pictures(plan, pipe, workers)
     table["answer"] = detector(table)
-    line = (1.0, 0.0)
-    if scale == "score":
-        line = fit_line(table[table["part"] == "set"])
-        table["answer"] = line[0] * table["answer"] + line[1]
+    first = table[table["part"] == "set"]
+    read = reading(first)
+    spread = spread_of(first["answer"])
+    table["points"] = table["answer"] if scale == "pspi" else in_points(first, table["answer"], read)
     balanced, changed = (table[table["part"] == part].reset_index(drop=True) for part in ("set", "counterfactual"))
     own = detector.threshold is not None and scale == "pspi"
-    told = balanced[balanced["answer"].notna()]
-    threshold = detector.threshold if own else metrics.best_threshold(told["PSPI"] >= 1, told["answer"])
+    threshold = detector.threshold if own else balanced_threshold(balanced)
     report = {
         "model": detector.name,
         "plan": asdict(plan),
         "scale": scale,
-        "line": line,
-        "threshold": {"value": threshold, "from": "the model's own" if own else "best F1 on the balanced set"},
+        "reading": read,
+        "spread": spread,
+        "threshold": {
+            "value": threshold,
+            "from": "the model's own" if own else "best balance of pain found and rest left alone on the balanced set",
+        },
         "pictures": {"set": len(balanced), "counterfactual": len(changed)},
         "failures": {"share": float(table["answer"].isna().mean()), "reasons": detector.failures},
         "overall": figures(balanced, threshold),
         "groups": {
             name: {level: figures(part, threshold) for level, part in by_level(balanced, name)} for name in GROUPS
         },
-        "gaps": [gap(balanced, name) for name in PEOPLE],
+        "gaps": [found for name in PEOPLE if (found := gap(balanced, name))],
         "cells": cells(balanced),
-        "effects": effects(changed, threshold) if len(changed) else [],
+        "effects": effects(changed, threshold, spread, read["verdict"] == "reads") if len(changed) else [],
         "curves": {factor: curve(changed, factor) for factor in FACTORS} if len(changed) else {},
     }
+    report["headline"] = verdict(report)
     out.mkdir(parents=True, exist_ok=True)
     table.drop(columns=["image", "neutral", "box", "neutral_box"]).to_csv(out / "answers.csv", index=False)
     (out / "report.json").write_text(json.dumps(_plain(report), indent=1, allow_nan=False))
     write_page(report, changed, out / "report.html")
     return report
-
-
-def fit_line(table: pd.DataFrame) -> tuple[float, float]:
-    """Slope and offset that bring scores nearest to PSPI."""
-    told = table[table["answer"].notna()]
-    if told["answer"].nunique() < 2:
-        raise InvalidInput("the detector gives every picture the same score: there is nothing to audit")
-    slope, offset = np.polyfit(told["answer"], told["PSPI"], 1)
-    return float(slope), float(offset)
 
 
 def by_level(table: pd.DataFrame, name: str):
@@ -105,6 +113,7 @@ def figures(table: pd.DataFrame, threshold: float) -> dict[str, Any]:
     """Figures of a part of the balanced set, each as value, low, high. `bias` is the mean of answer - PSPI, `missed`
     the share of pain (PSPI >= 1) below the threshold, `false_alarms` the share of PSPI 0 above it."""
     truth, answer = table["PSPI"].to_numpy(float), table["answer"].to_numpy(float)
+    points = table["points"].to_numpy(float)
     pain, told = truth >= 1, ~np.isnan(answer)
 
     def share(chosen: np.ndarray, above: bool) -> Callable[[np.ndarray], float]:
@@ -115,8 +124,8 @@ def figures(table: pd.DataFrame, threshold: float) -> dict[str, Any]:
         return of
 
     statistics = {
-        "mae": lambda rows: metrics.mae(truth[rows], answer[rows]),
-        "bias": lambda rows: float(np.nanmean(answer[rows] - truth[rows])) if told[rows].any() else np.nan,
+        "mae": lambda rows: metrics.mae(truth[rows], points[rows]),
+        "bias": lambda rows: metrics.mean_difference(truth[rows], points[rows]),
         "pearson": lambda rows: metrics.pearson(truth[rows], answer[rows]),
         "auroc": lambda rows: metrics.auroc(pain[rows][told[rows]], answer[rows][told[rows]]),
         "missed": share(pain, False),
@@ -128,17 +137,13 @@ def figures(table: pd.DataFrame, threshold: float) -> dict[str, Any]:
     return {"pictures": len(table), "people": int(table["person"].nunique()), **found}
 
 
-def interval(statistic: Callable[[np.ndarray], float], rows: np.ndarray, people: np.ndarray) -> dict[str, float]:
-    value = statistic(rows)
-    low, high = metrics.bootstrap(statistic, people, ROUNDS) if np.isfinite(value) else (np.nan, np.nan)
-    return {"value": value, "low": low, "high": high}
-
-
-def gap(table: pd.DataFrame, name: str) -> dict[str, Any]:
+def gap(table: pd.DataFrame, name: str) -> dict[str, Any] | None:
     """How far apart the best and the worst read group are (MAE), and how often chance alone, groups dealt anew among
-    the same people, parts them as far."""
-    told = table[table["answer"].notna()]
-    error = (told["answer"] - told["PSPI"]).abs().groupby(told["person"]).agg(["sum", "count"])
+    the same people, parts them as far; None where answers cannot be told in PSPI points."""
+    told = table[table["points"].notna()]
+    if told.empty:
+        return None
+    error = (told["points"] - told["PSPI"]).abs().groupby(told["person"]).agg(["sum", "count"])
     group = told.groupby("person")[name].first().loc[error.index].to_numpy()
     total, count = error["sum"].to_numpy(), error["count"].to_numpy()
     levels = sorted(set(group))
@@ -161,7 +166,7 @@ def cells(table: pd.DataFrame) -> list[dict[str, Any]]:
     """MAE and bias of each demographic cell: few people each, to be looked at, not to be believed one by one."""
     found = []
     for (age_group, gender, ethnicity), part in table.groupby(["age_group", "gender", "ethnicity"]):
-        error = (part["answer"] - part["PSPI"]).dropna()
+        error = (part["points"] - part["PSPI"]).dropna()
         found.append(
             {
                 "age_group": age_group,
@@ -178,9 +183,11 @@ def cells(table: pd.DataFrame) -> list[dict[str, Any]]:
 # ---- what else than pain moves it
 
 
-def effects(changed: pd.DataFrame, threshold: float) -> list[dict[str, Any]]:
-    """Every contrast at rest and in pain, the strongest first: the mean change of the answer in PSPI points with its
-    interval, in standard deviations of the change (Cohen's d of pairs), and the share of decisions it turns."""
+def effects(changed: pd.DataFrame, threshold: float, spread: float, reads: bool) -> list[dict[str, Any]]:
+    """Every contrast at rest and in pain, the strongest first: the mean change of the answer with its interval, as a
+    share of the detector's own `spread`, in standard deviations of the change (Cohen's d of pairs), the share of
+    decisions it turns, and in PSPI points if it `reads` pain. `sure`: at least 8 people, and Holm's correction over
+    all contrasts leaves the t-test of the change below 5 %."""
     found = []
     for factor, level, reference, words in CONTRASTS:
         for expression in ("at rest", "in pain"):
@@ -188,8 +195,10 @@ def effects(changed: pd.DataFrame, threshold: float) -> list[dict[str, Any]]:
             if len(pairs) < 2:
                 continue
             change, people = pairs["change"].to_numpy(), pairs.index.to_numpy()
-            spread = change.std(ddof=1)
+            deviation = change.std(ddof=1)
             turned = (pairs["level"] >= threshold) != (pairs["reference"] >= threshold)
+            mean = interval(lambda rows, change=change: float(change[rows].mean()), np.arange(len(change)), people)
+            points = pairs["points"].mean() if reads else np.nan
             found.append(
                 {
                     "factor": factor,
@@ -198,22 +207,29 @@ def effects(changed: pd.DataFrame, threshold: float) -> list[dict[str, Any]]:
                     "words": words,
                     "expression": expression,
                     "people": len(pairs),
-                    **interval(lambda rows, change=change: float(change[rows].mean()), np.arange(len(change)), people),
-                    "d": float(change.mean() / spread) if spread > 0 else float("nan"),
+                    **mean,
+                    **{f"{name}_share": mean[name] / spread if spread else np.nan for name in mean},
+                    "points": float(points),
+                    "d": float(change.mean() / deviation) if deviation > 0 else float("nan"),
+                    "p": chance_of(change),
                     "size": float(np.abs(change).mean()),
                     "turned": float(turned.mean()),
                 }
             )
+    for effect, sure in zip(found, holm([e["p"] for e in found]), strict=True):
+        effect["sure"] = bool(sure and effect["people"] >= LEAST_PEOPLE)
     return sorted(found, key=lambda effect: -abs(effect["value"]))
 
 
 def paired(changed: pd.DataFrame, factor: str, level: Any, reference: Any, expression: str) -> pd.DataFrame:
-    """Columns level, reference and change (level - reference), one row a person."""
+    """Columns level, reference, change (level - reference) and points (the same in PSPI points), one row a person."""
     part = changed[(changed["factor"] == factor) & (changed["expression"] == expression)]
     wide = part.pivot(index="person", columns="level", values="answer")
     if not {str(level), str(reference)} <= set(wide.columns):
-        return pd.DataFrame(columns=["level", "reference", "change"])
-    pairs = pd.DataFrame({"level": wide[str(level)], "reference": wide[str(reference)]}).dropna()
+        return pd.DataFrame(columns=["level", "reference", "change", "points"])
+    points = part.pivot(index="person", columns="level", values="points")
+    pairs = pd.DataFrame({"level": wide[str(level)], "reference": wide[str(reference)]})
+    pairs = pairs.assign(points=points[str(level)] - points[str(reference)]).dropna(subset=["level", "reference"])
     return pairs.assign(change=pairs["level"] - pairs["reference"])
 
 

@@ -14,6 +14,7 @@ import pandas as pd
 import PIL.Image
 
 from threedpain.demographics import AGE_GROUPS, ETHNICITIES, GENDERS
+from threedpain.page import render_page
 
 from .pictures import FACTORS, opened
 
@@ -35,7 +36,6 @@ FACTOR_TITLES = {
     "light": "light",
 }
 TILE = 132
-NOTABLE = 0.1  # PSPI points; less is no headline
 
 
 def write_page(report: dict[str, Any], changed: pd.DataFrame, path: Path) -> None:
@@ -45,9 +45,9 @@ def write_page(report: dict[str, Any], changed: pd.DataFrame, path: Path) -> Non
 def page(report: dict[str, Any], changed: pd.DataFrame) -> str:
     overall, effects = report["overall"], report["effects"]
     tiles = [
+        (_figure(overall["auroc"]), "AUROC of pain (PSPI ≥ 1), chance 0.5"),
+        (_figure(overall["pearson"]), "Pearson correlation with PSPI, chance 0"),
         (_figure(overall["mae"]), "mean absolute error, PSPI points"),
-        (_figure(overall["pearson"]), "Pearson correlation"),
-        (_figure(overall["auroc"]), "AUROC of pain (PSPI ≥ 1)"),
         (_percent(overall["missed"]["value"]), "of pain missed"),
         (_percent(overall["false_alarms"]["value"]), "false alarms"),
         (_percent(report["failures"]["share"]), "not answered"),
@@ -57,42 +57,35 @@ def page(report: dict[str, Any], changed: pd.DataFrame) -> str:
         ("The same person, one thing changed", _faces(changed)) if len(changed) else None,
         ("Step by step", _curves(report["curves"])) if report["curves"] else None,
         ("How well it reads whom", _groups(report)),
-        ("Cell by cell", _cells(report["cells"])),
+        ("Cell by cell", _cells(report["cells"])) if report["gaps"] else None,
         ("Not answered", _failures(report)) if report["failures"]["share"] else None,
         ("How this was done", _method(report)),
     ]
-    body = "".join(f"<section><h2>{title}</h2>{content}</section>" for title, content in filter(None, sections))
-    cards = "".join(f"<div><b>{value}</b><span>{label}</span></div>" for value, label in tiles)
-    return f"""<!doctype html>
-<html lang="en"><head><meta charset="utf-8"><meta name="viewport" content="width=device-width, initial-scale=1">
-<title>Bias audit of {html.escape(report["model"])}</title><style>{_STYLE}</style></head><body><main>
-<header><p>Bias audit of <b>{html.escape(report["model"])}</b></p><h1>{_verdict(report)}</h1></header>
-<div class="cards">{cards}</div>{body}
-<footer>Generated people only. What holds here is a property of the detector on these pictures; whether it holds for
-people must be shown with people.</footer></main></body></html>
-"""
+    return render_page(
+        title=f"Bias audit of {report['model']}",
+        kicker=f"Bias audit of {report['model']}",
+        headline=report["headline"],
+        cards=tiles,
+        sections=sections,
+        footer="Generated people only. What holds here is a property of the detector on these pictures; whether it "
+        "holds for people must be shown with people.",
+        tone="" if report["reading"]["verdict"] in ("reads", "few") else "bad",
+    )
 
 
 # ---- sentences
 
 
-def _verdict(report: dict[str, Any]) -> str:
-    sure = [e for e in report["effects"] if e["low"] > 0 or e["high"] < 0]
-    if not report["effects"]:
-        return f"Reads pain to within {report['overall']['mae']['value']:.1f} PSPI points"
-    first = sure[0] if sure else None
-    if first is None or abs(first["value"]) < NOTABLE:
-        return f"Nothing but pain is seen to move the answer by {NOTABLE:g} PSPI points or more"
-    return (
-        f"{html.escape(first['words'][0].upper() + first['words'][1:])} moves the answer {first['expression']} by "
-        f"{first['value']:+.1f} PSPI points"
-    )
-
-
 def _figure(figure: dict[str, float]) -> str:
     if np.isnan(figure["value"]):
         return "–"
-    return f"{figure['value']:.2f}<i>{figure['low']:.2f} to {figure['high']:.2f}</i>"
+    return f"{figure['value']:.2f}<i>{_between(figure) or 'too few people'}</i>"
+
+
+def _between(figure: dict[str, float], form: str = ".2f", scale: float = 1) -> str:
+    """The interval in words; nothing where there are too few people for one."""
+    low, high = scale * figure["low"], scale * figure["high"]
+    return "" if np.isnan(low) else f"{low:{form}} to {high:{form}}"
 
 
 def _percent(share: float) -> str:
@@ -110,36 +103,55 @@ def _effects(report: dict[str, Any]) -> str:
         axes.axvline(0, color=LINE, linewidth=1)
         for at, effect in zip(rows, effects, strict=True):
             colour = PAIN if effect["expression"] == "in pain" else REST
-            sure = effect["low"] > 0 or effect["high"] < 0
-            axes.plot([effect["low"], effect["high"]], [at, at], color=colour, linewidth=2.2, alpha=1 if sure else 0.4)
-            axes.plot(effect["value"], at, "o", color=colour, markersize=7, markerfacecolor=colour if sure else PAPER)
+            sure = effect["sure"]
+            low, high = 100 * effect["low_share"], 100 * effect["high_share"]
+            if np.isfinite(low):
+                axes.plot([low, high], [at, at], color=colour, linewidth=2.2, alpha=1 if sure else 0.4)
+            value = 100 * effect["value_share"]
+            axes.plot(value, at, "o", color=colour, markersize=7, markerfacecolor=colour if sure else PAPER)
         axes.set_yticks(rows, [f"{effect['words']}, {effect['expression']}" for effect in effects])
-        axes.set_xlabel("change of the answer, PSPI points", color=INK)
+        axes.set_xlabel("change of the answer, % of the spread of its answers", color=INK)
         axes.spines["left"].set_visible(False)
 
     rows = [
         [
             html.escape(e["words"]),
             e["expression"],
-            f"{e['value']:+.2f}",
-            f"{e['low']:+.2f} to {e['high']:+.2f}",
+            _signed(e["value_share"], 100, " %"),
+            _between({"low": e["low_share"], "high": e["high_share"]}, "+.0f", 100) or "too few people",
+            "yes" if e["sure"] else "no",
+            _signed(e["points"], 1, ""),
             "–" if np.isnan(e["d"]) else f"{e['d']:+.2f}",
-            f"{e['size']:.2f}",
             f"{100 * e['turned']:.0f} %",
             str(e["people"]),
         ]
         for e in effects
     ]
     return (
-        "<p>Each line compares two pictures of one person that differ in nothing else. Filled: the interval leaves "
-        "out zero. <span class='rest'>At rest</span> the truth is PSPI 0; <span class='pain'>in pain</span> it is "
-        "the same in both pictures: any change is the detector's.</p>"
+        "<p>Each line compares two pictures of one person that differ in nothing else, in percent of the range "
+        "that holds the middle 90 % of the detector's answers. Filled: certain, all contrasts taken together (Holm), "
+        "8 people or more. <span class='rest'>At rest</span> the truth is PSPI 0; "
+        "<span class='pain'>in pain</span> it is the same in both pictures: any change is the detector's.</p>"
         + _plot(draw, (9.2, 0.36 * len(effects) + 0.9), "The effects of the table below, with intervals")
         + _table(
-            ["changed", "expression", "mean change", "95 % interval", "d", "mean size", "decisions turned", "people"],
+            [
+                "changed",
+                "expression",
+                "mean change",
+                "95 % interval",
+                "certain",
+                "PSPI",
+                "d",
+                "decisions turned",
+                "people",
+            ],
             rows,
         )
     )
+
+
+def _signed(value: float, scale: float, unit: str) -> str:
+    return "–" if np.isnan(value) else f"{scale * value:{'+.0f' if unit else '+.2f'}}{unit}"
 
 
 def _faces(changed: pd.DataFrame) -> str:
@@ -214,14 +226,17 @@ def _groups(report: dict[str, Any]) -> str:
             for name, levels in groups.items():
                 for level, found in levels.items():
                     value = found[figure]
-                    if not np.isnan(value["value"]):
+                    if not np.isnan(value["low"]):
                         axes.plot([value["low"], value["high"]], [at, at], color=REST, linewidth=2)
+                    if not np.isnan(value["value"]):
                         axes.plot(value["value"], at, "o", color=REST, markersize=5.5)
                     ticks.append(at)
                     names.append(f"{TITLES[name]}  {level.replace('_', ' ')}")
                     at -= 1
                 at -= 0.7
-            axes.axvline(0 if zero else report["overall"][figure]["value"], color=LINE, linewidth=1)
+            middle = 0 if zero else report["overall"][figure]["value"]
+            if np.isfinite(middle):
+                axes.axvline(middle, color=LINE, linewidth=1)
             axes.set_yticks(ticks, names)
             axes.set_xlabel(label, color=INK)
             axes.spines["left"].set_visible(False)
@@ -229,9 +244,10 @@ def _groups(report: dict[str, Any]) -> str:
         return draw
 
     height = 0.26 * sum(len(levels) for levels in groups.values()) + 1.4
-    plots = _plot(draw_of("mae", "mean absolute error", False), (4.6, height), "Error by group") + _plot(
-        draw_of("bias", "answer − PSPI (below 0: too little)", True), (4.6, height), "Bias by group"
-    )
+    first = ("mae", "mean absolute error", False) if report["gaps"] else ("auroc", "AUROC of pain", False)
+    plots = _plot(draw_of(*first), (4.6, height), f"{first[1]} by group")
+    if report["gaps"]:
+        plots += _plot(draw_of("bias", "answer − PSPI (below 0: too little)", True), (4.6, height), "Bias by group")
     gaps = _table(
         ["among", "read best", "read worst", "gap in error", "chance parts groups as far"],
         [
@@ -268,7 +284,7 @@ def _groups(report: dict[str, Any]) -> str:
 def _cell(figure: dict[str, float]) -> str:
     if np.isnan(figure["value"]):
         return "–"
-    return f"{figure['value']:.2f}<small>{figure['low']:.2f} to {figure['high']:.2f}</small>"
+    return f"{figure['value']:.2f}<small>{_between(figure) or 'too few people'}</small>"
 
 
 def _cells(cells: list[dict[str, Any]]) -> str:
@@ -314,8 +330,9 @@ def _method(report: dict[str, Any]) -> str:
         "PSPI"
         if report["scale"] == "pspi"
         else (
-            f"a score, mapped to PSPI by {report['line'][0]:.3g} × score {report['line'][1]:+.3g}, the line that fits "
-            "the balanced set best"
+            "a score, told in PSPI points quantile by quantile of the balanced set"
+            if report["reading"]["verdict"] == "reads"
+            else "a score that is not told in PSPI points, as it is not seen to read pain"
         )
     )
     return (
@@ -326,7 +343,8 @@ def _method(report: dict[str, Any]) -> str:
         "same pictures to every detector. A detector that compares is given the person's neutral photograph from "
         "another occasion. "
         f"The answers are {scale}. Pain is decided at {threshold['value']:.2f} ({html.escape(threshold['from'])}). "
-        "Intervals: 95 %, people drawn with replacement. Changing gender changes what the generator draws "
+        "Intervals: 95 %, people drawn with replacement, none for fewer than 8. "
+        "Changing gender changes what the generator draws "
         "differently for women and men, shape, skin and hair; changing age likewise.</p>"
     )
 
@@ -363,31 +381,3 @@ def _table(head: list[str], rows: list[list[str]]) -> str:
     top = "".join(f"<th>{name}</th>" for name in head)
     body = "".join("<tr>" + "".join(f"<td>{cell}</td>" for cell in row) + "</tr>" for row in rows)
     return f"<div class='table'><table><tr>{top}</tr>{body}</table></div>"
-
-
-_STYLE = """
-:root{color:#1c2230;background:#fbfaf7;font:16px/1.55 system-ui,"Segoe UI",Roboto,sans-serif}
-main{max-width:980px;margin:0 auto;padding:40px 24px 64px}
-header p{margin:0;color:#6d7687}header h1{font-size:2.1rem;line-height:1.2;margin:.25em 0 1em;max-width:24em;
-font-weight:650;letter-spacing:-.01em}
-.cards{display:grid;grid-template-columns:repeat(auto-fit,minmax(140px,1fr));gap:1px;background:#d9dde5;
-border:1px solid #d9dde5;border-radius:10px;overflow:hidden}
-.cards div{background:#fff;padding:16px}.cards b{display:block;font-size:1.65rem;font-weight:600;line-height:1.2}
-.cards i{display:block;font-style:normal;font-size:.8rem;font-weight:400;color:#6d7687;white-space:nowrap}
-.cards i.unit{display:inline;font-size:1.1rem;margin-left:.1em}
-.cards span{color:#6d7687;font-size:.85rem}
-section{margin-top:56px}h2{font-size:1.3rem;font-weight:650;margin:0 0 .5em}
-h3{font-size:.9rem;font-weight:600;color:#6d7687;margin:1.6em 0 .5em}
-section>p{max-width:44em;color:#454d5e}.rest{color:#3a7d8c;font-weight:600}.pain{color:#c2452d;font-weight:600}
-.plot{width:100%;height:auto;display:block}
-.grid{display:grid;grid-template-columns:repeat(auto-fit,minmax(400px,1fr));gap:16px}
-.strip{display:flex;flex-wrap:wrap;gap:10px;align-items:center}.strip figure{margin:0;width:132px}
-.strip img{border-radius:8px;display:block}.strip figcaption{display:flex;justify-content:space-between;
-font-size:.85rem;color:#6d7687;padding-top:4px}.strip figcaption b{color:#1c2230;font-size:1.05rem}
-.strip p{margin:0 0 0 8px;color:#6d7687;font-size:.9rem;width:110px}
-.table{overflow-x:auto;margin-top:12px}table{border-collapse:collapse;font-size:.87rem;width:100%}
-th{text-align:left;font-weight:600;color:#6d7687;white-space:nowrap}td,th{padding:6px 12px 6px 0;
-border-bottom:1px solid #e7eaef;vertical-align:top}td small{display:block;color:#6d7687;white-space:nowrap}
-td i{font-style:normal}details{margin-top:16px}summary{cursor:pointer;color:#3a7d8c}
-footer{margin-top:56px;padding-top:16px;border-top:1px solid #d9dde5;color:#6d7687;font-size:.9rem;max-width:44em}
-"""

@@ -24,6 +24,12 @@ def mae(truth, prediction) -> float:
     return float(np.abs(truth - prediction).mean()) if len(truth) else np.nan
 
 
+def mean_difference(truth, prediction) -> float:
+    """Mean of prediction - truth: below 0 too little is read."""
+    truth, prediction = _pairs(truth, prediction)
+    return float((prediction - truth).mean()) if len(truth) else np.nan
+
+
 def rmse(truth, prediction) -> float:
     """Root of the mean squared error."""
     truth, prediction = _pairs(truth, prediction)

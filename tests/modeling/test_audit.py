@@ -1,9 +1,11 @@
 """The audit finds the bias that was put in, and no other; it takes any detector and says what it could not answer."""
 
 import dataclasses
+import html
 import itertools
 import json
 import math
+import re
 from types import SimpleNamespace
 
 import numpy as np
@@ -17,9 +19,10 @@ from threedpain.facs import pspi
 from threedpain.generation.people.identity import sample_identity
 from threedpain.generation.process import threads
 from threedpain.modeling.audit import pictures as audit_pictures
-from threedpain.modeling.audit.audit import audit, effects, figures, fit_line, gap, paired
+from threedpain.modeling.audit.audit import audit, effects, figures, gap, paired
 from threedpain.modeling.audit.detector import open_detector
 from threedpain.modeling.audit.pictures import CONTRASTS, FACTORS, Plan, pictures
+from threedpain.modeling.audit.verdict import balanced_threshold, holm, in_points, reading
 
 
 @dataclasses.dataclass(frozen=True)
@@ -33,7 +36,7 @@ class FlatPipe:
     head = None  # the shipped one
 
     def __init__(self):
-        self.asked = []
+        self.asked, self.head = [], None  # identities are drawn for the shipped head
 
     def person(self, identity):
         return FlatPerson(identity)
@@ -51,11 +54,11 @@ def cache(tmp_path, monkeypatch):
 
 @pytest.fixture(scope="module")
 def flat(tmp_path_factory):
-    """Pictures of 50 people and 3 changed ones, made once for this file."""
+    """Pictures of 50 people and 8 changed ones, made once for this file."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("THREEDPAIN_CACHE", str(tmp_path_factory.mktemp("pictures")))
         pipe = FlatPipe()
-        return pipe, pictures(Plan(50, 3, 16), pipe)
+        return pipe, pictures(Plan(50, 8, 16), pipe)
 
 
 def brightness(photo):
@@ -126,7 +129,7 @@ def test_an_audit_leaves_the_number_of_threads_as_it_was(flat):
 
 def test_the_bias_put_in_is_found_and_no_other(flat, tmp_path, monkeypatch):
     monkeypatch.setattr("threedpain.modeling.audit.audit.pictures", lambda *_: flat[1].copy())
-    report = audit(brightness, tmp_path, Plan(50, 3, 16))
+    report = audit(brightness, tmp_path, Plan(50, 8, 16))
     by_words = {(e["words"], e["expression"]): e for e in report["effects"]}
     for expression in ("at rest", "in pain"):
         assert by_words["outdoor instead of indoor light", expression]["value"] == pytest.approx(3.0)
@@ -138,7 +141,8 @@ def test_the_bias_put_in_is_found_and_no_other(flat, tmp_path, monkeypatch):
     kept = json.loads((tmp_path / "report.json").read_text())
     assert kept["effects"][0]["words"] == "outdoor instead of indoor light"
     page = (tmp_path / "report.html").read_text()
-    assert "Outdoor instead of indoor light moves the answer" in page and "by +3.0 PSPI points" in page
+    assert report["headline"].startswith("Reads pain (AUROC 0.9") and report["headline"] in page
+    assert "; outdoor instead of indoor light moves its answer" in page and ", +3.0 PSPI points" in page
     assert "http" not in page.replace("http://www.w3.org", "")  # self-contained
     answers = pd.read_csv(tmp_path / "answers.csv")
     assert len(answers) == len(flat[1]) and {"person", "factor", "level", "answer"} <= set(answers.columns)
@@ -146,7 +150,8 @@ def test_the_bias_put_in_is_found_and_no_other(flat, tmp_path, monkeypatch):
 
 def answered(**columns):
     count = len(columns["answer"])
-    return pd.DataFrame({"person": [f"{i:02d}" for i in range(count)], "part": "set", **columns})
+    people = [f"{i:02d}" for i in range(count)]
+    return pd.DataFrame({"person": people, "part": "set", "points": columns["answer"], **columns})
 
 
 def test_figures_by_hand():
@@ -155,7 +160,9 @@ def test_figures_by_hand():
     assert found["mae"]["value"] == pytest.approx(2 / 3) and found["bias"]["value"] == pytest.approx(0)
     assert found["missed"]["value"] == 0 and found["false_alarms"]["value"] == 0.5 and found["failed"]["value"] == 0.25
     assert found["auroc"]["value"] == 1 and found["people"] == 4
-    assert found["mae"]["low"] <= found["mae"]["value"] <= found["mae"]["high"]
+    assert math.isnan(found["mae"]["low"]) and math.isnan(found["mae"]["high"])  # four people are no certainty
+    more = figures(answered(PSPI=[0.0, 0, 4, 8] * 2, answer=[1.0, 0.0, 3.0, 7.0] * 2), threshold=1.0)["mae"]
+    assert more["low"] <= more["value"] <= more["high"]
 
 
 def test_intervals_draw_people_not_pictures():
@@ -176,7 +183,7 @@ def test_gap_is_large_and_unlikely_only_where_it_was_put():
         gender=["female", "male"] * (people // 2),
         ethnicity=["black", "black", "white", "white"] * 10,
     )
-    table.loc[table["gender"] == "female", "answer"] -= 2
+    table.loc[table["gender"] == "female", "points"] -= 2
     unfair, fair = gap(table, "gender"), gap(table, "ethnicity")
     assert (unfair["best"], unfair["worst"]) == ("male", "female") and unfair["gap"] > 1 and unfair["p"] < 0.01
     assert fair["p"] > 0.05
@@ -191,18 +198,89 @@ def test_effect_is_the_mean_of_paired_changes_with_cohens_d():
     rows.append(
         {"person": "9", "factor": "gender", "level": "male", "expression": "in pain", "answer": 7.0}
     )  # no counterpart
-    table = pd.DataFrame(rows)
+    table = pd.DataFrame(rows).assign(points=lambda table: table["answer"])
     assert paired(table, "gender", "male", "female", "in pain")["change"].tolist() == [-1, -2, -3]
-    (found,) = effects(table, threshold=3.5)
+    (found,) = effects(table, threshold=3.5, spread=4.0, reads=True)
     assert found["value"] == -2 and found["d"] == pytest.approx(-2.0) and found["size"] == 2 and found["people"] == 3
-    assert found["low"] >= -3 and found["high"] <= -1 and found["turned"] == 0.0
+    assert found["value_share"] == -0.5 and found["points"] == -2 and found["turned"] == 0.0
+    assert math.isnan(found["low"]) and not found["sure"]  # three people
+    assert math.isnan(effects(table, threshold=3.5, spread=4.0, reads=False)[0]["points"])
 
 
-def test_scores_are_brought_to_pspi_by_a_line():
-    slope, offset = fit_line(answered(PSPI=[0.0, 4, 8], answer=[0.1, 0.3, 0.5]))
-    assert slope == pytest.approx(20) and offset == pytest.approx(-2)
-    with pytest.raises(InvalidInput, match="the same score: there is nothing to audit"):
-        fit_line(answered(PSPI=[0.0, 4], answer=[0.5, 0.5]))
+def test_scores_are_told_in_points_by_quantiles_and_only_where_they_read():
+    table = answered(PSPI=np.tile([0.0, 0, 4, 8], 5), answer=np.tile([0.1, 0.1, 0.3, 0.5], 5))
+    points = in_points(table, pd.Series([0.1, 0.3, 0.5, 0.4, math.nan]), reading(table))
+    assert points[:4] == pytest.approx([0, 4, 8, 6]) and math.isnan(points[4])
+    blind = answered(PSPI=np.tile([0.0, 0, 4, 8], 5), answer=np.tile([0.1, 0.5, 0.5, 0.1], 5))
+    assert np.isnan(in_points(blind, blind["answer"], reading(blind))).all()
+
+
+def test_points_do_not_shrink_the_less_a_score_reads():
+    """Least squares would give a weak reader a tenth of the range, and so a tenth of its bias."""
+    rng = np.random.default_rng(3)
+    truth = np.tile([0.0, 2, 6, 12], 100)
+    table = answered(PSPI=truth, answer=truth + rng.normal(0, 12, 400))
+    points = in_points(table, table["answer"], reading(table))
+    assert np.quantile(points, 0.95) - np.quantile(points, 0.05) > 10
+
+
+def test_a_threshold_parts_pain_from_rest():
+    assert balanced_threshold(answered(PSPI=[0.0, 0, 4, 8], answer=[0.1, 0.2, 0.6, 0.9])) == pytest.approx(0.6, abs=0.1)
+
+
+def test_many_contrasts_are_judged_together():
+    assert holm([0.001, 0.04, 0.9]) == [True, False, False] and holm([0.02, 0.001, 0.03]) == [True, True, True]
+
+
+# ---- detectors whose headlines are known beforehand
+
+
+def skin_of(table):
+    level = table["level"].where(table["factor"] == "skin_tone")
+    return level.astype(float).fillna(table["skin_tone"].astype(float)).to_numpy()
+
+
+KNOWN = {
+    "good": (lambda t, rng: t["PSPI"] + rng.normal(0, 0.2, len(t)), r"Reads pain \(AUROC 1\.00, .*; no other change"),
+    "blind": (lambda t, rng: rng.normal(0, 1, len(t)), r"Does not read pain \(AUROC 0\.[45]\d, .*chance is 0\.50\)"),
+    "constant": (lambda t, rng: np.full(len(t), 0.5), "Does not read pain: every picture gets the same answer"),
+    "noisy": (lambda t, rng: t["PSPI"] + rng.normal(0, 5, len(t)), r"Reads pain \(AUROC 0\.[78].*not ruled out"),
+    "skin": (
+        lambda t, rng: skin_of(t),
+        r"Does not read pain .*; very dark instead of very light skin moves its answer at rest by \d+ % of its spread$",
+    ),
+    "backwards": (lambda t, rng: -t["PSPI"] + rng.normal(0, 0.2, len(t)), "Reads pain backwards"),
+}
+
+
+@pytest.mark.parametrize("scale", ["score", "pspi"])
+@pytest.mark.parametrize("kind", KNOWN)
+def test_headlines_of_known_detectors(kind, scale, flat, tmp_path, monkeypatch):
+    of, headline = KNOWN[kind]
+
+    class Known:
+        name, threshold, failures = kind, None, {}
+
+        def __call__(self, table):
+            return np.asarray(of(table, np.random.default_rng(0)), float)
+
+    monkeypatch.setattr("threedpain.modeling.audit.audit.pictures", lambda *_: flat[1].copy())
+    monkeypatch.setattr("threedpain.modeling.audit.audit.open_detector", lambda _: Known())
+    report = audit("any", tmp_path, Plan(50, 8, 16), scale)
+    assert re.match(headline, report["headline"]), report["headline"]
+    page = (tmp_path / "report.html").read_text()
+    assert html.escape(report["headline"], quote=False) in page
+    if not report["headline"].startswith("Reads pain ("):
+        assert "PSPI points" not in report["headline"] and all(math.isnan(e["points"]) for e in report["effects"])
+
+
+def test_too_few_people_are_no_certainty(flat, tmp_path, monkeypatch):
+    few = flat[1][flat[1]["person"] < "0003"]
+    monkeypatch.setattr("threedpain.modeling.audit.audit.pictures", lambda *_: few.copy())
+    report = audit(brightness, tmp_path, Plan(3, 3, 16))
+    assert report["headline"].startswith("Too few people (3) to say whether it reads pain; too few people (3)")
+    assert not any(effect["sure"] for effect in report["effects"])
+    assert "too few people" in (tmp_path / "report.html").read_text()
 
 
 # ---- any detector

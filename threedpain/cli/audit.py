@@ -24,11 +24,10 @@ def command(
 
     writable(out, folder=True)
     report = audit(model, out, Plan(identities, counterfactuals, size, seed), scale, workers=workers)
-    overall = report["overall"]
-    typer.echo(f"{report['model']}: MAE {overall['mae']['value']:.2f}, AUROC {overall['auroc']['value']:.2f}")
+    typer.echo(f"{report['model']}: {report['headline']}")
     for effect in report["effects"][:5]:
         typer.echo(
-            f"  {effect['value']:+.2f} PSPI ({effect['low']:+.2f} to {effect['high']:+.2f})  "
+            f"  {100 * effect['value_share']:+.0f} % of its spread{'' if effect['sure'] else ' (not certain)'}  "
             f"{effect['words']}, {effect['expression']}"
         )
     typer.echo(f"{out / 'report.html'}")

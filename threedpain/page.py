@@ -1,0 +1,37 @@
+"""The one page that reports are written on: self-contained, for a phone, a desk and paper."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from importlib.resources import files
+
+
+def render_page(
+    title: str,
+    kicker: str,
+    headline: str,
+    cards: Iterable[tuple[str, str]],
+    sections: Iterable[tuple[str, str] | None],
+    footer: str,
+    tone: str = "",
+) -> str:
+    """An HTML page. Plain text is escaped; values of cards and contents of sections are HTML already.
+
+    cards: (value, label). sections: (heading, content), None for one left out. tone: "", "good" or "bad".
+    """
+    from jinja2 import Environment
+
+    source = files("threedpain").joinpath("page.html.jinja").read_text(encoding="utf-8")
+    return (
+        Environment(autoescape=True)
+        .from_string(source)
+        .render(
+            title=title,
+            kicker=kicker,
+            headline=headline,
+            cards=list(cards),
+            sections=[section for section in sections if section],
+            footer=footer,
+            tone=tone,
+        )
+    )
