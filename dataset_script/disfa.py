@@ -21,6 +21,7 @@ from pathlib import Path
 
 from PIL import Image
 
+from threedpain import clips
 from threedpain.errors import InvalidInput
 from threedpain.facs import ACTION_UNITS
 
@@ -127,14 +128,8 @@ class Film:
         raise ValueError(f"the clip ends before picture {number + 1}")
 
     def _decode(self) -> Iterator[Image.Image]:
-        import av
-
-        try:
-            with av.open(str(self.path)) as container:
-                for frame in container.decode(video=0):
-                    yield frame.to_image()
-        except (av.FFmpegError, IndexError) as error:
-            raise ValueError(f"{self.path.name} cannot be read as a clip ({type(error).__name__})") from None
+        for _, _, frame in clips.frames(self.path, 1):
+            yield frame
 
 
 class _Frame:

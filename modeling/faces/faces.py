@@ -238,7 +238,10 @@ def _pack(dataset, folder: Path, size: int, whole: bool, workers: int) -> None:
             place = table["aligned"].iat[number]
             arrays["images"][place] = _cut(as_picture(aligned), square, size, Image.Resampling.BILINEAR)
 
-    with ThreadPoolExecutor(workers) as pool, tqdm(total=len(dataset), desc="packing faces", unit="face") as bar:
+    with (
+        ThreadPoolExecutor(workers) as pool,
+        tqdm(total=len(dataset), desc="packing faces", unit="face", delay=2) as bar,
+    ):
         for batch in _batches(len(dataset), 200):
             rows = dataset[batch.start : batch.stop]
             rows = [{name: rows[name][at] for name in rows} for at in range(len(batch))]

@@ -12,7 +12,8 @@ from threedpain.errors import InvalidInput
 
 logger = logging.getLogger(__name__)
 
-PROTOCOLS = ("unbc-5fold", "unbc-loso", "cv5", "cross", "augmentation")
+UNIT_PROTOCOLS = ("disfa-3fold", "ckplus-10fold")
+PROTOCOLS = ("unbc-5fold", "unbc-loso", "cv5", "cross", "augmentation", *UNIT_PROTOCOLS)
 ARMS = ("real", "real + synthetic", "real + age-matched synthetic")
 
 
@@ -33,8 +34,8 @@ def plan(protocol: str, table: pd.DataFrame, seed: int = 0) -> list[Fold]:
     if protocol == "unbc-loso":
         _enough(protocol, people, 2)
         return [Fold(f"person-{name}", tuple(p for p in people if p != name), (), (name,)) for name in people]
-    if protocol == "unbc-5fold":
-        return _published_folds(table, people)
+    if protocol in ("unbc-5fold", *UNIT_PROTOCOLS):
+        return _published_folds(protocol, table, people)
     if protocol in ("cv5", "augmentation"):
         _enough(protocol, people, 5)
         order = sorted(people, key=lambda name: hashlib.sha256(f"{seed}/{name}".encode()).digest())
@@ -62,9 +63,11 @@ def _enough(protocol: str, people: list[str], least: int) -> None:
         raise InvalidInput(f"{protocol} needs at least {least} people, the set has {len(people)}")
 
 
-def _published_folds(table: pd.DataFrame, people: list[str]) -> list[Fold]:
+def _published_folds(protocol: str, table: pd.DataFrame, people: list[str]) -> list[Fold]:
     if "fold" not in table or table["fold"].isna().all():
-        raise InvalidInput("unbc-5fold needs the column fold (unbc: sets have it, folder: sets may); cv5 needs none")
+        raise InvalidInput(
+            f"{protocol} needs the column fold (unbc:, disfa: and ckplus: have it, folder: may); cv5 needs none"
+        )
     fold_of = table.dropna(subset=["fold"]).groupby(table["identity"].astype(str))["fold"]
     if (fold_of.nunique() > 1).any():
         raise InvalidInput(f"{fold_of.nunique().idxmax()} is in more than one fold")

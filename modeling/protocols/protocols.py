@@ -3,6 +3,7 @@
 - `unbc-5fold`, `unbc-loso`: UNBC by subject, with the published folds where the set has them; fine-tuning per fold.
 - `cv5`: 60/20/20 by identity, five turns: SynPAIN's protocol within a data set.
 - `cross`: train on one set, test on another.
+- `disfa-3fold`, `ckplus-10fold`: action units by subject, the folds the adapters deal (units.py says what is measured).
 - `augmentation`: cv5 on the real set with three training sets: real, real + synthetic, real + age-matched synthetic.
 
 In every fold the decision thresholds for PSPI >= 1, 2, 3 are found on the training people (best F1 on a grid of 200
@@ -34,7 +35,8 @@ from threedpain.modeling.training.run import TrainConfig, packed_size, train
 from threedpain.modeling.vitpain.baselines import BASELINES
 from threedpain.modeling.vitpain.loading import load_model, load_processor, model_folder
 
-from .folds import ARMS, PROTOCOLS, Fold, plan
+from . import units
+from .folds import ARMS, PROTOCOLS, UNIT_PROTOCOLS, Fold, plan
 
 logger = logging.getLogger(__name__)
 
@@ -134,10 +136,10 @@ def measure(predictions: pd.DataFrame, thresholds: dict[int, float], by_pspi: bo
     return {name: float(statistic(predictions, name, thresholds, by_pspi)(rows)) for name in COLUMNS}
 
 
-def summary(folds: Sequence[dict[str, float]]) -> dict[str, dict[str, float]]:
+def summary(folds: Sequence[dict[str, float]], columns: Sequence[str] = COLUMNS) -> dict[str, dict[str, float]]:
     """Figure -> mean, half width of its 95 % interval (Student's t over the folds that could tell), their number."""
     told = {}
-    for name in COLUMNS:
+    for name in columns:
         values = np.array([fold[name] for fold in folds], float)
         values = values[~np.isnan(values)]
         mean = float(values.mean()) if len(values) else float("nan")
@@ -177,13 +179,14 @@ def run(protocol: str, settings: Settings, out: str | Path) -> dict[str, Any]:
     extra = _faces(settings.extra, settings) if settings.extra else None
     begin = _pretrained(settings, out)
     results = {}
+    seen = units.present(settings.data) if protocol in UNIT_PROTOCOLS else None
     folds = _cross_fold(faces, extra) if protocol == "cross" else plan(protocol, faces.table, settings.seed)
     for number, fold in enumerate(folds, 1):
         done = out / fold.name / "fold.json"
         if not done.is_file():
             logger.info("%s: %s (%d of %d)", protocol, fold.name, number, len(folds))
             sets = _sets(fold, faces, extra, protocol, settings)
-            _write(done, _run_fold(fold, *sets, begin, settings, out / fold.name))
+            _write(done, _run_fold(fold, *sets, begin, settings, out / fold.name, seen))
         results[fold.name] = _read(done)
     return _report(protocol, settings, folds, results, out)
 
@@ -263,7 +266,9 @@ def _pretrained(settings: Settings, out: Path) -> str:
     return str(out / json.loads(done.read_text())["folder"])
 
 
-def _fit(begin: str, train_set: FaceSet, watch: FaceSet, settings: Settings, out: Path, epochs: int) -> Path:
+def _fit(
+    begin: str, train_set: FaceSet, watch: FaceSet, settings: Settings, out: Path, epochs: int, once: bool = False
+) -> Path:
     scratch = begin in SCRATCH
     config = TrainConfig(
         role=begin if scratch else "student",
@@ -275,7 +280,7 @@ def _fit(begin: str, train_set: FaceSet, watch: FaceSet, settings: Settings, out
         pain_weight=settings.pain_weight,
         model={"image_size": settings.image_size} if scratch else {},
         loss_weights={"au": settings.au_weight},
-        validations=min(4, epochs),
+        validations=1 if once else min(4, epochs),
         validation_pictures=_MONITORED,
         seed=settings.seed,
     )
@@ -294,9 +299,18 @@ def _ask(folder: Path, faces: FaceSet, settings: Settings) -> pd.DataFrame:
 
 
 def _run_fold(
-    fold: Fold, learn: FaceSet, watch: FaceSet, test: FaceSet, begin: str, settings: Settings, out: Path
+    fold: Fold,
+    learn: FaceSet,
+    watch: FaceSet,
+    test: FaceSet,
+    begin: str,
+    settings: Settings,
+    out: Path,
+    seen: dict[str, frozenset[str]] | None = None,
 ) -> dict[str, Any]:
-    folder = _fit(begin, learn, watch, settings, out / "model", settings.epochs)
+    """Train and judge one turn; with `seen` (of `units.present`) by action units."""
+    once = seen is not None  # such sets may know no PSPI to choose a state by: the last one is taken
+    folder = _fit(begin, learn, watch, settings, out / "model", settings.epochs, once)
     by_pspi = bool(learn.table["PSPI"].notna().any())
     told = {name: _ask(folder, faces, settings) for name, faces in (("train", learn), ("test", test))}
     thresholds = calibrate(told["train"], by_pspi)
@@ -306,7 +320,7 @@ def _run_fold(
         "pictures": {"train": len(learn), "test": len(test)},
         "by_pspi": by_pspi,
         "thresholds": thresholds,
-        "figures": measure(told["test"], thresholds, by_pspi),
+        "figures": measure(told["test"], thresholds, by_pspi) if seen is None else units.measure(told["test"], seen),
     }
 
 
@@ -314,8 +328,9 @@ def _report(
     protocol: str, settings: Settings, folds: list[Fold], results: dict[str, dict], out: Path
 ) -> dict[str, Any]:
     arms = list(dict.fromkeys(fold.arm for fold in folds))
+    columns, table = (units.COLUMNS, units.markdown) if protocol in UNIT_PROTOCOLS else (COLUMNS, markdown)
     rows = {
-        arm or Path(settings.model).name: summary([results[f.name]["figures"] for f in folds if f.arm == arm])
+        arm or Path(settings.model).name: summary([results[f.name]["figures"] for f in folds if f.arm == arm], columns)
         for arm in arms
     }
     report = {
@@ -323,7 +338,7 @@ def _report(
         "settings": asdict(settings),
         "rows": rows,
         "folds": results,
-        "table": markdown(rows),
+        "table": table(rows),
     }
     if protocol == "augmentation":
         report["gains"] = {arm: _gain(folds, results, arm) for arm in ARMS[1:]}

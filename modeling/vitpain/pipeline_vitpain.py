@@ -1,4 +1,5 @@
-"""The `pain-assessment` pipeline: pictures in, plain numbers out."""
+"""The `pain-assessment` pipeline: pictures in, plain numbers out. Travels with the weights as remote code: where the
+package is installed its own door opens the pictures, elsewhere that of transformers."""
 
 from __future__ import annotations
 
@@ -6,10 +7,14 @@ import urllib.request
 from pathlib import Path
 
 from transformers import AutoModel
+from transformers.image_utils import load_image
 from transformers.pipelines import PIPELINE_REGISTRY, Pipeline
 
-from threedpain.errors import InvalidInput
-from threedpain.pictures import open_picture
+try:
+    from threedpain.errors import InvalidInput
+    from threedpain.pictures import open_picture
+except ImportError:
+    open_picture = None
 
 from .configuration_vitpain import PAIN_THRESHOLDS, PAIN_UNITS
 
@@ -19,6 +24,8 @@ SECONDS = 30  # that its server may be silent
 
 def _picture(given):
     """What people call a picture, paths and URLs opened by the one door; anything else is left to the processor."""
+    if open_picture is None:
+        return load_image(given, timeout=SECONDS)
     if isinstance(given, str) and given.startswith(("http://", "https://")):
         try:
             with urllib.request.urlopen(given, timeout=SECONDS) as answer:

@@ -37,7 +37,10 @@ def command(
     limit: Annotated[int | None, typer.Option(min=1, help="Only the first n people. Default: all.")] = None,
     workers: Annotated[int, typer.Option(min=1, help="Processes that render, from 1.")] = 2,
     protocol: Annotated[
-        str | None, typer.Option(help="unbc-5fold, unbc-loso, cv5, cross or augmentation instead. Default: none.")
+        str | None,
+        typer.Option(
+            help="unbc-5fold, unbc-loso, disfa-3fold, ckplus-10fold, cv5, cross or augmentation. Default: none."
+        ),
     ] = None,
     extra: Annotated[str | None, typer.Option(help="The other set of the protocols cross and augmentation.")] = None,
     pretrain: Annotated[str | None, typer.Option(help="Of a protocol: a set to train on before the folds.")] = None,
