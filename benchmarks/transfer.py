@@ -35,7 +35,7 @@ from threedpain.modeling.faces.faces import FaceSet, packed_size
 from threedpain.modeling.faces.sets import face_set, training_sets
 from threedpain.modeling.training.run import TrainConfig, train
 from threedpain.modeling.vitpain.loading import load_model, load_processor
-from threedpain.modeling.vitpain.recipes import DIET, STUDENT
+from threedpain.modeling.vitpain.recipes import DIET, PLAIN_TRUNK, STUDENT
 
 logger = logging.getLogger(__name__)
 
@@ -43,10 +43,6 @@ PROBE_SIZE = 192  # pixels
 LAUGHTER = {"AU6": 3.0, "AU12": 5.0, "AU25": 4.0, "AU26": 1.0}  # PSPI 3
 PROBES: dict[str, dict[str, float]] = {
     "neutral": {}, "laughter": LAUGHTER, **{unit: {unit: 1.0 if unit == "AU43" else 5.0} for unit in PAIN_UNITS},
-}  # fmt: skip
-PLAIN = {
-    "stem": "plain", "stem_widths": [32, 64, 128], "stem_depths": [0, 1, 2],
-    "backbone_config": STUDENT["backbone_config"] | {"patch_size": 2},
 }  # fmt: skip
 
 
@@ -64,7 +60,7 @@ ARMS: dict[str, Arm] = {
     "base": Arm(),
     "distilled": Arm(taught=True),
     "stem from nothing": Arm({"stem_weights": "none"}),
-    "plain stem": Arm({"model": PLAIN}),
+    "plain stem": Arm({"model": PLAIN_TRUNK}),
     "no covers": Arm({"diet": DIET | {"covered": 0.0}}),
     "no strangers": Arm({"diet": DIET | {"strangers": 0.0}}),
     "pain only": Arm({"diet": DIET | {"others": 0.0}}, pain_only=True),

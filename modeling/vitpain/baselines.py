@@ -25,7 +25,7 @@ from transformers import initialization as init
 
 from .configuration_vitpain import PAIN_THRESHOLDS, PAIN_UNITS, PSPI_MAX, ViTPainConfig
 from .modeling_vitpain import PainHeads, ViTPainModel, ViTPainOutput, _average, _known
-from .recipes import STUDENT
+from .recipes import PLAIN_TRUNK, STUDENT
 
 LUMA = (0.299, 0.587, 0.114)
 
@@ -277,8 +277,8 @@ def pairwise(image_size: int, **changes: Any) -> PairwisePainModel:
 
 
 def au_linear(image_size: int, **changes: Any) -> AuLinearModel:
-    names = ("focus", "stem", "backbone_config", "heatmap_upsample", "mask_classes")
-    given = {**{name: STUDENT[name] for name in names}, "loss_weights": {"consistency": 0.0}, **changes}
+    names = ("focus", "heatmap_upsample", "mask_classes")
+    given = {**{name: STUDENT[name] for name in names}, **PLAIN_TRUNK, "loss_weights": {"consistency": 0.0}, **changes}
     return AuLinearModel(AuLinearConfig(image_size=image_size, **given))
 
 

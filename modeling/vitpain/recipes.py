@@ -16,6 +16,12 @@ STUDENT = {
     "reference": "compare", "reference_layers": 1, "decoder_layers": 1, "heatmap_upsample": 8, "mask_classes": 13,
 }  # fmt: skip
 
+# Changes that give the student a trunk of its own, which begins from nothing: version 1.0's.
+PLAIN_TRUNK = {
+    "stem": "plain", "stem_widths": [32, 64, 128], "stem_depths": [0, 1, 2],
+    "backbone_config": STUDENT["backbone_config"] | {"patch_size": 2},
+}  # fmt: skip
+
 TEACHER = {
     "image_size": 160, "focus": 0.7, "num_channels": 1, "reference": "none",
     "stem_widths": [16, 32, 64], "stem_depths": [0, 1, 1],
