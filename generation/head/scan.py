@@ -33,6 +33,8 @@ WITHIN = 0.85  # the modes' share within a cell: scans hold the differences of a
 CROOKED = 0.6  # share of the differences of left and right: the mesh of the lids and brows shows them more
 FARTHEST = 2.2  # standard deviations of a mode
 BASE_BROW = 1.3  # AU1 that `people.identity` gives to every face at rest, for the base mesh, whose inner brows hang
+DAMPED = ("nose", "eye-", "l-eye-", "r-eye-")  # features in which cells differ more on the base head than scans do
+DAMPING = 0.45
 STIFF = 2e-6  # square metres: how little a neighbourhood says of directions in which it is flat
 ROUNDS = 8  # of smoothing a person's deformation
 
@@ -56,6 +58,8 @@ class ScanHeadModel(HeadModel):
         modes = sparse_offsets(tensors, "mode", len(self.cage))
         self.bones, count = len(base.shape_names), modes.shape[1]  # directions of the base head come first
         reference = tensors["reference"]
+        self._reference = reference
+        self._damping = np.array([DAMPING if name.startswith(DAMPED) else 1.0 for name in base.shape_names])
         self.mean = tensors["mean"]
         self.cage = self.mean - (base.shapes @ reference).reshape(-1, 3)
         self.base_reaches = base.reaches
@@ -84,6 +88,7 @@ class ScanHeadModel(HeadModel):
         cell = sample_shape(
             seed, age, gender, ethnicity, phenotypes, lean, self.base_names, self.base_reaches, self._own_chance
         )
+        cell = self._reference + self._damping * (cell - self._reference)
         own = child(seed, "scan").standard_normal(len(self._crooked)).clip(-FARTHEST, FARTHEST)
         own = WITHIN * own * np.where(self._crooked, CROOKED * lean, 1.0)
         return np.concatenate([cell, own]).astype(np.float32)
@@ -94,9 +99,12 @@ class ScanHeadModel(HeadModel):
 
     def resting(self, identity: Identity) -> dict[str, float]:
         """The person's resting face without what only the base mesh needs."""
-        return {
-            unit: max(amount - BASE_BROW, 0.0) if unit == "AU1" else amount for unit, amount in identity.resting.items()
-        }
+        rest = dict(identity.resting)
+        if "AU1" in rest:
+            rest["AU1"] = max(rest["AU1"] - BASE_BROW, 0.0)
+        if "AU7" in rest:
+            rest["AU7"] *= 0.4  # its field is twice the base head's
+        return rest
 
     def fields(self, identity: Identity, cage: np.ndarray, surface: np.ndarray) -> np.ndarray:
         """The fields float32 [A, C, 3] of a person with this `cage` [C, 3]: each turned and stretched as the person's

@@ -32,6 +32,7 @@ from .scan_units import scan_fields
 
 TORN = 0.45  # where the offset changes by more than this share of an edge, the counterparts are mistaken (nostrils)
 NEAR = 0.0025  # metres: what lies further from the scans has no counterpart there
+MIDLINE = 0.008  # metres: half the width in which one side gives way to the other
 KEPT = 0.98  # share of the variance that the shape modes carry
 STILL = 3e-5  # metres: smaller offsets are dropped
 
@@ -205,11 +206,13 @@ class Transfer:
         return (offsets + self.swap(offsets)) / 2
 
     def mirrored(self, fields: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
-        """Left fields as the mirror images of the right ones, both halved from what the scans give."""
+        """Left fields as the mirror images of the right ones; both sides' sum is split softly at the midline."""
+        half = 0.5 + 0.5 * np.tanh(self.average[:, :1] / MIDLINE)
+        split = {"L": half, "R": half[self.flip]}
         out = {}
         for name, field in fields.items():
             other = {"L": name[:-1] + "R", "R": name[:-1] + "L"}.get(name[-1], name)
-            out[name] = (field + self.swap(fields[other])) / 2
+            out[name] = self.even(field) if other == name else self.even(field + fields[other]) * split[name[-1]]
         return out
 
 
