@@ -16,6 +16,7 @@ from PIL import Image
 from threedpain import demographics, schema
 from threedpain.generation.dataset.plan import Config
 from threedpain.generation.dataset.writer import replacing, write_text
+from threedpain.pictures import FORMATS
 
 from .card_text import ABOUT, HEADS, MEANINGS, SKINS, TEXT
 
@@ -133,7 +134,9 @@ def _grid(out: Path) -> bytes:
         for row, kind in enumerate(("neutral", "pain")):
             if kind in pictures:
                 picture = (
-                    Image.open(io.BytesIO(pictures[kind])).convert("RGB").resize((CELL, CELL), Image.Resampling.LANCZOS)
+                    Image.open(io.BytesIO(pictures[kind]), formats=FORMATS)
+                    .convert("RGB")
+                    .resize((CELL, CELL), Image.Resampling.LANCZOS)
                 )
                 sheet.paste(picture, (CELL * ethnicity, CELL * (2 * gender + row)))
     buffer = io.BytesIO()

@@ -23,6 +23,7 @@ from threedpain.generation.dataset.manifest import Manifest, environment, read_p
 from threedpain.generation.dataset.plan import VIDEO_FPS, VIDEO_SECONDS, Plan
 from threedpain.generation.dataset.swap import JOURNAL
 from threedpain.generation.seeds import child
+from threedpain.pictures import FORMATS
 from threedpain.schema import AU_COLUMNS, GENERATOR_VERSION, TRUTHS, features
 
 from .check_laws import Finding, Seen, digest, names, row_laws, set_laws
@@ -253,7 +254,7 @@ def _expression_laws(row: dict, plan: Plan) -> Iterator[tuple[str, str]]:
     if abs(pspi - row["PSPI"]) > 1e-4:
         yield "PSPI", f"PSPI is {row['PSPI']:g}, its action units give {pspi:g}"
     try:
-        np.asarray(Image.open(io.BytesIO(row["heatmap"]["bytes"])))
+        np.asarray(Image.open(io.BytesIO(row["heatmap"]["bytes"]), formats=FORMATS))
     except Exception:
         yield "decodable", "heatmap cannot be decoded"
 
@@ -276,7 +277,7 @@ def _identity_laws(row: dict, plan: Plan) -> Iterator[tuple[str, str]]:
 
 def _video_laws(row: dict, plan: Plan) -> Iterator[tuple[str, str]]:
     try:
-        with av.open(io.BytesIO(row["video"]["bytes"])) as container:
+        with av.open(io.BytesIO(row["video"]["bytes"]), format="mp4") as container:
             rate = float(container.streams.video[0].average_rate)
             frames = sum(1 for _ in container.decode(video=0))
     except Exception:
@@ -356,6 +357,8 @@ def _row(path: Path, number: int) -> dict:
 
 
 def _psnr(one: bytes, other: bytes) -> float:
-    a, b = (np.asarray(Image.open(io.BytesIO(data)).convert("RGB"), np.float64) for data in (one, other))
+    a, b = (
+        np.asarray(Image.open(io.BytesIO(data), formats=FORMATS).convert("RGB"), np.float64) for data in (one, other)
+    )
     error = ((a - b) ** 2).mean()
     return 99.0 if error == 0 else float(min(99.0, 10 * np.log10(255**2 / error)))

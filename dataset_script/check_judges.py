@@ -15,6 +15,7 @@ from scipy.stats import mannwhitneyu, spearmanr
 
 from threedpain import demographics
 from threedpain.extras import need_extra
+from threedpain.pictures import FORMATS
 
 from .check_laws import Finding, names
 
@@ -72,7 +73,7 @@ def _seen(row: dict) -> dict:
     """One picture as the judges see it."""
     from .judges import detect_faces, embed, landmarks68
 
-    image = np.asarray(Image.open(io.BytesIO(row.pop("image")["bytes"])).convert("RGB"))
+    image = np.asarray(Image.open(io.BytesIO(row.pop("image")["bytes"]), formats=FORMATS).convert("RGB"))
     boxes = detect_faces(image, upsample=0 if image.shape[0] >= 400 else 1)
     row["found"] = bool(boxes)
     if boxes:

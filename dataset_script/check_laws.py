@@ -14,6 +14,7 @@ from PIL import Image
 from threedpain import demographics, facs
 from threedpain.generation.dataset.plan import Plan
 from threedpain.generation.records import MASK_CLASSES
+from threedpain.pictures import FORMATS
 from threedpain.schema import AU_COLUMNS, FEATURES, TRUTHS
 
 FACE = (1, 4, 5, 6, 7)  # mask classes between the hairline and the chin
@@ -148,7 +149,7 @@ def _pictures(row: dict, size: int) -> Iterator[tuple[str, str]]:
         if row.get(name) is None:
             continue
         try:
-            with Image.open(io.BytesIO(row[name]["bytes"])) as picture:
+            with Image.open(io.BytesIO(row[name]["bytes"]), formats=FORMATS) as picture:
                 decoded[name] = np.asarray(picture)
         except Exception as trouble:  # whatever a decoder makes of broken bytes
             yield "decodable", f"{name} cannot be decoded: {' '.join(str(trouble).split())[:80]}"

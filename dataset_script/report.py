@@ -17,6 +17,7 @@ from PIL import Image, ImageDraw
 from threedpain import demographics
 from threedpain.generation.dataset.writer import write_text
 from threedpain.page import render_page
+from threedpain.pictures import FORMATS
 
 from .check import Report
 from .check_judges import LEAST_SPEARMAN
@@ -251,7 +252,9 @@ def _samples(folder: Path) -> str:
 
 def _sample(row: dict) -> str:
     try:
-        photo, heat, mask = (Image.open(io.BytesIO(row[name]["bytes"])) for name in ("image", "heatmap", "mask"))
+        photo, heat, mask = (
+            Image.open(io.BytesIO(row[name]["bytes"]), formats=FORMATS) for name in ("image", "heatmap", "mask")
+        )
         scale = TILE / photo.size[0]
         marked = photo.convert("RGB").resize((TILE, TILE))
         classes = Image.fromarray(PALETTE[np.asarray(mask).clip(0, 10)]).resize((TILE, TILE), Image.Resampling.NEAREST)
