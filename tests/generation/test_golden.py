@@ -5,6 +5,7 @@ import json
 import golden
 import numpy as np
 import pytest
+from safetensors.numpy import load_file
 
 from threedpain.schema import GENERATOR_VERSION
 
@@ -18,8 +19,7 @@ NEARLY = 1e-5  # relative: numbers of identities, on another machine
 
 @pytest.fixture(scope="module")
 def fixed():
-    with np.load(golden.FILE) as file:
-        return {name: file[name] for name in file.files}
+    return load_file(golden.FILE)
 
 
 @pytest.fixture(scope="module")
@@ -61,7 +61,7 @@ def test_a_moved_vertex_a_column_and_a_plan_are_found(fixed, today):
     with pytest.raises(AssertionError, match="1 vertices .* raise GENERATOR_VERSION"):
         test_vertices(fixed, moved)
     for name in ("plan", "columns"):
-        other = golden.text(golden.plain(today[name]).replace("AU4", "AU5", 1))
+        other = golden.text(golden.plain(today[name])[:-1] + "x")
         with pytest.raises(AssertionError, match="raise GENERATOR_VERSION"):
             test_exact_facts(fixed, today | {name: other}, name)
 

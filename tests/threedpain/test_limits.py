@@ -24,7 +24,9 @@ def ends(limit):
     return (low, high), (low - 1, high + 1, math.nan if not limit.whole else 1.5, None, "x", True)
 
 
-@pytest.mark.parametrize("limit", dict.fromkeys([*limits.FACE, *limits.FILM, *limits.DATASET]), ids=lambda limit: limit.name)
+@pytest.mark.parametrize(
+    "limit", dict.fromkeys([*limits.FACE, *limits.FILM, *limits.DATASET]), ids=lambda limit: limit.name
+)
 def test_a_limit_takes_its_ends_and_nothing_beyond(limit):
     good, bad = ends(limit)
     for value in good:
