@@ -231,10 +231,11 @@ def test_a_tiny_run_overfits_eight_pairs(tmp_path):
     assert (table["pspi_hat"] - table["PSPI"]).abs().max() < 0.5
 
 
-def test_interrupted_and_resumed_follows_the_uninterrupted(tmp_path, faces):
-    whole = Run(settings(tmp_path / "whole", epochs=2), faces, faces)
+@pytest.mark.parametrize("diet", [{}, {"others": 0.3, "strangers": 0.3, "covered": 0.5, "tilted": 0.3, "small": 0.3}])
+def test_interrupted_and_resumed_follows_the_uninterrupted(tmp_path, faces, diet):
+    whole = Run(settings(tmp_path / "whole", epochs=2, diet=diet), faces, faces)
     whole.fit()
-    part = settings(tmp_path / "part", epochs=2)
+    part = settings(tmp_path / "part", epochs=2, diet=diet)
     Run(replace(part, max_steps=3), faces, faces).fit()
     assert (tmp_path / "part" / "checkpoint").is_dir() and not (tmp_path / "part" / "config.json").exists()
     resumed = Run(part, faces, faces)
