@@ -136,6 +136,7 @@ def render_texture(results: Mapping) -> ModelCard:
             ],
         ),
         template_path=_template("texture"),
+        generator=results["generator_version"],
         machine=results["machine"],
         rows=rows,
         missing=[text for part, text in names.items() if part not in results],

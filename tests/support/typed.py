@@ -17,7 +17,8 @@ TREE = ROOT / "build" / "types" / "threedpain"
 ROOMS = ("generation", "dataset_script", "modeling", "spaces")
 STRICT = ("disallow_untyped_defs", "disallow_any_generics", "check_untyped_defs", "strict_equality")
 ERROR = re.compile(r"^build/types/(\S+?)\.py:\d+: error:", re.MULTILINE)
-HEAD = """; Types are checked everywhere, strictly in threedpain, generation.dataset and dataset_script, where data are read
+HEAD = """\
+; Types are checked everywhere, strictly in threedpain, generation.dataset and dataset_script, where data are read
 ; and written. The two lists below are what is left to do, and may only shrink (tests/repository/test_types.py):
 ; `python tests/support/typed.py --new` writes this file without those that are done.
 [mypy]
