@@ -6,7 +6,7 @@ from threedpain import InvalidInput, MissingFile, assets, weights
 
 
 def test_unknown_weights_list_the_known_ones():
-    with pytest.raises(InvalidInput, match="unknown weights 'vitpane'; known are head, texture, vitpain, "):
+    with pytest.raises(InvalidInput, match="unknown weights 'vitpane'; known are head, head-scan, texture, vitpain, "):
         weights("vitpane")
 
 
