@@ -26,7 +26,7 @@ def detect_faces(image: np.ndarray, upsample: int = 0) -> list[Box]:
 
     Faces need about 80 pixels; each `upsample` doubles the picture first.
     """
-    boxes, scores, _ = _detector().run(_checked(image), upsample, 0.0)
+    boxes, scores, _ = face_detector().run(_checked(image), upsample, 0.0)
     order = sorted(range(len(boxes)), key=lambda k: -scores[k])
     return [
         (float(b.left()), float(b.top()), float(b.right() + 1), float(b.bottom() + 1))
@@ -69,7 +69,8 @@ def _rectangle(box: Box) -> dlib.rectangle:
 
 
 @lru_cache(maxsize=1)
-def _detector():
+def face_detector() -> dlib.fhog_object_detector:
+    """dlib's detector of upright faces, made once a process."""
     return dlib.get_frontal_face_detector()
 
 

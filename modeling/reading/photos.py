@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from functools import lru_cache
 from pathlib import Path
 
 import numpy as np
 from PIL import Image
 
+from threedpain.dataset_script.judges import face_detector
 from threedpain.errors import InvalidInput
 from threedpain.modeling.vitpain.image_processing_vitpain import as_picture
 from threedpain.pictures import MAX_PIXELS, open_picture, shown
@@ -38,9 +38,9 @@ def find_faces(photo: Image.Image) -> list[Box]:
     size = (max(1, round(photo.width * shrink)), max(1, round(photo.height * shrink)))
     pixels = np.asarray(photo.convert("L").resize(size, Image.Resampling.BILINEAR))
     boxes = []
-    squares = _detector()(pixels, 0)
+    squares = face_detector()(pixels, 0)
     if len(squares) != 1:  # smaller faces than 80 pixels of these, at four times the cost
-        squares = _detector()(pixels, 1)
+        squares = face_detector()(pixels, 1)
     for found in squares:
         side, bottom = found.width() / shrink, found.bottom() / shrink
         middle = (found.left() + found.right()) / 2 / shrink
@@ -70,10 +70,3 @@ def checked_box(box: Sequence[float], photo: Image.Image, name: str = "the pictu
             f"the face in {name} is {max(x1 - x0, y1 - y0):.0f} pixels high; at least {MIN_FACE} are needed"
         )
     return x0, y0, x1, y1
-
-
-@lru_cache(maxsize=1)
-def _detector():
-    import dlib
-
-    return dlib.get_frontal_face_detector()
