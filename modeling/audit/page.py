@@ -245,7 +245,7 @@ def _groups(report: dict[str, Any]) -> str:
 
     height = 0.26 * sum(len(levels) for levels in groups.values()) + 1.4
     first = ("mae", "mean absolute error", False) if report["gaps"] else ("auroc", "AUROC of pain", False)
-    plots = _plot(draw_of(*first), (4.6, height), f"{first[1]} by group")
+    plots = _plot(draw_of(*first), (4.6 if report["gaps"] else 9.2, height), f"{first[1]} by group")
     if report["gaps"]:
         plots += _plot(draw_of("bias", "answer − PSPI (below 0: too little)", True), (4.6, height), "Bias by group")
     gaps = _table(
@@ -278,7 +278,8 @@ def _groups(report: dict[str, Any]) -> str:
         ["by", "", "people", "pictures", "error", "bias", "Pearson", "AUROC", "missed", "false alarms", "not answered"],
         rows,
     )
-    return f"<div class='grid'>{plots}</div>{gaps}<details><summary>All figures</summary>{table}</details>"
+    below = gaps if report["gaps"] else ""
+    return f"<div class='grid'>{plots}</div>{below}<details><summary>All figures</summary>{table}</details>"
 
 
 def _cell(figure: dict[str, float]) -> str:

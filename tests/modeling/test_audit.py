@@ -274,6 +274,7 @@ def test_headlines_of_known_detectors(kind, scale, flat, tmp_path, monkeypatch):
     assert html.escape(report["headline"], quote=False) in page
     if not report["headline"].startswith("Reads pain ("):
         assert "PSPI points" not in report["headline"] and all(math.isnan(e["points"]) for e in report["effects"])
+    assert ("read worst" in page) == bool(report["gaps"])  # no table without rows
 
 
 def test_too_few_people_are_no_certainty(flat, tmp_path, monkeypatch):
