@@ -10,8 +10,8 @@ from pathlib import Path
 import gradio as gr
 from starlette.middleware import Middleware
 
-from . import about, api, browse, engine, gate, make, read
-from .theme import CSS, THEME
+from threedpain.spaces import about, api, browse, engine, gate, make, read  # absolute: a Space runs this file itself
+from threedpain.spaces.theme import CSS, THEME
 
 QUEUE_LENGTH = 24  # requests waiting beyond this get an honest "busy"
 SECONDS_KEPT = 10 * 60  # after which temporary files are deleted

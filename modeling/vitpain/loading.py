@@ -111,6 +111,10 @@ def _checked_config(folder: str) -> PretrainedConfig:
         raise InvalidInput(
             f"{folder} is a model of the kind {shown(str(config.model_type))}; known are {', '.join(MODEL_TYPES)}"
         )
+    usual = type(config)().to_dict()
+    for name, value in config.to_dict().items():
+        if isinstance(value, bool) and isinstance(usual.get(name), (int, float)) and not isinstance(usual[name], bool):
+            raise InvalidInput(f"{name} in the configuration of {folder} must be a number, got {str(value).lower()}")
     for name, value in _numbers(config.to_dict()):
         most = MOST_LAYERS if "layers" in name or "depths" in name else MOST_PIXELS if name == "image_size" else MOST
         if not abs(value) <= most:  # NaN neither
