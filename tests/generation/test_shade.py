@@ -45,6 +45,10 @@ def constant(value=1.0, keys=()):
     return Light("plain", environment, keys, 1.0)
 
 
+NO_CARD = pytest.mark.skipif(not torch.cuda.is_available(), reason="no CUDA device")
+CARD = [pytest.mark.gpu, NO_CARD]
+
+
 @pytest.mark.parametrize(
     ("seed", "units", "view", "changes"),
     [
@@ -53,7 +57,7 @@ def constant(value=1.0, keys=()):
         (2, {"AU26": 5, "AU43": 0.5}, "right", {"hair": "coily"}),
     ],
 )
-@pytest.mark.parametrize("device", ["cpu", pytest.param("cuda", marks=pytest.mark.gpu)])
+@pytest.mark.parametrize("device", ["cpu", pytest.param("cuda", marks=CARD)])
 def test_the_kernel_equals_the_torch_reference(seed, units, view, changes, device):
     scene, seen = viewed(seed, units, view, **changes)
     behind = np.random.default_rng(0).random((SIZE, SIZE, 3)).astype(np.float32)
@@ -76,6 +80,7 @@ def test_what_stays_on_the_device_goes_with_its_array():
 
 
 @pytest.mark.gpu
+@NO_CARD
 def test_a_picture_on_the_card_is_the_processors():
     bust, maps = person(3)
     face, scene = rig(bust, {"AU4": 4, "AU43": 0.5}), sample_scene(3, "front", SIZE)

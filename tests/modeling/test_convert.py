@@ -45,7 +45,7 @@ class Published(nn.Module):
             self.neutral_norm = nn.LayerNorm(WIDTH)
         sizes = (WIDTH, 32, 24, 16, 1)
         layers = [nn.LayerNorm(WIDTH), nn.Dropout()]
-        for before, after in itertools.pairwise(sizes):
+        for before, after in itertools.pairwise(sizes[:-1]):
             layers += [nn.Linear(before, after), nn.GELU(), nn.Dropout()]
         self.pspi_head = nn.Sequential(*layers, nn.Linear(sizes[-2], 1))
         self.pspi_binary_heads = nn.ModuleDict(

@@ -92,8 +92,9 @@ def command(
         "data": f"{data}, split {split}: {len(faces)} pictures of {faces.table['identity'].nunique()} people",
         "bootstrap": f"{rounds} rounds over people", "references per picture": shots,
     }  # fmt: skip
-    if "generator_version" in dataset.column_names:
-        about["generator"] = " and ".join(sorted(set(dataset["generator_version"])))
+    known = dataset["generator_version"] if "generator_version" in dataset.column_names else []
+    if versions := set(known) - {None}:  # other people's pictures have none
+        about["generator"] = " and ".join(sorted(versions))
     results, tables = evaluate(
         judged, processor, faces, name=str(model), by=groups,
         conditions=wanted or able, shots=shots, rounds=rounds, whole=whole, about=about,
