@@ -18,10 +18,11 @@ from PIL import Image
 
 from threedpain import demographics, expressions, facs
 from threedpain.errors import InvalidInput, ThreeDPainError
+from threedpain.limits import HEAT_STEP
 from threedpain.pictures import shown as plain
 from threedpain.pictures import stored_picture
 
-from . import drawing, engine
+from . import drawing
 
 logger = logging.getLogger(__name__)
 
@@ -132,7 +133,7 @@ def open_row(source: str, shown: list[int], event: gr.SelectData):
     row = _undecoded(data)[shown[event.index]]
     row |= dict(zip(PICTURES, _decoded([row[name] for name in PICTURES]), strict=True))
     drawn = drawing.draw_truth(row["image"], row["mask"], row["landmarks"], row["landmarks_visible"], row["bbox"])
-    heat = drawing.heat_overlay(row["image"], np.asarray(row["heatmap"]) * engine.HEAT_MM_PER_LEVEL, 0.8)
+    heat = drawing.heat_overlay(row["image"], np.asarray(row["heatmap"]) * HEAT_STEP, 0.8)
     labels = labels_of(row, data.features)
     units = ", ".join(f"{name} {labels[name]:.3g}" for name in facs.ACTION_UNITS if labels.get(name)) or "none"
     facts = (
