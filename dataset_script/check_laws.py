@@ -201,7 +201,7 @@ def _counts(seen: list[Seen], plan: Plan) -> Iterator[Finding]:
 
 
 def _splits(seen: list[Seen], plan: Plan) -> Iterator[Finding]:
-    splits = defaultdict(Counter)
+    splits: defaultdict[str, Counter[str]] = defaultdict(Counter)
     for row in seen:
         splits[row.identity][row.split] += 1
     for identity, counts in splits.items():
@@ -244,7 +244,7 @@ def _balance(seen: list[Seen], plan: Plan) -> Iterator[Finding]:
 
 def _targets(seen: list[Seen]) -> Iterator[Finding]:
     """PSPI of the pain expressions in each cell: the sixteen levels differ by at most one."""
-    levels = defaultdict(Counter)
+    levels: defaultdict[str, Counter[int]] = defaultdict(Counter)
     for cell, _expression, pspi in {(r.cell, r.expression, round(r.pspi)) for r in seen if r.kind == "pain"}:
         levels[cell][pspi] += 1
     for cell, counts in levels.items():

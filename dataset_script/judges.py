@@ -87,6 +87,6 @@ def _embedder():
 def _model(name: str) -> str:
     """Path of a model file; the package itself is not imported (it needs pkg_resources, which is gone)."""
     spec = importlib.util.find_spec(_MODELS)
-    if spec is None:
+    if spec is None or not spec.submodule_search_locations:
         raise MissingExtra("landmarks and embeddings of independent judges need: pip install 'threedpain[judges]'")
     return str(Path(spec.submodule_search_locations[0]) / "models" / name)

@@ -13,7 +13,7 @@ import sys
 import traceback
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager, suppress
+from contextlib import AbstractContextManager, contextmanager, suppress
 from queue import SimpleQueue
 from typing import IO, Any
 
@@ -47,7 +47,7 @@ def threads(count: int) -> Iterator[None]:
         torch.set_num_threads(before)
 
 
-def one_thread() -> threads:
+def one_thread() -> AbstractContextManager[None]:
     """Bits depend on the number of threads: whatever promises bytes has one."""
     return threads(1)
 

