@@ -120,6 +120,13 @@ def _into_atlas(uvs: np.ndarray, face_uvs: np.ndarray, tile: np.ndarray) -> tupl
     return np.stack([u, v], axis=1).astype(np.float32), index.reshape(-1, 3).astype(np.int32)
 
 
+def corners(mesh: TexturedMesh) -> tuple[np.ndarray, np.ndarray]:
+    """The different pairs of a vertex and a UV [N, 2], which files store as one, and the faces [F, 3] over them."""
+    pairs = np.stack([mesh.faces.ravel(), mesh.face_uvs.ravel()], axis=1)
+    kept, index = np.unique(pairs, axis=0, return_inverse=True)
+    return kept, index.reshape(-1, 3)
+
+
 def to_trimesh(face: Face, maps: SkinMaps, heat: bool = False, texture_width: int = 692) -> trimesh.Trimesh:
     """A textured `trimesh.Trimesh`, y up, metres; with `heat`, `vertex_attributes["_HEAT"]` holds millimetres.
 
@@ -128,8 +135,7 @@ def to_trimesh(face: Face, maps: SkinMaps, heat: bool = False, texture_width: in
     import trimesh
 
     mesh = textured(face, maps)
-    pairs = np.stack([mesh.faces.ravel(), mesh.face_uvs.ravel()], axis=1)
-    corners, index = np.unique(pairs, axis=0, return_inverse=True)
+    pairs, index = corners(mesh)
     height = round(texture_width * mesh.texture.shape[0] / mesh.texture.shape[1])
     small = Image.fromarray(mesh.texture).resize((texture_width, height), Image.Resampling.BOX)
     jpeg = io.BytesIO()
@@ -138,11 +144,11 @@ def to_trimesh(face: Face, maps: SkinMaps, heat: bool = False, texture_width: in
         name="face", baseColorTexture=Image.open(jpeg), metallicFactor=0.0, roughnessFactor=0.6, doubleSided=False
     )
     return trimesh.Trimesh(
-        mesh.vertices[corners[:, 0]],
-        index.reshape(-1, 3),
+        mesh.vertices[pairs[:, 0]],
+        index,
         process=False,
-        visual=trimesh.visual.TextureVisuals(uv=mesh.uvs[corners[:, 1]], material=material),
-        vertex_attributes={"_HEAT": mesh.heat[corners[:, 0]]} if heat else None,
+        visual=trimesh.visual.TextureVisuals(uv=mesh.uvs[pairs[:, 1]], material=material),
+        vertex_attributes={"_HEAT": mesh.heat[pairs[:, 0]]} if heat else None,
     )
 
 

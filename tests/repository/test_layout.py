@@ -29,7 +29,7 @@ STEPS = (
     ("generation.texture.training.",),
     ("generation.texture.",),
     ("generation.texture.model.",),
-    ("generation.export",),
+    ("generation.morphs", "generation.export"),
     ("generation.render.",),
     ("generation.render.shading.",),
     ("generation.render.raster.",),
