@@ -96,57 +96,108 @@ def sample_for_pspi(target: int, rng: Any) -> dict[str, float]:
     return action_units
 
 
+Units = Mapping[str, tuple[float, float]]
+
+_SPEAKING: Units = {"AU1": (0, 1), "AU2": (0, 1), "AU7": (0, 1)}  # brows and lids that go with speech
+# Mouth shapes of speech, twelve groups of sounds.
+_VISEMES: dict[str, Units] = {
+    "speech_p": {"AU24": (1, 3), "AU23": (0, 2)},  # p b m: lips closed
+    "speech_f": {"AU17": (1, 2), "AU10": (0, 1), "AU25": (1, 2)},  # f v: the lower lip meets the upper teeth
+    "speech_th": {"AU25": (2, 3), "AU26": (0, 1)},
+    "speech_t": {"AU25": (1, 3), "AU16": (0, 2), "AU26": (0, 1)},  # t d n l
+    "speech_k": {"AU25": (1, 3), "AU26": (1, 2)},  # k g
+    "speech_sh": {"AU22": (2, 4), "AU25": (1, 3)},  # sh ch
+    "speech_s": {"AU20": (0, 2), "AU16": (0, 2), "AU25": (1, 2)},  # s z
+    "speech_r": {"AU18": (1, 3), "AU25": (1, 2), "AU26": (0, 1)},
+    "speech_a": {"AU25": (3, 5), "AU26": (2, 5)},
+    "speech_e": {"AU20": (1, 4), "AU12": (0, 1), "AU25": (1, 4), "AU26": (0, 2)},
+    "speech_o": {"AU22": (1, 3), "AU25": (2, 4), "AU26": (1, 3)},
+    "speech_u": {"AU18": (2, 5), "AU25": (0, 3), "AU26": (0, 1)},
+}
+
 # Expressions that are not pain: unit -> (least, most). A least of 0 is a unit that may stay away. Several share pain's
-# units, and their PSPI follows the formula: a model that reads effort or a smile as pain is wrong here.
-OTHER_EXPRESSIONS: dict[str, dict[str, tuple[float, float]]] = {
-    "smile": {"AU6": (0, 4), "AU12": (2, 5), "AU25": (0, 3)},
+# units, and their PSPI follows the formula: a model that reads effort or a laugh as pain is wrong here.
+OTHER_EXPRESSIONS: dict[str, Units] = {
+    "polite_smile": {"AU12": (1, 3), "AU6": (0, 1), "AU25": (0, 1), "AU1": (0, 1), "AU2": (0, 1)},
+    "broad_smile": {"AU6": (1, 4), "AU7": (0, 2), "AU12": (3, 5), "AU25": (1, 4)},
+    "laughter": {"AU6": (2, 5), "AU7": (1, 4), "AU12": (3, 5), "AU25": (2, 5), "AU26": (1, 4)},
     "surprise": {"AU1": (2, 5), "AU2": (2, 5), "AU5": (1, 4), "AU25": (1, 3), "AU26": (1, 4)},
     "fear": {
         "AU1": (2, 5),
         "AU2": (1, 4),
         "AU4": (1, 4),
         "AU5": (2, 5),
-        "AU20": (1, 4),
-        "AU25": (1, 3),
+        "AU20": (2, 5),
+        "AU25": (1, 4),
         "AU26": (0, 3),
     },
     "anger": {"AU4": (2, 5), "AU5": (0, 3), "AU7": (1, 4), "AU17": (0, 3), "AU23": (1, 4), "AU24": (0, 3)},
-    "disgust": {"AU4": (0, 2), "AU9": (2, 5), "AU10": (0, 4), "AU15": (0, 3), "AU17": (0, 3), "AU25": (0, 2)},
-    "sadness": {"AU1": (2, 5), "AU4": (1, 3), "AU15": (1, 5), "AU17": (0, 4)},
+    "disgust": {
+        "AU4": (0, 2),
+        "AU7": (0, 2),
+        "AU9": (2, 5),
+        "AU10": (0, 4),
+        "AU15": (0, 3),
+        "AU17": (0, 3),
+        "AU25": (0, 2),
+    },
+    "sadness": {"AU1": (2, 5), "AU4": (1, 3), "AU15": (1, 5), "AU17": (0, 4), "AU43": (0, 0.4)},
+    "crying": {
+        "AU1": (0, 3),
+        "AU4": (2, 5),
+        "AU6": (1, 4),
+        "AU7": (1, 4),
+        "AU10": (0, 2),
+        "AU15": (1, 4),
+        "AU17": (0, 4),
+        "AU20": (0, 3),
+        "AU25": (0, 4),
+        "AU26": (0, 2),
+        "AU43": (0, 1),
+    },
     "contempt": {"AU12": (0, 1), "AU14": (2, 5)},
-    "squint": {"AU4": (0, 3), "AU6": (0, 2), "AU7": (2, 5)},
-    "yawn": {"AU1": (0, 2), "AU7": (0, 3), "AU25": (3, 5), "AU27": (3, 5), "AU43": (0, 1)},
-    "effort": {"AU4": (1, 3), "AU7": (1, 4), "AU17": (1, 3), "AU24": (2, 5)},
+    "concentration": {"AU4": (1, 3), "AU7": (0, 2), "AU17": (0, 1), "AU23": (0, 2), "AU24": (0, 2)},
+    "squint": {"AU4": (0, 3), "AU6": (0, 3), "AU7": (2, 5), "AU10": (0, 1), "AU12": (0, 1), "AU25": (0, 1)},
+    "effort": {
+        "AU4": (1, 4),
+        "AU6": (0, 2),
+        "AU7": (1, 4),
+        "AU12": (0, 1),
+        "AU17": (1, 3),
+        "AU23": (0, 2),
+        "AU24": (2, 5),
+    },
+    "yawn": {"AU1": (0, 2), "AU4": (0, 1), "AU7": (0, 3), "AU25": (3, 5), "AU27": (3, 5), "AU43": (0, 1)},
+    "chewing": {"AU14": (0, 2), "AU17": (0, 2), "AU18": (0, 1), "AU23": (0, 2), "AU26": (1, 3)},
+    "sleepy": {"AU1": (0, 1), "AU25": (0, 1), "AU43": (0.3, 0.8)},
     "blink": {"AU43": (1, 1)},
-    "speech_open": {"AU25": (2, 5), "AU26": (1, 4)},
-    "speech_wide": {"AU20": (1, 4), "AU25": (1, 4), "AU26": (0, 2)},
-    "speech_round": {"AU18": (2, 5), "AU25": (0, 3), "AU26": (0, 2)},
-    "speech_funnel": {"AU22": (2, 5), "AU25": (1, 3)},
-    "speech_closed": {"AU24": (1, 3)},
-    "speech_bite": {"AU16": (1, 3), "AU10": (0, 2), "AU25": (1, 3)},
+    **{name: {**shape, **_SPEAKING} for name, shape in _VISEMES.items()},
 }
-
-
-# The one that is most often taken for pain. Not among the turns of OTHER_EXPRESSIONS: asked for by name.
-LAUGHTER = {"AU6": (2, 5), "AU7": (0, 3), "AU12": (3, 5), "AU25": (2, 5), "AU26": (0, 3)}
+SMILES = ("polite_smile", "broad_smile", "laughter")
+# A plan goes through these by turns. Twelve shapes of speech have four turns between them: one each would make half of
+# what is not pain talk.
+TURNS = (*(name for name in OTHER_EXPRESSIONS if name not in _VISEMES), *4 * ("speech",))
 
 
 def sample_other(rng: Any, name: str | None = None) -> tuple[str, dict[str, float]]:
-    """A non-pain expression: its name (drawn, unless given) and its action units in tenths, PSPI by the formula."""
-    known = {**OTHER_EXPRESSIONS, "laughter": LAUGHTER}
-    if name is not None and name not in known:
-        raise InvalidInput(f"unknown expression {name!r}; known are {', '.join(known)}")
-    names = list(OTHER_EXPRESSIONS)
-    drawn = names[int(rng.integers(len(names)))]
+    """A non-pain expression: its name (drawn, unless given) and its action units in tenths, PSPI by the formula.
+
+    "speech" stands for any of its shapes. Units of one expression grow together, each with a will of its own.
+    """
+    if name is not None and name not in (*OTHER_EXPRESSIONS, "speech"):
+        raise InvalidInput(f"unknown expression {name!r}; known are {', '.join((*OTHER_EXPRESSIONS, 'speech'))}")
+    drawn, sound = TURNS[int(rng.integers(len(TURNS)))], list(_VISEMES)[int(rng.integers(len(_VISEMES)))]
     name = name or drawn
+    name = sound if name == "speech" else name
+    strength = rng.random()
     action_units: dict[str, float] = {}
-    for unit, (least, most) in known[name].items():
-        stays_away, amount = rng.random() < 0.4, rng.random()
+    for unit, (least, most) in OTHER_EXPRESSIONS[name].items():
+        stays_away, own = rng.random() < 0.4, 0.8 * (rng.random() - 0.5)
         if least == 0 and stays_away:
             continue
-        intensity = round(least + (most - least) * float(amount), 1)
-        if unit == "AU43":
-            intensity = float(round(intensity))
+        intensity = round(least + (most - least) * min(max(strength + own, 0.0), 1.0), 1)
+        if unit == "AU43" and most == 1:
+            intensity = float(round(intensity))  # closed or not; lids that stop on their way have a range of their own
         if intensity > 0 and plausible({**action_units, unit: intensity}):
             action_units[unit] = intensity
     return name, action_units

@@ -69,7 +69,14 @@ FPS = Limit("fps", 1, 60, "frames a second", "Pace of a film", whole=True)
 # A dataset's.
 IDENTITIES = Limit("identities", 1, 1_000_000, "people", "How many; 50 make one round of all cells", whole=True)
 EXPRESSIONS = Limit("expressions", 0, 100, "a person", "Pain expressions", whole=True)
-OTHERS = Limit("others", 0, 100, "a person", "Expressions that are not pain", whole=True)
+OTHERS = Limit(
+    "others",
+    0,
+    100,
+    "a person",
+    "Expressions that are not pain: smiles, laughter, fear, speech ... (to train on, a quarter or more of all)",
+    whole=True,
+)
 VIEWS = Limit("views", 1, 7, "", "Views of every expression", whole=True)
 PICTURE_SIZE = Limit("size", 32, 2048, "pixels", "Width and height of a picture", whole=True)
 

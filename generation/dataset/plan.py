@@ -28,6 +28,7 @@ VIEWS: dict[str, str | tuple[float, float]] = {
     "far_left": (55.0, 0.0),
     "far_right": (-55.0, 0.0),
 }
+SMILING = 0.45  # of a training set's others: 11 % of all pictures where a quarter is not pain
 IDENTITIES_PER_SHARD = 6  # 6 x 33 rows are two row groups of 99
 MAX_VIDEOS = 40  # as many as SynPAIN has
 VIDEO_SECONDS, VIDEO_FPS = 5, 24
@@ -64,7 +65,7 @@ class Config:
     texture: str = "embedded"
     texture_model: str | None = None
     inpaint_model: str | None = None
-    purpose: str = "release"  # training: every second other expression laughs, and half of all lids droop
+    purpose: str = "release"  # training: nearly half of the others smile or laugh, and half of all lids droop
 
     def __post_init__(self) -> None:
         for limit in limits.DATASET:
@@ -162,7 +163,7 @@ class Plan:
     def _expressions(self, index: int) -> Iterator[Expression]:
         """The neutral face; pain, its PSPI targets even over 1..16 across the identity's cell; others by turns."""
         seed, cell, name = self.config.seed, demographics.cell_of(index, self.config.seed), identity_id(index)
-        turn, training = index // len(demographics.CELLS), self.config.purpose == "training"
+        turn = index // len(demographics.CELLS)
         yield Expression(f"{name}_neutral", "neutral", "neutral", {})
         for number in range(self.config.expressions):
             # Cells go through one order of targets, each from another place: even in a cell, and even across cells.
@@ -173,12 +174,26 @@ class Plan:
             units = self._for_training(units, "pain", index, number)
             yield Expression(f"{name}_pain_{number:02d}", "pain", "pain", in_order(units))
         for number in range(self.config.others):
-            block, place = divmod(turn * self.config.others + number, len(expressions.OTHER_EXPRESSIONS))
-            order = child(seed, "turns", *cell, block).permutation(list(expressions.OTHER_EXPRESSIONS))
-            name_of_other = "laughter" if training and number % 2 == 0 else str(order[place])
-            other, units = expressions.sample_other(child(seed, "other", index, number), name=name_of_other)
+            turn_of_other = self._turn(cell, turn * self.config.others + number)
+            other, units = expressions.sample_other(child(seed, "other", index, number), name=turn_of_other)
             units = self._for_training(units, "other", index, number)
             yield Expression(f"{name}_other_{number:02d}", "other", other, in_order(units))
+
+    def _turn(self, cell: tuple[str, str, str], count: int) -> str:
+        """Whose turn it is after `count` others of a cell: every expression before one comes again. Sets for training
+        smile or laugh in `SMILING` of their turns."""
+
+        def nth(names: tuple[str, ...], number: int) -> str:
+            block, place = divmod(number, len(names))
+            return str(child(self.config.seed, "turns", *cell, names[0], block).permutation(names)[place])
+
+        if self.config.purpose == "release":
+            return nth(expressions.TURNS, count)
+        late = demographics.CELLS.index(cell) / len(demographics.CELLS)  # cells do not smile all at once
+        smiles, after = int(SMILING * count + late), int(SMILING * (count + 1) + late)
+        if after > smiles:
+            return nth(expressions.SMILES, smiles)
+        return nth(tuple(name for name in expressions.TURNS if name not in expressions.SMILES), count - smiles)
 
     def _for_training(self, units: Mapping[str, float], kind: str, index: int, number: int) -> Mapping[str, float]:
         if self.config.purpose == "release":

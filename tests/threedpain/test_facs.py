@@ -196,21 +196,38 @@ def test_other_expressions_are_possible_vary_and_follow_the_formula(name):
 
 
 def test_the_named_expressions_are_there_and_some_share_pains_units():
-    must = {"smile", "surprise", "fear", "anger", "disgust", "sadness", "squint", "yawn", "blink"}
-    assert (
-        must <= set(expressions.OTHER_EXPRESSIONS)
-        and sum(n.startswith("speech") for n in expressions.OTHER_EXPRESSIONS) >= 4
-    )
+    must = {"polite_smile", "broad_smile", "laughter", "surprise", "fear", "anger", "disgust", "sadness", "crying"}
+    must |= {"concentration", "squint", "effort", "yawn", "chewing", "sleepy", "blink", "contempt"}
+    speech = {name for name in expressions.OTHER_EXPRESSIONS if name.startswith("speech_")}
+    assert set(expressions.OTHER_EXPRESSIONS) == must | speech and len(speech) == 12
     rng = np.random.default_rng(0)
     names, scores = zip(
-        *[(n, facs.pspi(a)) for n, a in (expressions.sample_other(rng) for _ in range(600))], strict=True
+        *[(n, facs.pspi(a)) for n, a in (expressions.sample_other(rng) for _ in range(1500))], strict=True
     )
     assert set(names) == set(expressions.OTHER_EXPRESSIONS)
     assert 0.2 < np.mean(np.array(scores) == 0) < 0.8
+    assert {expressions.sample_other(rng, "speech")[0] for _ in range(200)} == speech
+
+
+def test_expressions_have_the_units_that_make_them():
+    rng = np.random.default_rng(1)
+    must = {"laughter": {"AU6", "AU7", "AU12", "AU25", "AU26"}, "fear": {"AU20", "AU25"}, "crying": {"AU4", "AU15"}}
+    for name, units in must.items():
+        assert all(units <= set(expressions.sample_other(rng, name)[1]) for _ in range(50))
+    lids = [expressions.sample_other(rng, "sleepy")[1]["AU43"] for _ in range(50)]
+    assert min(lids) >= 0.3 and max(lids) <= 0.8 and len(set(lids)) > 3
+    yawns = {expressions.sample_other(rng, "yawn")[1].get("AU43", 0.0) for _ in range(50)}
+    assert yawns == {0.0, 1.0}, "eyes are closed in a yawn, or not"
+
+
+def test_units_of_one_expression_grow_together():
+    rng = np.random.default_rng(2)
+    drawn = [expressions.sample_other(rng, "laughter")[1] for _ in range(300)]
+    assert 0.4 < np.corrcoef([d["AU6"] for d in drawn], [d["AU12"] for d in drawn])[0, 1] < 0.95
 
 
 def test_an_unknown_expression_lists_the_known_ones():
-    with pytest.raises(InvalidInput, match="unknown expression 'grin'; known are smile, surprise"):
+    with pytest.raises(InvalidInput, match="unknown expression 'grin'; known are polite_smile, broad_smile, laughter"):
         expressions.sample_other(np.random.default_rng(0), "grin")
 
 

@@ -42,7 +42,7 @@ def command(
         str | None, typer.Option(help="Hub id or folder of a model that repaints hair and background. Default: none.")
     ] = None,
     purpose: Annotated[
-        str, typer.Option(help="release, or training: more laughter among the others, lids closed part of the way.")
+        str, typer.Option(help="release, or training: 45 % of the others smile or laugh, lids closed part of the way.")
     ] = "release",
     executor: Annotated[
         str, typer.Option(help="local, ray, slurm or jobs; the last three need the extra 'cluster' and docs/scale.md.")
