@@ -128,6 +128,7 @@ MEANINGS = {
     "landmarks_visible": "not hidden by the head itself, hair or clothes",
     "hair": "", "light": "", "background": "",
     "shape": "coefficients of the head",
+    "movement": "how the person moves: amplitude, asymmetry, rest and manner of the units, and where skin folds",
     "seed": "of the person; with the other columns enough to render the row again",
     "generator_version": "a change of bytes is a new version",
 }  # fmt: skip

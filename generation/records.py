@@ -34,7 +34,12 @@ PARTS = ("skin", "eye_left", "eye_right", "teeth_upper", "teeth_lower", "tongue"
 
 # Wrinkle maps (`Face.wrinkles`, and the channels of the wrinkle normal maps in skin UV).
 WRINKLES = (
-    "glabella",
+    "glabella-two",
+    "glabella-one",
+    "glabella-fan",
+    "glabella-bar",
+    "brow_left",
+    "brow_right",
     "forehead",
     "crow_left",
     "crow_right",
@@ -43,6 +48,22 @@ WRINKLES = (
     "nasolabial_right",
     "chin",
 )
+
+# Kinds of folds -> how far apart people have them: standard deviations across and up, texels (3.5 are a millimetre).
+FURROWS = {
+    "glabella-two": (2.0, 7.0),
+    "glabella-one": (8.0, 7.0),
+    "glabella-fan": (2.5, 7.0),
+    "glabella-bar": (2.0, 4.0),
+    "brow": (5.0, 5.0),
+    "forehead": (6.0, 9.0),
+    "crow": (3.0, 4.0),
+    "bunny": (1.5, 3.0),
+    "nasolabial": (3.0, 4.0),
+    "chin": (2.0, 4.0),
+}
+# Units whose direction and place are a person's own: those with sides that move skin by a field.
+MANNERED = ("AU1", "AU2", "AU4", "AU5", "AU6", "AU7", "AU9", "AU10", "AU12", "AU14", "AU15", "AU16", "AU20")
 
 # Names of `Hair.style` and `Hair.beard`.
 STYLES = ("bald", "buzz", "short", "medium", "long", "coily", "receding", "tied_back", "headscarf", "cap")
@@ -110,6 +131,8 @@ class Identity:
     resting: Mapping[str, float]  # small action units of the resting face: nobody's neutral is a mask
     gain: Mapping[str, float]  # personal dynamic range per action unit, around 1
     asymmetry: Mapping[str, float]  # -1..1 per action unit: > 0 acts stronger on the subject's left
+    manner: Mapping[str, tuple[float, float, float, float]]  # unit -> stretch, turn (degrees), out, up: `head.manner`
+    furrows: Mapping[str, tuple[float, float, float, float]]  # FURROWS -> depth, out, up (texels), size
 
 
 BROW_LIFT = 7  # texels, 2 mm

@@ -75,6 +75,14 @@ _LIGHT = {
     "exposure": _REAL,
     "keys": List({"direction": _vector(3), "colour": _vector(3), "softness": _REAL}),
 }
+# How the person moves, enough to replay it: units in the order of AU_COLUMNS, the rest as in `generation.records`.
+_MOVEMENT = {
+    "gain": _vector(len(AU_COLUMNS)),  # amplitude, around 1
+    "asymmetry": _vector(len(AU_COLUMNS)),  # -1 .. 1, above 0 stronger on the subject's left
+    "resting": _vector(len(AU_COLUMNS)),  # intensities of the face at rest
+    "manner": _matrix(13, 4),  # MANNERED: stretch, turn (degrees), out, up
+    "furrows": _matrix(10, 4),  # FURROWS: depth, out, up (texels), size
+}
 _ORIGIN = {"seed": Value("int64"), "generator_version": _TEXT}
 
 _IMAGES = {
@@ -100,6 +108,7 @@ _IMAGES = {
     "light": _LIGHT,
     "background": {"kind": _TEXT, "seed": Value("int64")},
     "shape": List(_REAL),
+    "movement": _MOVEMENT,
     **_ORIGIN,
 }
 _COLUMNS = {
@@ -123,6 +132,7 @@ _COLUMNS = {
         "identity_id": _TEXT,
         **_PERSON,
         "shape": List(_REAL),
+        "movement": _MOVEMENT,
         "hair": _HAIR,
         "skin": _SKIN,
         "albedo": Image(),

@@ -15,7 +15,7 @@ from threedpain.generation.export import to_glb
 from threedpain.generation.frames import pose_of, rotation
 from threedpain.generation.head.bust import Head
 from threedpain.generation.head.rig import rig
-from threedpain.generation.records import Hair, Identity, Light, Sample, Scene, Skin
+from threedpain.generation.records import FURROWS, MANNERED, Hair, Identity, Light, Sample, Scene, Skin
 from threedpain.generation.scene.scene import sample_scene
 from threedpain.generation.seeds import child
 from threedpain.generation.worn.clothes import sample_clothes
@@ -120,6 +120,7 @@ def image_row(config: Config, person, expression: Expression, view: str, photo: 
         "light": _light(scene.light),
         "background": asdict(scene.background),
         "shape": person.identity.shape.tolist(),
+        "movement": _movement(person.identity),
         **_origin(config, person.identity),
     }
     if "depth" in config.truth:
@@ -160,6 +161,7 @@ def identity_row(config: Config, person, name: str, strongest: Expression | None
         "identity_id": name,
         **demographics(person.identity),
         "shape": person.identity.shape.tolist(),
+        "movement": _movement(person.identity),
         "hair": _hair(person.identity.hair),
         "skin": _skin(person.identity.skin),
         "albedo": embedded(encode_picture(person.maps.albedo), f"{name}_albedo.jpg"),
@@ -244,6 +246,17 @@ def _hair(hair: Hair) -> dict:
 
 def _skin(skin: Skin) -> dict:
     return {name: value for name, value in asdict(skin).items() if name != "tone"}
+
+
+def _movement(identity: Identity) -> dict:
+    units = schema.AU_COLUMNS
+    return {
+        "gain": [identity.gain[unit] for unit in units],
+        "asymmetry": [identity.asymmetry[unit] for unit in units],
+        "resting": [identity.resting.get(unit, 0.0) for unit in units],
+        "manner": [list(identity.manner[unit]) for unit in MANNERED],
+        "furrows": [list(identity.furrows[name]) for name in FURROWS],
+    }
 
 
 def _light(light: Light) -> dict:

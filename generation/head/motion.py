@@ -20,10 +20,12 @@ from threedpain.generation.records import Identity
 
 from . import lids, lips
 from .bust import Anatomy, Bust, Head, Topology
+from .manner import with_manner
 
 CURVE = (0.0, 0.12, 0.28, 0.52, 0.78, 1.0)  # share of the maximal movement at intensities 0..5
 GAZE_REACH = {"gazeUp": 11.0, "gazeDown": 18.0, "gazeIn": 22.0, "gazeOut": 22.0}  # degrees of full fields
-LEAN = 0.15  # a fully asymmetric person moves one side this much more and the other less
+LEAN = 0.2  # a fully asymmetric person moves one side this much more and the other less
+MOST = 1.4  # of a person's amplitude on either side
 UNITS = tuple(facs.ACTION_UNITS)
 
 
@@ -68,7 +70,7 @@ def personal(identity: Identity) -> np.ndarray:
     """Personal range with asymmetry, a factor on the shares [2, U]."""
     gain = np.array([identity.gain.get(unit, 1.0) for unit in UNITS])
     lean = np.array([identity.asymmetry.get(unit, 0.0) for unit in UNITS])
-    out = gain * (1 + LEAN * np.stack([lean, -lean]))
+    out = np.minimum(gain * (1 + LEAN * np.stack([lean, -lean])), MOST)
     out[:, EYES_CLOSED] = 1
     return out
 
@@ -151,7 +153,7 @@ def settle(model: Head, identity: Identity, cage: np.ndarray, eye_centres: np.nd
         model=model,
         topology=model.topology,
         cage=cage.astype(np.float32),
-        basis=model.fields(identity, cage, surface),
+        basis=with_manner(identity, model.action_names, cage, model.fields(identity, cage, surface)),
         rest=shares(intensities(model.resting(identity))),
         range=personal(identity),
         lids=fitted,

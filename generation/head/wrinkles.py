@@ -19,21 +19,39 @@ UNITS = tuple(facs.ACTION_UNITS)
 AXIS = 705.5  # texel column of the symmetry plane
 # Wrinkle -> unit -> depth at the unit's maximum; left and right maps listen to their own side.
 DRIVERS: dict[str, dict[str, float]] = {
-    "glabella": {"AU4": 1.0, "AU9": 0.45},
+    "glabella-two": {"AU4": 1.0, "AU9": 0.45},
+    "glabella-one": {"AU4": 1.0, "AU9": 0.45},
+    "glabella-fan": {"AU4": 1.0, "AU9": 0.45},
+    "glabella-bar": {"AU4": 0.4, "AU9": 0.8},
+    "brow": {"AU4": 0.8, "AU1": 0.2},
     "forehead": {"AU1": 0.7, "AU2": 0.7},
     "crow": {"AU6": 0.85, "AU7": 0.35, "AU12": 0.2},
     "bunny": {"AU9": 1.0},
     "nasolabial": {"AU9": 0.6, "AU10": 0.85, "AU12": 0.7, "AU6": 0.25},
     "chin": {"AU17": 1.0, "AU24": 0.3},
 }
+ALONE = ("glabella-one",)  # folds without a mirror image
 # Wrinkle -> folds (points of the right half, width in texels, depth in millimetres). In maps without sides a fold is
 # mirrored; one that starts on the axis goes on beyond it.
 Fold = tuple[tuple[tuple[float, float], ...], float, float]
 FOLDS: dict[str, tuple[Fold, ...]] = {
-    "glabella": (
-        (((696, 410), (693.5, 399), (694, 388), (697, 376), (698, 366)), 2.3, 0.6),
-        (((684, 402), (681, 394), (680.5, 386), (682, 378)), 2.0, 0.32),
-        (((AXIS, 424), (699, 422.5), (692, 424.5)), 3.2, 0.45),
+    "glabella-two": (
+        (((696, 420), (693.5, 409), (694, 398), (697, 386), (698, 376)), 2.3, 0.6),
+        (((684, 412), (681, 404), (680.5, 396), (682, 388)), 2.0, 0.18),
+    ),
+    "glabella-one": ((((705, 424), (704, 411), (705, 398), (706.5, 384), (706, 372)), 2.7, 0.75),),
+    "glabella-fan": (
+        (((701, 419), (700, 408), (698, 396), (697, 386)), 2.0, 0.42),
+        (((693, 421), (688, 411), (683, 401), (679, 392)), 2.0, 0.42),
+        (((684, 422), (677, 415), (670, 409)), 1.9, 0.28),
+    ),
+    "glabella-bar": (
+        (((AXIS, 424), (699, 422.5), (692, 424.5)), 3.2, 0.5),
+        (((AXIS, 416), (700, 415), (695, 416.5)), 2.4, 0.25),
+    ),
+    "brow": (
+        (((686, 403), (681, 395), (674, 389), (665, 386)), 2.4, 0.35),
+        (((676, 404), (668, 398), (658, 395)), 2.2, 0.28),
     ),
     "forehead": (
         (((AXIS, 366), (670, 364), (630, 358), (590, 362), (566, 372)), 4.6, 0.5),
@@ -69,7 +87,7 @@ def wrinkle_maps() -> np.ndarray:
         for number, (points, width, depth) in enumerate(FOLDS[stem]):
             right = np.array(points)
             left = np.stack([2 * AXIS - right[:, 0], right[:, 1]], axis=1)
-            if side:
+            if side or name in ALONE:
                 paths = [left if side == "left" else right]
             elif right[0, 0] == AXIS:
                 paths = [np.concatenate([left[:0:-1], right])]
@@ -131,15 +149,29 @@ def _pebbles() -> np.ndarray:
 
 
 def wrinkle_depths(identity: Identity, shares: np.ndarray) -> np.ndarray:
-    """Depth 0..1 of each wrinkle map [len(WRINKLES)] from movement shares [2, U] and age.
+    """Depth 0..1 of each wrinkle map [len(WRINKLES)] from movement shares [2, U], the person's furrows, skin and age.
 
-    Young skin folds to about half the depth of old skin, and old skin keeps a part of its lines at rest.
+    Young skin folds to less than half the depth of old skin, which keeps a part of its lines at rest; how readily it
+    folds at all, and how, is a person's own.
     """
     ageing = 0.3 * np.clip((identity.age - 18) / 72, 0, 1) + 0.7 * identity.skin.wrinkles
-    rest = 0.35 * ageing**1.5
+    own = _furrows(identity)[:, 0]
+    rest = 0.5 * ageing**1.5 * own
     drive = _drivers() @ shares.ravel()
-    depths = rest + (1 - rest) * (0.5 + 0.5 * ageing) * (1 - np.exp(-1.4 * drive)) / (1 - np.exp(-1.4))
+    depths = rest + (own - rest) * (0.4 + 0.6 * ageing) * (1 - np.exp(-1.4 * drive)) / (1 - np.exp(-1.4))
     return np.clip(depths, 0, 1).astype(np.float32)
+
+
+def wrinkle_places(identity: Identity) -> np.ndarray:
+    """Where the person has each map: shift along u and v, and size [len(WRINKLES), 3]."""
+    furrows = _furrows(identity)
+    side = np.array([-1 if name.endswith("_right") else 1 for name in WRINKLES])
+    return np.stack([side * furrows[:, 1] / SKIN_WIDTH, furrows[:, 2] / SKIN_HEIGHT, furrows[:, 3]], axis=1)
+
+
+def _furrows(identity: Identity) -> np.ndarray:
+    """`Identity.furrows` of each map [len(WRINKLES), 4]."""
+    return np.array([identity.furrows[name.partition("_")[0]] for name in WRINKLES])
 
 
 @lru_cache(maxsize=1)

@@ -24,8 +24,21 @@ from threedpain.generation.records import BEARDS, STYLES, Eyes, Hair, Identity, 
 from threedpain.generation.seeds import child
 
 from .colouring import sample_eyes, sample_hair, sample_skin
+from .movement import check_fours, sample_furrows, sample_gain, sample_manner
 
-OVERRIDES = ("skin_tone", "hair", "beard", "asymmetry", "skin", "eyes", "phenotypes", "resting", "gain")
+OVERRIDES = (
+    "skin_tone",
+    "hair",
+    "beard",
+    "asymmetry",
+    "skin",
+    "eyes",
+    "phenotypes",
+    "resting",
+    "gain",
+    "manner",
+    "furrows",
+)
 
 
 def sample_identity(
@@ -42,7 +55,7 @@ def sample_identity(
     What is not given (age, gender, ethnicity) is drawn; `overrides` change one thing each:
 
     skin_tone (individual typology angle, degrees), hair (a style's name, a `Hair`, or a mapping of its fields), beard
-    (its name), asymmetry (0 symmetric, 1 as drawn), skin, eyes, phenotypes, resting, gain (mappings of
+    (its name), asymmetry (0 symmetric, 1 as drawn), skin, eyes, phenotypes, resting, gain, manner, furrows (mappings of
     what to change).
     """
     unknown = set(overrides) - set(OVERRIDES)
@@ -84,13 +97,15 @@ def sample_identity(
             **_updated({}, overrides.get("eyes"), "eyes", {f.name for f in fields(Eyes)}),
         ),
         resting=_updated(_resting(child(seed, "resting"), age), overrides.get("resting"), "resting"),
-        gain=_updated(_gains(child(seed, "gain"), age), overrides.get("gain"), "gain", set(facs.ACTION_UNITS)),
+        gain=_updated(sample_gain(seed, age), overrides.get("gain"), "gain", set(facs.ACTION_UNITS)),
         asymmetry={
             unit: float(np.clip(lean * z * 0.45, -1, 1))
             for unit, z in zip(
                 facs.ACTION_UNITS, child(seed, "lean").standard_normal(len(facs.ACTION_UNITS)), strict=True
             )
         },
+        manner=check_fours(_updated(sample_manner(seed), overrides.get("manner"), "manner"), "manner"),
+        furrows=check_fours(_updated(sample_furrows(seed), overrides.get("furrows"), "furrows"), "furrows"),
     )
 
 
@@ -110,7 +125,7 @@ def average_identity() -> Identity:
     weights = macro_weights(half)
     shape = np.array([weights.get(name, 0.0) for name in HeadModel.load().shape_names], np.float32)
     ones = dict.fromkeys(facs.ACTION_UNITS, 1.0)
-    return replace(person, phenotypes=half, shape=shape, resting={}, gain=ones, asymmetry={})
+    return replace(person, phenotypes=half, shape=shape, resting={}, gain=ones, asymmetry={}, manner={})
 
 
 def _resting(rng: np.random.Generator, age: float) -> dict[str, float]:
@@ -130,16 +145,6 @@ def _resting(rng: np.random.Generator, age: float) -> dict[str, float]:
     }
     limits = {"AU43": 0.12, "AU1": 2.0}  # the base mesh's inner brows hang: AU1 lifts them to rest
     return {unit: round(float(min(amount, limits.get(unit, 1.0))), 4) for unit, amount in amounts.items() if amount > 0}
-
-
-def _gains(rng: np.random.Generator, age: float) -> dict[str, float]:
-    """Personal dynamic range around 1: some faces move more; muscles lose a little with age."""
-    general = 0.06 * rng.standard_normal() - 0.04 * (age - 50) / 40
-    own = 0.07 * rng.standard_normal(len(facs.ACTION_UNITS))
-    return {
-        unit: round(float(np.clip(np.exp(general + x), 0.82, 1.2)), 4)
-        for unit, x in zip(facs.ACTION_UNITS, own, strict=True)
-    }
 
 
 def _hair(hair: Hair, overrides: Mapping[str, Any]) -> Hair:

@@ -66,11 +66,18 @@ def pores() -> np.ndarray:
     return (PORES * grain / grain.std()).astype(np.float32)
 
 
-def active(depths: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Texels of all maps, and the rows of those an expression uses with its depths [M] multiplied in; pores always."""
+def active(depths: np.ndarray, places: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Texels of all maps, and the rows of those an expression uses with its depths [M] multiplied in, where `places`
+    [M, 3] have them (shift in uv, size); pores always, and as they are."""
     texels, rows = slopes()
     depths = np.append(depths, 1).astype(np.float32)
+    places = np.concatenate([places, [[0, 0, 1]]]).astype(np.float32)
     used = np.flatnonzero(depths > 0.01)
-    rows = rows[used].copy()
+    rows, places = rows[used].copy(), places[used]
+    low, high = rows[:, 3:5].copy(), rows[:, 5:7].copy()
+    middle, half = (low + high) / 2 + places[:, :2], (high - low) / 2 * places[:, 2:]
+    moved = (places != (0, 0, 1)).any(axis=1, keepdims=True)
+    rows[:, 3:5], rows[:, 5:7] = np.where(moved, middle - half, low), np.where(moved, middle + half, high)
     rows[:, 7:9] *= depths[used, None]
+    rows[:, 7] /= places[:, 2]  # as deep, but wider
     return texels, rows

@@ -16,6 +16,7 @@ from threedpain.generation.colour import mass_colour, to_linear
 from threedpain.generation.geometry import vertex_normals
 from threedpain.generation.head.bust import Bust, Face
 from threedpain.generation.head.motion import landmarks
+from threedpain.generation.head.wrinkles import wrinkle_places
 from threedpain.generation.records import MASK_CLASSES, PARTS, Light, SkinMaps
 from threedpain.generation.render.shading.model import (
     BODY,
@@ -181,7 +182,7 @@ def pose(surfaces: Surfaces, face: Face, light: Light) -> Posed:
     table[:head, 7 : 7 + KEYS] *= np.sqrt(hair.shadow)[:, None]
     _darken_slits(face, table)
     colours = surfaces.colours._replace(axes=np.stack([table[pole, NORMAL] for pole in bare.poles]))
-    return Posed(surfaces, face, table, colours, active(face.wrinkles))
+    return Posed(surfaces, face, table, colours, active(face.wrinkles, wrinkle_places(face.bust.identity)))
 
 
 def _front(bust: Bust, side: int) -> np.ndarray:

@@ -36,6 +36,8 @@ def test_the_same_seed_is_the_same_person():
         ({"resting": {"AU15": 2.0}}, {"resting"}),
         ({"eyes": {"pupil": 0.5}}, {"eyes"}),
         ({"gain": {"AU4": 1.1}}, {"gain"}),
+        ({"manner": {"AU4": (0.3, 0, -0.5, 0)}}, {"manner"}),
+        ({"furrows": {"crow": (0, 0, 0, 1)}}, {"furrows"}),
     ],
 )
 def test_one_thing_changes_and_all_else_stays(override, fields):
@@ -50,6 +52,7 @@ def test_age_gender_and_ethnicity_leave_the_rest_of_the_person():
     for change in ({"age": 70}, {"gender": "male"}, {"ethnicity": "black"}):
         other = sample_identity(5, **(cell | change))
         assert other.skin.seed == base.skin.seed and other.hair.seed == base.hair.seed
+        assert other.manner == base.manner and other.furrows == base.furrows
         assert other.asymmetry == base.asymmetry and other.eyes.iris_scale == base.eyes.iris_scale
         names = HeadModel.load().shape_names
         free = [i for i, name in enumerate(names) if name.startswith("asym-") or name == "size"]
@@ -156,6 +159,9 @@ def test_every_shift_names_a_feature():
         ({"skin_tone": 99}, "skin_tone must be from -60 to 60 degrees, got 99"),
         ({"hair": {"wave": 1}}, "unknown hair entry 'wave'"),
         ({"asymmetry": -1}, "asymmetry must be from 0 to 3"),
+        ({"manner": {"AU4": (1, 2)}}, r"manner of AU4 must be four numbers, got \(1, 2\)"),
+        ({"manner": {"AU17": (0, 0, 0, 0)}}, "unknown manner entry 'AU17'; known are AU1, "),
+        ({"furrows": {"crow": "deep"}}, "furrows of crow must be four numbers, got 'deep'"),
     ],
 )
 def test_mistakes_are_said_clearly(arguments, sentence):

@@ -13,7 +13,7 @@ from threedpain.generation.head.regions_report import face_vertices, region_repo
 from threedpain.generation.head.rig import rig
 from threedpain.generation.head.wrinkles import wrinkle_maps
 from threedpain.generation.people.identity import sample_identity
-from threedpain.generation.records import MASK_CLASSES, PARTS, WRINKLES
+from threedpain.generation.records import FURROWS, MASK_CLASSES, PARTS, WRINKLES
 from threedpain.generation.seeds import child
 from threedpain.regions import inside
 from threedpain.unit_regions import regions_of
@@ -78,7 +78,7 @@ def test_the_upper_lip_raiser_lifts_the_whole_lip(head):
         bust = head(sample_identity(seed))
         rest, raised = (1000 * landmarks(bust.topology, v) for v in (bust.vertices, rig(bust, {"AU10": 5}).vertices))
         lift = (raised - rest)[:, 1]
-        assert (lift[61:64] > 3).all() and (lift[61:64] > 0.7 * lift[50:53]).all()
+        assert (lift[61:64] > 2).all() and (lift[61:64] > 0.7 * lift[50:53]).all()
         assert lift[33] < 0.4 * lift[51] and np.abs(lift[65:68]).max() < 1
 
 
@@ -301,9 +301,14 @@ def test_the_region_report_names_the_place(bust):
 
 
 def test_wrinkles_deepen_with_the_unit_and_with_age(head):
-    young, old = (head(sample_identity(9, age=age)) for age in (20, 80))
+    everywhere = dict.fromkeys(FURROWS, (0.8, 0.0, 0.0, 1.0))
+    young, old = (head(sample_identity(9, age=age, furrows=everywhere)) for age in (20, 80))
     for unit, name in (
-        ("AU4", "glabella"),
+        ("AU4", "glabella-two"),
+        ("AU4", "glabella-one"),
+        ("AU4", "glabella-fan"),
+        ("AU4", "brow_left"),
+        ("AU9", "glabella-bar"),
         ("AU6", "crow_left"),
         ("AU9", "bunny"),
         ("AU10", "nasolabial_right"),
@@ -316,7 +321,7 @@ def test_wrinkles_deepen_with_the_unit_and_with_age(head):
         assert (np.diff(depths) > 0).all()
         assert rig(old, {unit: 3}).wrinkles[place] > depths[3]
     one_sided = rig(young, {"AU6L": 5}).wrinkles
-    assert one_sided[WRINKLES.index("crow_left")] > one_sided[WRINKLES.index("crow_right")] + 0.2
+    assert one_sided[WRINKLES.index("crow_left")] > one_sided[WRINKLES.index("crow_right")] + 0.15
 
 
 def test_wrinkle_maps_are_small_and_in_place():

@@ -38,6 +38,7 @@ IMAGES_AFTER_SCORES = [
     "light",
     "background",
     "shape",
+    "movement",
     "seed",
     "generator_version",
 ]
