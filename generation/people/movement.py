@@ -78,9 +78,10 @@ def check_fours(values: Mapping[str, Any], name: str) -> dict[str, tuple[float, 
     checked = {}
     for key, value in values.items():
         try:
-            checked[key] = _four(value)
+            four = _four(value)
         except (TypeError, ValueError):
-            checked[key] = ()
-        if len(checked[key]) != 4 or not np.isfinite(checked[key]).all():
+            raise InvalidInput(f"{name} of {key} must be four numbers, got {value!r}") from None
+        if len(four) != 4 or not np.isfinite(four).all():
             raise InvalidInput(f"{name} of {key} must be four numbers, got {value!r}")
+        checked[key] = four
     return checked
