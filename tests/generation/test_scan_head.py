@@ -7,12 +7,16 @@ import pytest
 
 from threedpain import facs
 from threedpain.errors import InvalidInput, MissingFile
+from threedpain.generation.frames import look_at, to_ndc
 from threedpain.generation.head.build.ict import read_scans
 from threedpain.generation.head.lids import SEAL
 from threedpain.generation.head.motion import landmarks
 from threedpain.generation.head.rig import rig
 from threedpain.generation.head.scan import ScanHeadModel
 from threedpain.generation.people.identity import sample_identity
+from threedpain.generation.records import PARTS
+from threedpain.generation.render.raster.exact import CpuRasterizer
+from threedpain.generation.render.raster.settings import RasterizationSettings
 
 
 @pytest.fixture(scope="module")
@@ -83,6 +87,25 @@ def test_closed_lids_leave_nothing_open(head, seed):
     for eye, centre in zip(bust.lids, bust.eye_centres, strict=True):
         rest, closed = (opening(v, eye, centre).mean() for v in (bust.vertices, face.vertices))
         assert -2 * SEAL < closed < 0.05 * rest
+
+
+def seen_of_the_eyeballs(face, size=384):
+    """Pixels of a frontal picture in which an eyeball is what lies nearest, lashes left out."""
+    topology, camera = face.bust.topology, look_at(size=size, span=0.3)
+    parts = [PARTS.index(name) for name in ("eye_left", "eye_right")]
+    kept = topology.faces[topology.face_part != PARTS.index("lashes")]
+    part = topology.face_part[topology.face_part != PARTS.index("lashes")]
+    drawn = CpuRasterizer(RasterizationSettings(image_size=size))([to_ndc(camera, face.vertices)], [kept])
+    nearest = drawn.pix_to_face.numpy().ravel()
+    return int(np.isin(part[nearest[nearest >= 0]], parts).sum())
+
+
+@pytest.mark.parametrize("seed", range(8))
+def test_closed_eyes_are_hidden_in_the_picture(head, seed):
+    """As a camera sees it, and not as the lids are made to meet: under 5 % of the open eyes' pixels are left."""
+    bust = person(head, seed)
+    rest, closed = (seen_of_the_eyeballs(rig(bust, units)) for units in ({}, {"AU43": 1}))
+    assert rest > 100 and closed < 0.05 * rest
 
 
 @pytest.mark.slow
