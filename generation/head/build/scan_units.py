@@ -1,7 +1,7 @@
 """Action-unit fields from the scans' expressions: the recipe and the amplitude of every unit at its maximum (E).
 
 An expression at weight 1 is the most that an artist gave it, not FACS E. The weights are set so that a network that was
-trained on photographs sees in each unit at E about what it sees in real people (`benchmarks/scan_head.py`).
+trained on photographs sees in each unit at E about what it sees in real people (`benchmarks/real_eyes.py`).
 """
 
 from __future__ import annotations
@@ -12,15 +12,15 @@ from threedpain import facs
 
 # Unit -> expressions at E. {side} is L or R; sided expressions of a unit without sides are named twice.
 RECIPES: dict[str, dict[str, float]] = {
-    "AU1": {"browInnerUp_{side}": 1.6},
+    "AU1": {"browInnerUp_{side}": 1.8},
     "AU2": {"browOuterUp_{side}": 1.0},
-    "AU4": {"browDown_{side}": 1.4},
+    "AU4": {"browDown_{side}": 1.85},
     "AU5": {"eyeWide_{side}": 1.0},
     "AU6": {"cheekSquint_{side}": 1.0, "cheekRaiser_{side}": 1.0},
-    "AU7": {"eyeSquint_{side}": 2.1},
+    "AU7": {"eyeSquint_{side}": 2.5, "cheekSquint_{side}": 0.7},
     "AU9": {"noseSneer_{side}": 1.0},
-    "AU10": {"mouthUpperUp_{side}": 0.9},
-    "AU12": {"mouthSmile_{side}": 0.95},
+    "AU10": {"mouthUpperUp_{side}": 1.05, "mouthShrugUpper": 0.3, "mouthSmile_{side}": -0.18},
+    "AU12": {"mouthSmile_{side}": 1.25},
     "AU14": {"mouthDimple_{side}": 1.0},
     "AU15": {"mouthFrown_{side}": 1.0},
     "AU16": {"mouthLowerDown_{side}": 1.0},
@@ -31,7 +31,7 @@ RECIPES: dict[str, dict[str, float]] = {
     "AU23": {"mouthPress_L": 0.6, "mouthPress_R": 0.6, "mouthRollLower": 0.35, "mouthRollUpper": 0.3},
     "AU24": {"mouthPress_L": 0.9, "mouthPress_R": 0.9, "mouthRollLower": 0.2, "mouthRollUpper": 0.2},
     "AU25": {"mouthLowerDown_L": 0.5, "mouthLowerDown_R": 0.5, "mouthUpperUp_L": 0.4, "mouthUpperUp_R": 0.4},
-    "AU26": {"jawOpen": 0.36},
+    "AU26": {"jawOpen": 0.46},
     "AU27": {"jawOpen": 1.0},
 }
 # Correctives "A*B": the share of B's field taken back when both are at their maxima.
