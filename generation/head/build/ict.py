@@ -54,16 +54,12 @@ def _packed(archive: Path) -> Scans:
             arrays = {
                 name: data[name] for name in ("vertices", "faces", "expressions", "expression_names", "identities")
             }
+            names = [str(name) for name in arrays["expression_names"]]
+            expressions = dict(zip(names, arrays["expressions"].astype(np.float32), strict=True))
     except (KeyError, OSError, ValueError, zipfile.BadZipFile) as error:
         raise InvalidInput(f"{archive} is not ICT-FaceKit's model.npz: {error}") from error
-    names = [str(name) for name in arrays["expression_names"]]
-    return _scans(
-        arrays["vertices"],
-        arrays["faces"],
-        dict(zip(names, arrays["expressions"].astype(np.float32), strict=True)),
-        arrays["identities"].astype(np.float32),
-        archive,
-    )
+    identities = arrays["identities"].astype(np.float32)
+    return _scans(arrays["vertices"], arrays["faces"], expressions, identities, archive)
 
 
 def _objects(folder: Path) -> Scans:
@@ -74,7 +70,7 @@ def _objects(folder: Path) -> Scans:
             corners = [int(corner.split("/")[0]) - 1 for corner in line.split()[1:]]
             faces.append([*corners, -1][:4])
     moved = {path.stem: path for path in sorted(folder.glob("*.obj")) if path.stem != "generic_neutral_mesh"}
-    offsets = {name: (_points(path) - vertices).astype(np.float32) for name, path in moved.items()}
+    offsets = {name: (_points(path, len(vertices)) - vertices).astype(np.float32) for name, path in moved.items()}
     identities = [offset for name, offset in offsets.items() if name.startswith("identity")]
     expressions = {name: offset for name, offset in offsets.items() if not name.startswith("identity")}
     if not identities:
@@ -82,9 +78,18 @@ def _objects(folder: Path) -> Scans:
     return _scans(vertices, np.array(faces), expressions, np.array(identities), folder)
 
 
-def _points(path: Path) -> np.ndarray:
-    rows = [line.split()[1:4] for line in path.read_text().splitlines() if line.startswith("v ")]
-    return np.array(rows, np.float64)
+def _points(path: Path, count: int | None = None) -> np.ndarray:
+    """The vertices [V, 3] of an OBJ file, which must be `count`."""
+    try:
+        rows = [
+            [float(x) for x in line.split()[1:4]] for line in path.read_text().splitlines() if line.startswith("v ")
+        ]
+        points = np.array(rows, np.float64).reshape(-1, 3)
+    except (OSError, ValueError) as error:
+        raise InvalidInput(f"{path} is not an OBJ file of ICT-FaceKit: {error}") from error
+    if count is not None and len(points) != count:
+        raise InvalidInput(f"{path} has {len(points)} vertices, the neutral mesh beside it has {count}")
+    return points
 
 
 def _scans(vertices, faces, expressions, identities, source) -> Scans:

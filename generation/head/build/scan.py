@@ -18,6 +18,7 @@ from safetensors.numpy import save
 from scipy.spatial import cKDTree
 
 from threedpain.demographics import ETHNICITIES
+from threedpain.errors import ThreeDPainError
 from threedpain.generation.geometry import smoothstep
 from threedpain.generation.head.model import HeadModel
 from threedpain.generation.head.motion import landmarks
@@ -42,7 +43,11 @@ def main() -> None:
     parser.add_argument("--ict", type=Path, required=True, help="a clone of ICT-FaceKit, or a folder with model.npz")
     parser.add_argument("--out", type=Path, required=True, help="the file to write")
     options = parser.parse_args()
-    asset = build(read_scans(options.ict))
+    try:
+        scans = read_scans(options.ict)
+    except ThreeDPainError as problem:
+        parser.error(str(problem))
+    asset = build(scans)
     options.out.parent.mkdir(parents=True, exist_ok=True)
     options.out.write_bytes(asset)
     print(f"{options.out}: {len(asset) / 1e6:.2f} MB, sha256 {hashlib.sha256(asset).hexdigest()}")
