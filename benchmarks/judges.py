@@ -28,11 +28,15 @@ def main() -> None:
     parser.add_argument("--people", type=int, default=300, help="identities, spread evenly over the 50 cells")
     parser.add_argument("--size", type=int, default=512, help="pixels along an edge")
     parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--head", default="anny", choices=("anny", "scan"))
     parser.add_argument("--texture", default="embedded", help="texture backend")
     parser.add_argument("--workers", type=int, default=1)
     parser.add_argument("--out", type=Path, help="folder for report.json and the pictures no face was found in")
     options = parser.parse_args()
-    jobs = [(index, options.seed, options.size, options.texture, options.out) for index in range(options.people)]
+    jobs = [
+        (index, options.seed, options.size, options.head, options.texture, options.out)
+        for index in range(options.people)
+    ]
     if options.out:
         options.out.mkdir(parents=True, exist_ok=True)
     if options.workers > 1:
@@ -41,20 +45,21 @@ def main() -> None:
     else:
         people = [judge_person(job) for job in tqdm(jobs)]
     report = summary(list(itertools.chain.from_iterable(people)))
-    report["run"] = {"people": options.people, "size": options.size, "seed": options.seed, "texture": options.texture}
+    report["run"] = {name: getattr(options, name) for name in ("people", "size", "seed", "head", "texture")}
     print(json.dumps(report, indent=2))
     if options.out:
         (options.out / "report.json").write_text(json.dumps(report, indent=2))
 
 
 @lru_cache(maxsize=1)
-def tools(texture: str) -> tuple:
+def tools(head: str, texture: str) -> tuple:
     """Head, skin and renderer, once a process."""
     from threedpain.generation.head.model import HeadModel
+    from threedpain.generation.head.scan import ScanHeadModel
     from threedpain.generation.render.renderer import Renderer
     from threedpain.generation.texture import load_texture
 
-    return HeadModel.load(), load_texture(texture), Renderer()
+    return {"anny": HeadModel, "scan": ScanHeadModel}[head].load(), load_texture(texture), Renderer()
 
 
 def judge_person(job: tuple) -> list[dict]:
@@ -67,14 +72,14 @@ def judge_person(job: tuple) -> list[dict]:
     from threedpain.generation.scene.scene import sample_scene
     from threedpain.generation.seeds import child
 
-    index, seed, size, texture, out = job
+    index, seed, size, head_name, texture, out = job
     rng = child(seed, "judged", index)
     age_group, gender, ethnicity = cell = cell_of(index, seed)
     low, high = (int(end) for end in age_group.split("-"))
+    head, skin, renderer = tools(head_name, texture)
     identity = sample_identity(
-        int(rng.integers(2**31)), age=int(rng.integers(low, high + 1)), gender=gender, ethnicity=ethnicity
+        int(rng.integers(2**31)), age=int(rng.integers(low, high + 1)), gender=gender, ethnicity=ethnicity, head=head
     )
-    head, skin, renderer = tools(texture)
     bust, maps = head(identity), skin([identity])[0]
     rows = []
     for expression in ("neutral", "pain"):
