@@ -86,18 +86,22 @@ def _sum(*terms: tuple[int | Corner, float]) -> Corner:
     return total
 
 
+# Annotators put the brow's landmarks on the upper edge of its hair; regions hang on the rim of the orbit under it.
+_RIM_OUTER, _RIM, _RIM_INNER = _between(17, 36, 0.38), _between(19, 37, 0.27), _between(21, 39, 0.23)
+_EAR, _SIDE, _SIDE_LOW = _above(0, -0.07), _above(1, -0.035), _above(2, -0.02)  # before the ear, down the cheek's side
+
 # Named corners of the right half, from the midline outwards and from the top down. Neighbours share them: no gaps.
-_TEMPLE = _above(_between(17, 0, 0.55), 0.1)
-_BROW_TAIL = _between(17, 36, 0.3)
-_BROW_LINE = (27, _between(21, 39, 0.4), _between(19, 37, 0.35), _BROW_TAIL)  # under the brow
-_OVER_BROW = (_above(27, 0.6), _above(19, 0.3), _above(17, 0.25))
-_MID_FOREHEAD = (_above(27, 1.05), _above(19, 0.7), _above(17, 0.55))
-_HAIRLINE = (_above(27, 1.5), _above(19, 1.1), _above(17, 0.8))
-_CROW = _between(36, 0, 0.55)  # where crow's feet end
+_TEMPLE = _above(_between(_RIM_OUTER, _EAR, 0.55), 0.1)
+_BROW_TAIL = _between(_RIM_OUTER, 36, 0.3)
+_BROW_LINE = (27, _between(_RIM_INNER, 39, 0.4), _between(_RIM, 37, 0.35), _BROW_TAIL)  # under the brow
+_OVER_BROW = (_above(27, 0.6), _above(_RIM, 0.3), _above(_RIM_OUTER, 0.25))
+_MID_FOREHEAD = (_above(27, 1.05), _above(_RIM, 0.7), _above(_RIM_OUTER, 0.55))
+_HAIRLINE = (_above(27, 1.5), _above(_RIM, 1.1), _above(_RIM_OUTER, 0.8))
+_CROW = _between(36, _EAR, 0.55)  # where crow's feet end
 _ORBIT = (_above(_CROW, -0.25), _above(41, -0.3), _above(40, -0.3))  # the lower rim of the eye socket
 _NOSE_SIDE = _between(28, 40, 0.45)
 _ALA = _between(31, 33, -0.45)  # outside the nose wing
-_FURROW = (_between(_ALA, 2, 0.18), _between(48, 3, 0.22))  # the nasolabial furrow's far side
+_FURROW = (_between(_ALA, _SIDE_LOW, 0.18), _between(48, 3, 0.22))  # the nasolabial furrow's far side
 _CORNER_LOW = _above(_between(48, 4, 0.2), -0.25)
 _CHIN_SIDE = _between(57, 5, 0.55)
 _LIP_CORNER = _between(48, 60, -0.35)
@@ -112,7 +116,7 @@ _RIGHT: dict[str, tuple[int | Corner, ...]] = {
     "lower_lid": (36, _CROW, *_ORBIT, _NOSE_SIDE, 39),
     "nose": (27, _NOSE_SIDE, _ALA, 33),
     "nasolabial": (_NOSE_SIDE, _ORBIT[2], *_FURROW, _LIP_CORNER, _ALA),
-    "cheek": (_CROW, 1, 2, 3, _FURROW[1], _FURROW[0], _ORBIT[2], _ORBIT[1], _ORBIT[0]),
+    "cheek": (_CROW, _SIDE, _SIDE_LOW, 3, _FURROW[1], _FURROW[0], _ORBIT[2], _ORBIT[1], _ORBIT[0]),
     "upper_lip": (33, _ALA, _LIP_CORNER, *_SLIT),
     "lower_lip": (*reversed(_SLIT), _LIP_CORNER, _CORNER_LOW, _UNDER_LIP),
     "corner": (_LIP_CORNER, _FURROW[1], _between(48, 4, 0.45), _CORNER_LOW),

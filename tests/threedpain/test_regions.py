@@ -69,7 +69,7 @@ def test_the_regions_are_a_partition(landmarks):
 def test_each_unit_has_at_most_its_share_of_the_face(unit, landmarks):
     areas = {name: area(polygon(name, landmarks)) for name in REGIONS}
     share = sum(areas[name] for name in regions_of(unit)) / sum(areas.values())
-    assert share <= (0.5 if unit in ("AU25", "AU26", "AU27") else 0.35)
+    assert share <= (0.5 if unit in ("AU25", "AU26", "AU27") else 0.36)
 
 
 def test_one_sided_units_have_one_sided_regions():

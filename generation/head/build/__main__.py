@@ -27,7 +27,7 @@ from threedpain.generation.records import PARTS, SKIN_HEIGHT, SKIN_WIDTH
 from .lids import lid_tables
 from .lips import lip_tables
 from .mesh import harmonic, islands
-from .regions import AXIS, landmarks, paint_regions
+from .regions import AXIS, SITES, landmarks, paint_regions
 from .units import outer_face, spacing, unit_fields
 
 CHEST = 3.4  # decimetres in the base mesh's frame, on the average adult: the bust ends here
@@ -113,8 +113,9 @@ def build(data: Path) -> bytes:
     position = (mean - ears)[keep] / 10
     smooth = refine(quads, count)
     surface = smooth.matrix @ position
+    sites = landmarks(tensors, SITES)
     points = np.einsum(
-        "lkd,lk->ld", surface[triangles(smooth.quads)[tensors["landmark_faces"]]], tensors["landmark_barycentric"]
+        "lkd,lk->ld", surface[triangles(smooth.quads)[sites["landmark_faces"]]], sites["landmark_barycentric"]
     )
     front, cavity = outer_face(quads, tensors["quad_class"], parts, position)
     fields = unit_fields({name: delta[keep] / 10 for name, delta in actions.items()}, position, cavity, points)

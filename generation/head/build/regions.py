@@ -71,8 +71,9 @@ BEARD = (
     (438, 480),
 )
 
-# iBUG landmarks 0..67 of the subject's right half; the others are their mirror images (`threedpain.regions.MIRROR`).
-LANDMARKS = {
+# Where the fields of units hang, numbered as iBUG's landmarks: the brows stand for the rim of the orbit. Of the
+# subject's right half; the others are their mirror images (`threedpain.regions.MIRROR`).
+SITES = {
     0: (469.8, 425.7),
     1: (481.5, 465.7),
     2: (489.2, 504.4),
@@ -112,6 +113,37 @@ LANDMARKS = {
     62: (AXIS, 570.9),
     66: (AXIS, 589),
     67: (696, 588),
+}
+
+# iBUG landmarks 0..67 where annotators and detectors put them on the drawn face: brows on the upper edge of their hair.
+LANDMARKS = SITES | {
+    0: (465, 419),
+    1: (475, 461),
+    2: (484, 501),
+    3: (497, 545),
+    4: (528, 590),
+    5: (564, 627),
+    6: (610, 659),
+    7: (661, 682),
+    8: (AXIS, 690),
+    17: (576.5, 407.1),
+    18: (610.5, 394.5),
+    19: (639.4, 392.7),
+    20: (663, 397.8),
+    21: (683.5, 407.8),
+    28: (AXIS, 460.8),
+    29: (AXIS, 486),
+    36: (616.7, 438.4),
+    37: (633.2, 426.3),
+    38: (647.6, 429.2),
+    40: (642.7, 449.2),
+    41: (629.2, 450.2),
+    48: (662, 579.8),
+    57: (AXIS, 614.6),
+    58: (697.8, 613.3),
+    59: (682.2, 605.5),
+    61: (697.5, 570.5),
+    67: (697, 587.2),
 }
 
 
@@ -222,8 +254,8 @@ def soft(outline, points: np.ndarray, blur: float) -> np.ndarray:
     return smoothstep(0.5 + signed / (2 * blur) * 1.0)
 
 
-def landmarks(tensors) -> dict[str, np.ndarray]:
-    """The 68 points as faces of the smooth surface and barycentric coordinates, found in UV space."""
+def landmarks(tensors, table: dict[int, tuple[float, float]] = LANDMARKS) -> dict[str, np.ndarray]:
+    """The 68 points of `table` as faces of the smooth surface and barycentric coordinates, found in UV space."""
     smooth = refine(tensors["quad_uv"], len(tensors["uv"]), smooth=False)
     uv = (smooth.matrix @ tensors["uv"]) * [SKIN_WIDTH, -SKIN_HEIGHT] + [0, SKIN_HEIGHT]
     faces = triangles(smooth.quads)
@@ -231,10 +263,10 @@ def landmarks(tensors) -> dict[str, np.ndarray]:
     a, b, c = (uv[faces[chosen, k]] for k in range(3))
     double = _cross(b - a, c - a)
     found, weights = np.zeros(68, np.int32), np.zeros((68, 3), np.float32)
-    for index in sorted(range(68), key=lambda i: i not in LANDMARKS):
-        point = np.array(LANDMARKS[index] if index in LANDMARKS else LANDMARKS[MIRROR[index]])
+    for index in sorted(range(68), key=lambda i: i not in table):
+        point = np.array(table[index] if index in table else table[MIRROR[index]])
         near = np.ones(len(chosen), bool)
-        if index not in LANDMARKS:  # the mirrored quad's triangles: UVs overlap in the corners of the mouth
+        if index not in table:  # the mirrored quad's triangles: UVs overlap in the corners of the mouth
             point[0] = 2 * AXIS - point[0]
             twin = np.sort(tensors["mirror"][tensors["quads"][found[MIRROR[index]] // 8]])
             near = (np.sort(tensors["quads"][chosen // 8], axis=1) == twin).all(axis=1)

@@ -12,7 +12,11 @@ from threedpain.generation.geometry import vertex_normals
 
 from .ict import FACE, OUTER, Scans
 
-FIRM = np.r_[8, 27:68]  # landmarks that both heads mean alike; brows and the rest of the jaw's line follow the surface
+FIRM = np.r_[8, 17:68]  # landmarks that both heads mean alike; the rest of the jaw's line follows the surface
+BROWS = slice(
+    1, 11
+)  # of them the brows: the scans' points run higher above the hair than detectors see them on photographs
+HIGHER = 0.6  # the share of the way from ours to theirs that is that habit, and not higher brows
 ROUNDS = ((500, 1e-4), (900, 2e-5), (1500, 5e-6), (1800, 1e-6))  # points, smoothing
 FAR = 0.012  # metres: no counterpart beyond it
 
@@ -44,9 +48,12 @@ def register(
     looked for on the scans."""
     ours = landmarks[FIRM]
     theirs = scans.vertices[scans.landmarks][FIRM]
-    scale, turn, shift = similarity(theirs, ours)
+    still = np.delete(np.arange(len(FIRM)), np.arange(len(FIRM))[BROWS])
+    scale, turn, shift = similarity(theirs[still], ours[still])
     warped = (scale * scans.vertices @ turn.T + shift)[:OUTER]
     marks = scans.landmarks[FIRM]
+    raised = ours[BROWS] + HIGHER * (warped[marks][BROWS] - ours[BROWS])
+    ours[BROWS] = closest(raised, np.tile([0.0, 0.0, 1.0], (len(raised), 1)), surface, faces)[2]
     warped = warped + _spline(warped[marks], ours, 1e-8)(warped)
     rng = np.random.default_rng(0)
     for count, smoothing in ROUNDS:

@@ -21,13 +21,13 @@ from threedpain.demographics import ETHNICITIES
 from threedpain.errors import ThreeDPainError
 from threedpain.generation.geometry import smoothstep
 from threedpain.generation.head.model import HeadModel
-from threedpain.generation.head.motion import landmarks
 from threedpain.generation.head.shape import macro_weights, sample_phenotypes, sample_shape
 from threedpain.generation.records import MASK_CLASSES, PARTS
 from threedpain.generation.seeds import child
 
 from .ict import EYEBALLS, GLOBE, TEETH, Scans, read_scans
 from .mesh import harmonic
+from .regions import LANDMARKS, SITES, landmarks
 from .register import Registration, register
 from .scan_units import scan_fields
 
@@ -95,7 +95,9 @@ class Transfer:
         faces = topology.faces[outer & (topology.face_part == PARTS.index("skin"))].astype(np.int64)
         rows = np.unique(faces)
         self.outer = rows[rows < self.count]  # the cage's vertices are the surface's first
-        self.landmarks = landmarks(topology, surface)
+        found = landmarks(tensors, SITES | {k: LANDMARKS[k] for k in range(17, 22)})
+        corners = surface[topology.faces[found["landmark_faces"]]]
+        self.landmarks = np.einsum("lkd,lk->ld", corners, found["landmark_barycentric"])
         self.fit: Registration = register(scans, surface, faces, self.outer, self.landmarks)
 
         quads, kinds = tensors["quads"].astype(np.int64), tensors["quad_class"]
