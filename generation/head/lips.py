@@ -13,7 +13,7 @@ from typing import Any
 
 import numpy as np
 from numba import njit
-from scipy.sparse import coo_matrix
+from scipy.sparse import coo_matrix, csr_matrix, identity
 from scipy.sparse.csgraph import dijkstra
 
 from threedpain.generation.geometry import triangles
@@ -86,6 +86,28 @@ class Lips:
             upper,
             table,
         )
+
+
+def closing(lips: Lips, smoothing: csr_matrix, surface: np.ndarray) -> csr_matrix:
+    """Heights (y) of a cage [C] -> the same with the lips met: [C, C], linear, so that it closes a mean face and leaves
+    shapes and directions nothing that parts it. `smoothing` [N, C] makes the smooth surface; on `surface` [N, 3], the
+    mean's, is seen where the lips meet first."""
+    count, columns = smoothing.shape[1], lips.before.shape[2]
+    heights = surface[lips.rows, 1]
+    line = heights[lips.before] * (1 - lips.between) + heights[lips.after] * lips.between
+    first, every = (line[:, 0] - line[:, 1]).argmin(axis=0), np.arange(columns)
+    gap = csr_matrix((columns, smoothing.shape[0]), dtype=np.float64)
+    for lip, sign in ((0, 1.0), (1, -1.0)):
+        share = lips.between[first, lip, every]
+        for place, weight in ((lips.before, 1 - share), (lips.after, share)):
+            row = lips.rows[place[first, lip, every]]
+            gap = gap + coo_matrix((sign * weight, (every, row)), gap.shape)
+    own = np.flatnonzero(lips.rows < count)  # the cage's vertices are the surface's first
+    rows = np.tile(lips.rows[own], 2)
+    column = np.concatenate([lips.column[own], lips.column[own] + 1])
+    weight = np.tile(-lips.lift[own], 2) * np.concatenate([1 - lips.share[own], lips.share[own]])
+    step = identity(count) + coo_matrix((weight, (rows, column)), (count, columns)) @ (gap @ smoothing)
+    return (step @ step @ step).tocsr()  # the smooth surface follows the cage by halves
 
 
 def part(xp, points, lips: Lips):

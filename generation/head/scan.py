@@ -25,6 +25,7 @@ from threedpain.generation.records import Identity
 from threedpain.generation.seeds import child
 
 from .cage import field_units
+from .lips import closing
 from .model import HeadModel, sparse_offsets
 from .shape import sample_shape
 
@@ -60,10 +61,12 @@ class ScanHeadModel(HeadModel):
         reference = tensors["reference"]
         self._reference = reference
         self._damping = np.array([DAMPING if name.startswith(DAMPED) else 1.0 for name in base.shape_names])
-        self.mean = tensors["mean"]
-        self.cage = self.mean - (base.shapes @ reference).reshape(-1, 3)
+        meet = closing(self.lips, self.smoothing, self.surface(tensors["mean"]))
+        self.mean = tensors["mean"].copy()
+        self.mean[:, 1] = meet @ self.mean[:, 1]
         self.base_reaches = base.reaches
-        self.shapes = sp.hstack([base.shapes, modes]).tocsr()
+        self.shapes = _met(sp.hstack([base.shapes, modes]).tocsr(), meet)
+        self.cage = self.mean - (self.shapes[:, : self.bones] @ reference).reshape(-1, 3)
         self.shape_eyes = np.concatenate([base.shape_eyes, tensors["modes_eyes"]])
         self.eyes = tensors["eyes"] - np.tensordot(reference, base.shape_eyes, 1)
         self.base_names = base.shape_names
@@ -115,6 +118,14 @@ class ScanHeadModel(HeadModel):
         out = np.zeros_like(self.actions)
         out[:, self._moving] = moved + np.matmul(moved.transpose(1, 0, 2), local).transpose(1, 0, 2)
         return out
+
+
+def _met(shapes: sp.csr_matrix, meet: sp.csr_matrix) -> sp.csr_matrix:
+    """Shapes [3 C, S] that do not part the lips, by `lips.closing`."""
+    count = meet.shape[0]
+    change = (meet - sp.identity(count)).tocoo()
+    rows = sp.coo_matrix((change.data, (3 * change.row + 1, 3 * change.col + 1)), (3 * count, 3 * count)).tocsr()
+    return (shapes + rows @ shapes).tocsr().astype(np.float32)
 
 
 def _gradient(quads: np.ndarray, cage: np.ndarray) -> sp.csr_matrix:

@@ -122,6 +122,20 @@ def test_lids_never_cross(head):
             assert opening(face.vertices, eye, centre).min() * bust.eye_radius > -3e-4, units
 
 
+def lip_gaps(surface, lips):
+    """Least distance up from the lower to the upper lip in each column, metres."""
+    height = surface[lips.rows, 1]
+    line = height[lips.before] * (1 - lips.between) + height[lips.after] * lips.between
+    return (line[:, 0] - line[:, 1]).min(axis=0)
+
+
+def test_lips_meet_at_rest(head):
+    gaps = [lip_gaps(person(head, seed).vertices, head.lips) for seed in range(12)]
+    assert lip_gaps(head.surface(head.mean), head.lips).max() < 1.5e-4
+    assert np.median(gaps) < 2e-4 and np.max(gaps) < 1.5e-3
+    assert np.min(gaps) > -3e-4
+
+
 def test_a_longer_nose_moves_longer(head):
     average = dataclasses.replace(sample_identity(2, head=head, asymmetry=0), resting={})
     bust = head(average)
