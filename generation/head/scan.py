@@ -36,6 +36,9 @@ FARTHEST = 2.2  # standard deviations of a mode
 BASE_BROW = 1.3  # AU1 that `people.identity` gives to every face at rest, for the base mesh, whose inner brows hang
 DAMPED = ("nose", "eye-", "l-eye-", "r-eye-")  # features in which cells differ more on the base head than scans do
 DAMPING = 0.45
+# Directions of the base head put back: its lids hang lower than the scans', and its East Asian faces far more so.
+OPENED = {"l-eye-height2-incr": 0.08, "r-eye-height2-incr": 0.08}
+OPENED_EAST_ASIAN = {"l-eye-height2-incr": 0.3, "r-eye-height2-incr": 0.3, "eyebrows-trans-up": 0.4}
 STIFF = 2e-6  # square metres: how little a neighbourhood says of directions in which it is flat
 ROUNDS = 8  # of smoothing a person's deformation
 
@@ -92,6 +95,9 @@ class ScanHeadModel(HeadModel):
             seed, age, gender, ethnicity, phenotypes, lean, self.base_names, self.base_reaches, self._own_chance
         )
         cell = self._reference + self._damping * (cell - self._reference)
+        for opened in (OPENED, OPENED_EAST_ASIAN if ethnicity == "east_asian" else {}):
+            for name, more in opened.items():
+                cell[self.base_names.index(name)] += more
         own = child(seed, "scan").standard_normal(len(self._crooked)).clip(-FARTHEST, FARTHEST)
         own = WITHIN * own * np.where(self._crooked, CROOKED * lean, 1.0)
         return np.concatenate([cell, own]).astype(np.float32)
