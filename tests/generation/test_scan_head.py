@@ -83,10 +83,11 @@ def test_scans_move_the_cheek_and_not_an_island(head):
 @pytest.mark.parametrize("seed", range(12))
 def test_closed_lids_leave_nothing_open(head, seed):
     bust = person(head, seed)
-    face = rig(bust, {"AU43": 1})
-    for eye, centre in zip(bust.lids, bust.eye_centres, strict=True):
-        rest, closed = (opening(v, eye, centre).mean() for v in (bust.vertices, face.vertices))
-        assert -2 * SEAL < closed < 0.05 * rest
+    for units in ({}, {"AU6": 5}, {"AU7": 5}, {"AU6": 5, "AU7": 5}):
+        face = rig(bust, units | {"AU43": 1})
+        for eye, centre in zip(bust.lids, bust.eye_centres, strict=True):
+            rest, closed = (opening(v, eye, centre).mean() for v in (bust.vertices, face.vertices))
+            assert -2 * SEAL < closed < 0.05 * rest
 
 
 def seen_of_the_eyeballs(face, size=384):
@@ -106,10 +107,11 @@ def test_closed_eyes_are_hidden_in_the_picture(head, seed):
     bust = person(head, seed)
     rest, closed = (seen_of_the_eyeballs(rig(bust, units)) for units in ({}, {"AU43": 1}))
     assert rest > 100 and closed < 0.05 * rest
+    assert seen_of_the_eyeballs(rig(bust, {"AU6": 5, "AU7": 5, "AU43": 1})) < 0.05 * rest
 
 
 @pytest.mark.slow
-def test_lids_never_cross(head):
+def test_lids_and_lips_never_cross(head):
     rng = np.random.default_rng(0)
     busts = [person(head, seed) for seed in range(10)]
     for n in range(500):
@@ -120,6 +122,7 @@ def test_lids_never_cross(head):
         face = rig(bust, units)
         for eye, centre in zip(bust.lids, bust.eye_centres, strict=True):
             assert opening(face.vertices, eye, centre).min() * bust.eye_radius > -3e-4, units
+        assert lip_gaps(face.vertices, head.lips).min() > -3e-4, units
 
 
 def lip_gaps(surface, lips):
