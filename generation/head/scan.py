@@ -27,7 +27,7 @@ from threedpain.generation.seeds import child
 from .cage import field_units
 from .lips import closing
 from .model import HeadModel, sparse_offsets
-from .shape import sample_shape
+from .shape import features, sample_shape
 
 LACKING = ("ear", "head-back", "neck-", "measure-neck", "measure-shoulder", "torso", "eye-bag", "eye-epicanthus")
 WITHIN = 0.85  # the modes' share within a cell: scans hold the differences of age, sex and origin as well
@@ -40,6 +40,65 @@ DAMPING = 0.45
 OPENED = {"l-eye-height2-incr": 0.08, "r-eye-height2-incr": 0.08}
 OPENED_EAST_ASIAN = {"l-eye-height2-incr": 0.3, "r-eye-height2-incr": 0.3, "eyebrows-trans-up": 0.4}
 STIFF = 2e-6  # square metres: how little a neighbourhood says of directions in which it is flat
+# The scans' mean is a man's: what sets a woman's face apart from it, added to the directions of the cell, as shifts of
+# `features` of the base head (Farkas 2005: narrower lower face, shorter nose, orbits as large in a smaller
+# face; Enlow 1990: flatter brow bone, fuller cheek), times the person's own share `SEXED`.
+FEMALE = {
+    "eyebrows-trans-forward": -0.35,
+    "eyebrows-trans-up": 0.45,
+    "eyebrows-angle-up": 0.1,
+    "chin-width": -0.45,
+    "chin-height": -0.25,
+    "chin-bones": -0.35,
+    "chin-prominent": -0.12,
+    "chin-triangle": 0.3,
+    "head-oval": 0.25,
+    "cheek-volume": 0.35,
+    "cheek-bones": 0.15,
+    "mouth-upperlip-volume": 0.3,
+    "mouth-lowerlip-volume": 0.3,
+    "mouth-upperlip-height": 0.35,
+    "mouth-lowerlip-height": 0.3,
+    "mouth-cupidsbow": 0.2,
+    "mouth-scale-horiz": -0.15,
+    "nose-scale-vert": -0.3,
+    "nose-scale-depth": -0.2,
+    "nose-scale-horiz": -0.35,
+    "nose-volume": -0.25,
+    "nose-hump": -0.25,
+    "nose-point-up": 0.25,
+    "eye-scale": 0.55,
+    "eye-height2": 0.25,
+    "measure-neck-circ": -0.4,
+    "neck-scale-horiz": -0.4,
+}
+MALE = {"eyebrows-trans-forward": 0.1, "chin-width": 0.12, "chin-bones": 0.1}
+# What the base head's ageing leaves too weak to be seen (Albert, Ricanek and Patterson 2007), at 90 years; from 30 on.
+OLD = {
+    "cheek-trans-up": -0.35,
+    "cheek-inner": -0.35,
+    "chin-jaw-drop": 0.45,
+    "neck-double": 0.4,
+    "eye-bag": 0.5,
+    "eye-eyefold-up": -0.5,
+    "eye-eyefold-angle-up": -0.5,
+    "eye-corner2-up": -0.3,
+    "eye-height2": -0.35,
+    "head-age": 0.5,
+    "mouth-laugh-lines-out": -0.4,
+    "mouth-upperlip-height": -0.35,
+    "mouth-lowerlip-height": -0.3,
+    "mouth-upperlip-volume": -0.35,
+    "mouth-lowerlip-volume": -0.3,
+    "mouth-angles-up": -0.15,
+    "nose-point-up": -0.15,
+    "nose-scale-vert": 0.2,
+    "forehead-temple": -0.4,
+    "eyebrows-trans-up": -0.15,
+    "ear-scale": 0.15,
+}
+SEXED = (1.0, 0.22)  # mean and standard deviation of how much of it a person has
+AGED = (1.0, 0.15)
 ROUNDS = 8  # of smoothing a person's deformation
 
 
@@ -98,9 +157,28 @@ class ScanHeadModel(HeadModel):
         for opened in (OPENED, OPENED_EAST_ASIAN if ethnicity == "east_asian" else {}):
             for name, more in opened.items():
                 cell[self.base_names.index(name)] += more
+        cell = cell + self._seen(seed, age, gender)
         own = child(seed, "scan").standard_normal(len(self._crooked)).clip(-FARTHEST, FARTHEST)
         own = WITHIN * own * np.where(self._crooked, CROOKED * lean, 1.0)
         return np.concatenate([cell, own]).astype(np.float32)
+
+    def _seen(self, seed: int, age: float, gender: str) -> np.ndarray:
+        """Coefficients [base S] of the sex and age that photographs show on top of the directions of the cell."""
+        z = child(seed, "sexed").standard_normal(2).clip(-2, 2)
+        sexed, aged = SEXED[0] + SEXED[1] * z[0], AGED[0] + AGED[1] * z[1]
+        older = aged * float(np.clip((age - 30) / 60, 0, 1))
+        shifts = {name: sexed * value for name, value in (FEMALE if gender == "female" else MALE).items()}
+        for name, value in OLD.items():
+            shifts[name] = shifts.get(name, 0.0) + older * value
+        place = {name: row for row, name in enumerate(self.base_names)}
+        out = np.zeros(len(self.base_names))
+        for name, low, high, _ in features(tuple(self.base_names), tuple(self.base_reaches)):
+            shift = shifts.get(name, 0.0)
+            end = high if shift >= 0 else low
+            if shift and end is not None:
+                for side in ("",) if end in place else ("l-", "r-"):
+                    out[place[side + end]] += abs(shift)
+        return out
 
     @staticmethod
     def _own_chance(name: str) -> float:

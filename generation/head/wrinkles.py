@@ -156,7 +156,7 @@ def wrinkle_depths(identity: Identity, shares: np.ndarray) -> np.ndarray:
     """
     ageing = 0.3 * np.clip((identity.age - 18) / 72, 0, 1) + 0.7 * identity.skin.wrinkles
     own = _furrows(identity)[:, 0]
-    rest = 0.5 * ageing**1.5 * own
+    rest = 0.75 * ageing**1.3 * own
     drive = _drivers() @ shares.ravel()
     depths = rest + (own - rest) * (0.4 + 0.6 * ageing) * (1 - np.exp(-1.4 * drive)) / (1 - np.exp(-1.4))
     return np.clip(depths, 0, 1).astype(np.float32)

@@ -49,6 +49,7 @@ IRIS_SHARES = {
     "south_asian": (0.66, 0.29, 0.03, 0.01, 0.0, 0.01),
     "east_asian": (0.76, 0.23, 0.01, 0, 0, 0),
 }
+RELAXED = 0.45  # share of women with coily hair who wear it straightened, an assumption
 SCARVES = {"black": 0.06, "white": 0.02, "middle_eastern": 0.3, "south_asian": 0.14, "east_asian": 0.02}
 FABRICS = (
     (0.6, 0.58, 0.54),
@@ -74,11 +75,11 @@ def sample_skin(rng: np.random.Generator, age: float, gender: str, ethnicity: st
         seed=int(rng.integers(2**31)),
         freckles=float(freckled),
         moles=float(np.clip(0.25 + 0.22 * z[1] + 0.1 * older, 0, 1)),
-        age_spots=float(np.clip(older * (0.55 + 0.25 * z[2]) * (0.35 + 0.65 * light), 0, 1)),
+        age_spots=float(np.clip(older * (0.75 + 0.25 * z[2]) * (0.35 + 0.65 * light), 0, 1)),
         redness=float(np.clip((0.3 + 0.2 * z[3]) * (0.3 + 0.7 * light), 0, 1)),
-        wrinkles=float(np.clip(older**1.15 * (0.85 + 0.2 * z[4]), 0, 1)),
+        wrinkles=float(np.clip(older * (0.95 + 0.2 * z[4]), 0, 1)),
         stubble=float(np.clip(0.35 + 0.3 * z[5], 0, 1)) if gender == "male" else 0.0,
-        makeup=float(np.clip(0.3 + 0.3 * z[6] - 0.15 * older, 0, 1)) if gender == "female" else 0.0,
+        makeup=float(np.clip(0.42 + 0.28 * z[6] - 0.1 * older, 0, 1)) if gender == "female" else 0.0,
     )
 
 
@@ -89,6 +90,8 @@ def sample_hair(rng: np.random.Generator, age: float, gender: str, ethnicity: st
     onset = GREYING[ethnicity] + 7 * np.clip(z[1], -1.3, 2.2)
     curl_mean, curl_spread = CURL[ethnicity]
     curl = float(np.clip(curl_mean + curl_spread * z[2], 0, 1))
+    if gender == "female" and curl > 0.6 and u[7] < RELAXED:
+        curl *= 0.35
     red = float(np.clip(3.2 * u[0] - 2.4, 0, 0.9)) * (ethnicity == "white") * (melanin < 0.75)
     thin = np.clip((age - 30) / 55, 0, 1)
     male = gender == "male"
@@ -101,10 +104,10 @@ def sample_hair(rng: np.random.Generator, age: float, gender: str, ethnicity: st
         curl=curl,
         length=float(u[5]),
         density=float(np.clip(0.85 + 0.1 * z[3] - (0.25 if male else 0.15) * thin, 0.35, 1)),
-        brow_density=float(np.clip((0.78 if male else 0.66) + 0.12 * z[4] - 0.15 * thin, 0.35, 1)),
+        brow_density=float(np.clip((0.82 if male else 0.6) + 0.12 * z[4] - 0.2 * thin, 0.3, 1)),
         brow_thickness=float(
             np.clip(
-                (0.62 if male else 0.4) + 0.13 * z[5] + 0.06 * (ethnicity in ("middle_eastern", "south_asian")), 0.1, 1
+                (0.64 if male else 0.3) + 0.12 * z[5] + 0.06 * (ethnicity in ("middle_eastern", "south_asian")), 0.1, 1
             )
         ),
         headwear=FABRICS[int(u[6] * len(FABRICS))],
@@ -132,12 +135,12 @@ def _style(u: float, cover: float, age: float, male: bool, ethnicity: str, curl:
         }
     else:
         shares = {
-            "bald": 0.004,
-            "buzz": 0.02,
-            "short": 0.12 + 0.25 * (age > 55),
-            "medium": 0.3,
-            "long": 0.32,
-            "tied_back": 0.24,
+            "bald": 0.002,
+            "buzz": 0.008,
+            "short": 0.06 + 0.18 * (age > 55),
+            "medium": 0.36,
+            "long": 0.4,
+            "tied_back": 0.13,
             "coily": 0.0,
         }
     if curl > 0.7:  # coily hair stands instead of falling

@@ -23,6 +23,8 @@ from threedpain.generation.texture.model.skin_codec import Codec
 from threedpain.generation.texture.model.skin_scheduler import Scheduler
 from threedpain.generation.texture.model.skin_unet import UNet
 
+from .finish import finished
+
 
 class EmbeddedTexture:
     """Loads the model once; every identity is sampled by itself, so a batch never changes its bytes.
@@ -52,7 +54,7 @@ class EmbeddedTexture:
         self.scheduler = Scheduler(**_config(folder / "scheduler" / "scheduler_config.json"))
 
     def __call__(self, identities: Sequence[Identity]) -> list[SkinMaps]:
-        return [self.skin(features(condition(who))[None], int(who.skin.seed)) for who in identities]
+        return [finished(self.skin(features(condition(who))[None], int(who.skin.seed)), who) for who in identities]
 
     def save_pretrained(self, folder: Path) -> None:
         """Write `texture/`, a folder that this class and diffusers read."""

@@ -1,0 +1,103 @@
+"""What sex and age do to a face that the skin model hardly shows: brows, lips, lids, evenness, beard shadow, hollows.
+
+Painted in the two chromophores of skin over the sampled maps. Women's skin has the greater contrast of lips and eyes
+with the skin around them, which is how sex is read from faces: Russell, Perception 38, 2009. Contrast falls with age:
+Porcheron, Mauger and Russell, PLoS ONE 8, 2013. Brows thin and higher in women: Price et al., Ophthalmic Plast.
+Reconstr. Surg. 25, 2009. Make-up is a share of women's (`skin.makeup`), not everyone's.
+"""
+
+from __future__ import annotations
+
+from functools import cache
+
+import numpy as np
+from scipy.ndimage import map_coordinates, uniform_filter
+
+from threedpain.generation.colour import to_linear, to_srgb
+from threedpain.generation.geometry import smoothstep
+from threedpain.generation.records import Identity, SkinMaps
+from threedpain.generation.seeds import child
+
+from . import layout
+from .tone import HAEMOGLOBIN, MELANIN
+
+AREA = np.s_[360:700, 520:891]  # of the maps, rows and columns: brows to chin, cheek to cheek
+BROWS = np.s_[360:452, 555:857]
+RIDGE = ((0.0, 0.15, 0.55, 1.0), (414.0, 410.0, 401.0, 422.0))  # along the brow from the nose: its height, texels
+
+
+def finished(maps: SkinMaps, who: Identity) -> SkinMaps:
+    """`maps` as a person of that sex and age wears them."""
+    z = child(who.skin.seed, "finish").standard_normal(8).clip(-2, 2)
+    female, old = who.gender == "female", float(np.clip((who.age - 35) / 50, 0, 1))
+    parts = _parts()
+    makeup = who.skin.makeup
+    light = float(np.clip((who.skin.tone + 30) / 75, 0, 1))  # red shows less on dark skin
+    if female:
+        red = (0.16 + 0.03 * z[0] + (0.42 + 0.14 * z[1]) * makeup) * (1 - 0.45 * old) * parts["lips"]
+        red += (0.05 + 0.03 * z[2]) * makeup * parts["cheeks"]
+        dark = (0.16 + 0.03 * z[3] + 0.5 * makeup) * (1 - 0.3 * old) * parts["liner"]
+        dark += (0.1 + 0.05 * z[4]) * makeup * parts["lids"] + (0.04 + 0.12 * makeup) * parts["lips"]
+        smooth = np.clip(0.45 + 0.12 * z[5] + 0.4 * makeup - 0.35 * old, 0, 0.85)
+    else:
+        red = -0.06 * parts["lips"]
+        dark = (0.06 + 0.2 * who.skin.stubble) * (0.3 + 0.7 * light) * parts["beard"]
+        smooth = 0.0
+    # Hollows of the old: shade under the bags, beside nose and mouth, at the temples' side of the cheek.
+    folds = who.skin.wrinkles
+    dark = dark + folds * ((0.26 + 0.06 * z[6]) * parts["bags"] + (0.34 + 0.08 * z[7]) * parts["folds"])
+    red = red + 0.12 * folds * parts["bags"] + 0.1 * old * light * parts["nose"]
+    albedo = maps.albedo.copy()
+    skin = np.log(np.maximum(to_linear(albedo[AREA] / np.float32(255)), 1e-3)).astype(np.float32)
+    if smooth:
+        even = uniform_filter(skin, (9, 9, 1))
+        skin += (smooth * parts["even"])[..., None] * (even - skin)
+    skin -= red[..., None] * HAEMOGLOBIN + dark[..., None] * MELANIN
+    albedo[AREA] = (to_srgb(np.exp(skin)).clip(0, 1) * 255 + 0.5).astype(np.uint8)
+    return SkinMaps(albedo=albedo, brows=_brows(maps.brows, female, z, old))
+
+
+def _brows(brows: np.ndarray, female: bool, z: np.ndarray, old: float) -> np.ndarray:
+    """Women's thinner, higher and more arched; men's lower and fuller."""
+    gx, gy = layout.grid()
+    gx, gy = gx[:, BROWS[1]], gy[BROWS[0]]
+    along = np.clip((np.abs(gx - layout.AXIS) - 20) / 114, 0, 1)
+    ridge = np.interp(along, *RIDGE)
+    arch = np.sin(np.pi * np.clip(along, 0, 1) ** 0.8)
+    if female:
+        thin, lift = 0.66 + 0.09 * z[0], -2.0 - z[1] - (3.5 + 1.6 * z[2]) * arch - 2.0 * along
+    else:
+        thin, lift = 1.08 + 0.1 * z[0], 1.5 + z[1] - 0.5 * arch
+    thin = thin * (1 + 0.1 * old * (not female))
+    rows = ridge + (gy - ridge - lift) / thin - 0.5
+    columns = np.broadcast_to(gx - 0.5, rows.shape)
+    moved = map_coordinates(brows.astype(np.float32), [rows, columns], order=1, mode="nearest")
+    out = np.zeros_like(brows)
+    out[BROWS] = (moved.clip(0, 255) + 0.5).astype(np.uint8)
+    return out
+
+
+@cache
+def _parts() -> dict[str, np.ndarray]:
+    """Soft masks [rows, columns] of `AREA`."""
+    ex, ey = layout.EYES[0]
+    beard = layout.ellipse(layout.AXIS, 590, 125, 95, 0.5) * (1 - layout.ellipse(layout.AXIS, 505, 75, 50, 0.6))
+    gx, gy = layout.grid()
+    side = np.abs(gx - layout.AXIS)
+    # Nasolabial fold and marionette line: one soft line from the wing of the nose to below the corner of the mouth.
+    line = np.interp(gy, [505, 520, 545, 565, 590, 612, 635], [27, 37, 50, 54, 52, 51, 47])
+    run = smoothstep(gy, 502.0, 520.0) * (1 - smoothstep(gy, 612.0, 640.0))
+    parts = {
+        "lips": layout.lips(),
+        "cheeks": layout.both(598, 515, 50, 34, 1.4),
+        "lids": layout.both(ex, ey - 13, 36, 13, 0.8),
+        "liner": layout.both(ex, ey - 1, 36, 12, 0.5),
+        "even": layout.ellipse(layout.AXIS, 500, 165, 170, 0.4)
+        * (1 - np.maximum(layout.both(ex, ey, 42, 22, 0.4), layout.lips())),
+        "beard": beard * (1 - layout.lips()),
+        "bags": layout.both(ex + 4, ey + 29, 32, 8, 0.9),
+        "folds": (np.exp(-0.5 * ((side - line) / 4.5) ** 2) * run).astype(np.float32),
+        "nose": layout.ellipse(layout.AXIS, 500, 24, 24, 1.2),
+    }
+
+    return {name: part[AREA].astype(np.float32) for name, part in parts.items()}

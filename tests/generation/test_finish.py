@@ -1,0 +1,40 @@
+"""Skin maps finished by who wears them: `generation.texture.finish`."""
+
+import numpy as np
+import pytest
+
+from threedpain.generation.people.identity import sample_identity
+from threedpain.generation.texture import layout
+from threedpain.generation.texture.finish import finished
+from threedpain.generation.texture.flat import FlatTexture
+from threedpain.generation.texture.tone import measured_tone
+
+
+@pytest.mark.parametrize("gender", ["female", "male"])
+@pytest.mark.parametrize("ethnicity", ["black", "white", "east_asian"])
+def test_the_tone_of_a_face_stays(gender: str, ethnicity: str) -> None:
+    who = sample_identity(5, age=60, gender=gender, ethnicity=ethnicity)
+    plain = FlatTexture()([who])[0]
+    before, after = (measured_tone(maps.albedo, layout.face()) for maps in (plain, finished(plain, who)))
+    assert abs(after - before) < 4
+
+
+def test_women_have_thinner_and_higher_brows_and_redder_lips_than_men() -> None:
+    woman, man = (sample_identity(5, age=30, gender=gender, ethnicity="white") for gender in ("female", "male"))
+    plain = FlatTexture()([woman])[0]
+    hers, his = finished(plain, woman), finished(plain, man)
+    rows = np.arange(hers.brows.shape[0])
+    height = [(maps.brows.sum(1) * rows).sum() / maps.brows.sum() for maps in (hers, his)]
+    assert hers.brows.sum() < 0.8 * his.brows.sum() and height[0] < height[1] - 2
+    lips = layout.lips() > 0.9
+    redness = [float(maps.albedo[lips, 0].mean()) - float(maps.albedo[lips, 1].mean()) for maps in (hers, his)]
+    assert redness[0] > redness[1] + 4
+
+
+def test_the_maps_handed_in_are_kept_and_the_same_person_gets_the_same_bytes() -> None:
+    who = sample_identity(9, age=70, gender="female", ethnicity="south_asian")
+    plain = FlatTexture()([who])[0]
+    kept = plain.albedo.copy()
+    first, second = finished(plain, who), finished(plain, who)
+    assert np.array_equal(plain.albedo, kept)
+    assert np.array_equal(first.albedo, second.albedo) and np.array_equal(first.brows, second.brows)
