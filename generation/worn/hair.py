@@ -48,6 +48,6 @@ def _shadow(surface: Surface, hair: np.ndarray) -> np.ndarray:
     if len(hair):
         rows = surface.rows
         above = surface.vertices[rows] + 0.004 * surface.normals[rows]
-        distance = cKDTree(hair[::2]).query(above, distance_upper_bound=0.02)[0]
+        distance = cKDTree(hair[::4]).query(above, distance_upper_bound=0.02)[0]
         shadow[rows] = 0.75 + 0.25 * smoothstep(np.minimum(distance, 0.02), 0.003, 0.011)
     return shadow

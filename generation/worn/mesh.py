@@ -105,8 +105,9 @@ def strand_pattern() -> np.ndarray:
     """uint8 [S, S, 2], rows along v, repeating both ways: rank (below opacity * 255 is covered) and tone (128
     = the vertex colour, 0 black, 255 twice as bright).
 
-    STRAND_TILES ribbons lie side by side across u. Within one, strands run along v and sway a little; they are densest
-    in the middle and part towards the two edges, so that neighbouring ribbons melt into each other.
+    STRAND_TILES ribbons lie side by side across u. Within one, single hairs run along v, sway a little, and dive under
+    others and come up again; each has a rank of its own, so that where opacity sinks they end one after the other. They
+    are densest in the middle and part towards the two edges, so that neighbouring ribbons melt into each other.
     """
     rng = child(0, "strands")
     return np.concatenate([_ribbon(rng, STRANDS // STRAND_TILES) for _ in range(STRAND_TILES)], axis=1)
@@ -115,16 +116,16 @@ def strand_pattern() -> np.ndarray:
 def _ribbon(rng: np.random.Generator, width: int) -> np.ndarray:
     u, v = np.meshgrid((np.arange(width) + 0.5) / width, (np.arange(STRANDS) + 0.5) / STRANDS)
     height, tone = np.zeros_like(u), np.zeros_like(u)
-    for count, weight in ((5, 0.4), (11, 0.35), (21, 0.25)):  # locks, wisps, single hairs
+    for count, weight in ((4, 0.15), (11, 0.25), (32, 0.6)):  # locks, wisps, single hairs
         phase = rng.uniform(0, 2 * np.pi, 3)
         sway = sum(np.sin(2 * np.pi * k * v + p) / k for k, p in zip((1, 2, 3), phase, strict=True))
         across = (u + 0.35 / count * sway) * count
         strand = np.floor(across).astype(int) % count
         middle = 1 - np.abs(2 * (across - np.floor(across)) - 1)
-        fade = 0.3 * np.sin(2 * np.pi * (v + rng.random(count)[strand]))
-        height += weight * (rng.random(count)[strand] + 0.7 * middle + fade)
-        tone += weight * (rng.normal(0, 1, count)[strand] + 0.9 * (middle - 0.5))
-    rim = np.clip((1 - np.abs(2 * u - 1)) / 0.6, 0, 1)  # 0 at the two edges, 1 inside
-    height += 1.2 * rim
+        dive = np.sin(2 * np.pi * (rng.integers(1, 6, count)[strand] * v + rng.random(count)[strand]))
+        height += weight * (1.6 * rng.random(count)[strand] + 0.3 * middle + 0.35 * dive)
+        tone += weight * (0.8 * rng.normal(0, 1, count)[strand] + 0.5 * (middle - 0.5) + 0.2 * dive)
+    rim = np.clip((1 - np.abs(2 * u - 1)) / 0.7, 0, 1)  # 0 at the two edges, 1 inside
+    height += 0.5 * rim
     rank = 1 - np.argsort(np.argsort(height, axis=None), axis=None).reshape(height.shape) / height.size
-    return np.stack([255 * rank, np.clip(128 + 60 * tone, 0, 255)], axis=-1).astype(np.uint8)
+    return np.stack([255 * rank, np.clip(128 + 32 * tone, 0, 255)], axis=-1).astype(np.uint8)

@@ -30,6 +30,11 @@ class Scalp:
         )
         self.hairline = float(surface.vertices[on_front, 1].min()) if len(on_front) else self.brow + 0.06
 
+    @property
+    def left(self) -> float:
+        """How much of a whole head of hair grows here, 0..1."""
+        return float(self.mask.sum() / self.surface.bust.topology.scalp.sum())
+
     def q(self, points: np.ndarray) -> np.ndarray:
         return (points - self.centre) / self.half
 

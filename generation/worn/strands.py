@@ -125,6 +125,21 @@ def curled(curves: np.ndarray, curl: float, rng: np.random.Generator) -> np.ndar
     return curves + amplitude[..., None] * (np.cos(angle)[..., None] * side + 0.7 * np.sin(angle)[..., None] * other)
 
 
+def lock_of(curves: np.ndarray, normals: np.ndarray, spread: float, count: int, rng: np.random.Generator) -> np.ndarray:
+    """Every curve [N, K, 3] as a lock of `count` curves [N * count, K, 3] side by side on the surface with these
+    normals [N, K, 3], of other lengths, `spread` metres apart where they have left the roots and nearer at the tips."""
+    knots = curves.shape[1]
+    t = np.linspace(0, 1, knots)[None, :, None]
+    lock, normals = np.repeat(curves, count, axis=0), np.repeat(normals, count, axis=0)
+    side = _unit(np.cross(_unit(np.gradient(lock, axis=1)), normals))
+    off, out = spread * np.clip(rng.normal(0, 1, (2, len(lock), 1, 1)), -1.8, 1.8)
+    lock = lock + (0.3 + 0.7 * np.minimum(4 * t, 1)) * (1 - 0.5 * t) * off * side + 0.25 * t * np.abs(out) * normals
+    cut = t[0, :, 0] * rng.uniform(0.78, 1.0, (len(lock), 1)) * (knots - 1)  # each ends where it ends
+    low = np.minimum(cut.astype(int), knots - 2)
+    part, row = (cut - low)[..., None], np.arange(len(lock))[:, None]
+    return lock[row, low] * (1 - part) + lock[row, low + 1] * part
+
+
 def ribbons(
     surface: Surface,
     curves: np.ndarray,
@@ -139,7 +154,7 @@ def ribbons(
     tip: float = 0.35,
     anchor: np.ndarray | None = None,
     follow: np.ndarray | None = None,
-    tip_shade: float = 1.25,
+    tip_shade: float = 1.06,
 ) -> HairMesh:
     """Flat ribbons along curves [N, K, 3], facing along normals [N, K, 3]; width [N] metres, colours [N, 3].
 
@@ -163,9 +178,9 @@ def ribbons(
         return np.repeat(value.reshape(count * knots, *value.shape[2:]), 2, axis=0)
 
     open_ = np.interp(t, [0, 0.5, 1], [occlusion[0], (occlusion[0] + 2 * occlusion[1]) / 3, occlusion[1]])[None]
-    open_ = open_ * (1.0 if depth is None else (0.72 + 0.28 * depth)[:, None])
-    shade = colours[:, None] * np.interp(t, [0, 0.4, 1], [0.8, 1.0, tip_shade])[None, :, None]
-    cover = np.interp(t, [0, 0.12, 0.6, 1], [0.35 * opacity[0], opacity[0], opacity[0], opacity[1]])
+    open_ = open_ * (1.0 if depth is None else (0.8 + 0.2 * depth)[:, None])
+    shade = colours[:, None] * np.interp(t, [0, 0.4, 1], [0.88, 1.0, tip_shade])[None, :, None]
+    cover = np.interp(t, [0, 0.08, 0.7, 1], [0.1 * opacity[0], opacity[0], opacity[0], opacity[1]])
     k = np.arange(knots - 1)
     quad = np.stack([2 * k, 2 * k + 1, 2 * k + 3, 2 * k, 2 * k + 3, 2 * k + 2], axis=1).reshape(-1, 3)
     faces = (quad[None] + (2 * knots * np.arange(count))[:, None, None]).reshape(-1, 3)

@@ -10,10 +10,10 @@ from threedpain.generation.geometry import smoothstep
 from threedpain.generation.records import MASK_CLASSES, Hair
 from threedpain.generation.seeds import child
 
-from .combs import COMBS, along, knot_place
+from .combs import COMBS, Comb, along, knot_place
 from .mesh import HairMesh
 from .scalp import Scalp
-from .strands import curled, grow, hair_colour, ribbons, sample_roots
+from .strands import curled, grow, hair_colour, lock_of, ribbons, sample_roots
 from .surface import Surface, waves
 
 HAIR = MASK_CLASSES.index("hair")
@@ -26,7 +26,8 @@ class Cut:
     top: float  # length on top
     sides: float  # length at the temples and neck
     volume: float  # thickness of the cover on top
-    ribbons: int
+    locks: int
+    strands: int  # ribbons to a lock
     width: float  # of a ribbon
     comb: str  # one of combs.COMBS
     lift: float  # how much hair stands up at the root
@@ -35,11 +36,11 @@ class Cut:
 
 
 CUTS = {
-    "short": Cut(0.045, 0.016, 0.007, 900, 0.0060, "swept", 0.5, 0.45, 5),
-    "receding": Cut(0.032, 0.018, 0.005, 800, 0.0055, "swept", 0.3, 0.6, 4),
-    "medium": Cut(0.17, 0.13, 0.012, 720, 0.0145, "parted", 0.4, 0.85, 12),
-    "long": Cut(0.36, 0.31, 0.011, 540, 0.0175, "parted", 0.4, 0.85, 16),
-    "tied_back": Cut(0.15, 0.13, 0.006, 520, 0.0100, "slick", 0.0, 1.0, 10),
+    "short": Cut(0.042, 0.014, 0.007, 840, 2, 0.0036, "swept", 0.35, 0.75, 3),
+    "receding": Cut(0.030, 0.014, 0.005, 760, 2, 0.0034, "swept", 0.25, 0.8, 3),
+    "medium": Cut(0.17, 0.13, 0.012, 540, 2, 0.0085, "parted", 0.4, 0.85, 9),
+    "long": Cut(0.36, 0.31, 0.011, 430, 2, 0.0100, "parted", 0.4, 0.85, 12),
+    "tied_back": Cut(0.15, 0.13, 0.006, 430, 2, 0.0060, "slick", 0.0, 1.0, 7),
 }
 
 
@@ -51,16 +52,23 @@ def dress(surface: Surface, hair: Hair, rng: np.random.Generator, keep: np.ndarr
     scalp = Scalp(surface, hair, rng)
     scalp.mask = scalp.mask * keep
     if hair.style == "buzz":
-        return [_buzz(scalp, rng)]
-    if hair.style == "coily":
-        return _coily(scalp, rng)
-    cut = CUTS[hair.style]
-    return [_cover(scalp, cut, rng), *_combed(scalp, cut, rng)]
+        meshes = [_buzz(scalp, rng)]
+    elif hair.style == "coily":
+        meshes = _coily(scalp, rng)
+    else:
+        meshes = [_cover(scalp, CUTS[hair.style], rng), *_combed(scalp, CUTS[hair.style], rng)]
+    return [_lit(mesh) for mesh in meshes]
+
+
+def _lit(mesh: HairMesh) -> HairMesh:
+    """Light passes through fair hair from strand to strand, so what lies deep in it is less dark."""
+    through = 0.65 * np.clip(mesh.colour.mean(axis=1) / 0.35, 0, 1)
+    return replace(mesh, occlusion=1 - (1 - mesh.occlusion) * (1 - through))
 
 
 def _paint(scalp: Scalp, strength: float) -> np.ndarray:
     """How much of the skin between the roots takes the hair's colour [V]; white roots show less."""
-    return strength * (1 - 0.4 * scalp.hair.grey) * smoothstep(scalp.mask, 0.4, 0.95)
+    return strength * (1 - 0.4 * scalp.hair.grey) * smoothstep(scalp.mask, 0.3, 0.85)
 
 
 def _cover(scalp: Scalp, cut: Cut, rng: np.random.Generator) -> HairMesh:
@@ -73,15 +81,15 @@ def _cover(scalp: Scalp, cut: Cut, rng: np.random.Generator) -> HairMesh:
     side = cut.sides / max(cut.top, 1e-6) if cut.comb == "swept" else 0.75
     thick = cut.volume * (0.7 + 0.6 * hair.density * (0.5 + 0.5 * hair.length)) * (1 + 0.8 * hair.curl)
     thick = thick * (side + (1 - side) * smoothstep(q[:, 1], 0.3, 0.75)) * inside
-    points = shell.points + (0.0012 + thick)[:, None] * shell.smooth(shell.normals, 4)
+    points = shell.points + (0.0008 + 0.72 * thick)[:, None] * shell.smooth(shell.normals, 4)
     colour = hair_colour(hair, rng, 256).mean(axis=0) * 0.8
     turn = np.arctan2(q[:, 0], q[:, 2])
     return shell.mesh(
         points,
         HAIR,
         colour,
-        uv=np.stack([turn * 3.5, q[:, 1] * 0.8], axis=1),
-        opacity=(mask - 0.3) * 2.2 * (0.6 + 0.6 * hair.density),
+        uv=np.stack([turn * 6.0, q[:, 1] * 0.8], axis=1),
+        opacity=(mask - 0.38) * 2.2 * (0.6 + 0.6 * hair.density),
         occlusion=0.45 + 0.25 * smoothstep(q[:, 1], 0.2, 0.9),
         scalp=_paint(scalp, 0.85),
     )
@@ -93,7 +101,7 @@ def _combed(scalp: Scalp, cut: Cut, rng: np.random.Generator) -> list[HairMesh]:
     roots = sample_roots(
         surface,
         smoothstep(scalp.mask, 0.25, 0.9) * (1 + 1.5 * crown),
-        int(cut.ribbons * (0.65 + 0.45 * hair.density)),
+        int(cut.locks * scalp.left * (0.65 + 0.45 * hair.density)),
         rng,
     )
     if not len(roots.points):
@@ -104,7 +112,7 @@ def _combed(scalp: Scalp, cut: Cut, rng: np.random.Generator) -> list[HairMesh]:
     depth = rng.random(len(q))
     thick = cut.volume * (0.7 + 0.6 * hair.density * (0.5 + 0.5 * hair.length)) * (1 + 0.8 * hair.curl)
     low = 1.0 if cut.comb != "swept" else 0.45 + 0.55 * smoothstep(q[:, 1], 0.3, 0.75)
-    clearance = (0.0022 + thick * (0.75 + 0.45 * depth)) * low
+    clearance = (0.0022 + thick * (0.78 + 0.36 * depth)) * low
     comb = COMBS[cut.comb](scalp, rng)
     curves = grow(
         surface,
@@ -125,7 +133,7 @@ def _combed(scalp: Scalp, cut: Cut, rng: np.random.Generator) -> list[HairMesh]:
         flat = surface.push_out(scalp.clear_face(flat), 0.002, through_ears=cut.comb == "swept")
         curves = flat.reshape(curves.shape)
         curves[:, 0] = roots.points
-    meshes = [_lay(scalp, curves, cut, roots.weight, depth, rng)]
+    meshes = [_lay(scalp, curves, cut, roots.weight, depth, rng), _hairline(scalp, comb, cut, rng)]
     if cut.comb == "parted" and hair.curl < 0.6 and child(hair.seed, "fringe").random() < FRINGES:
         meshes += _fringe(scalp, cut, rng)
     if cut.comb == "slick":
@@ -133,12 +141,33 @@ def _combed(scalp: Scalp, cut: Cut, rng: np.random.Generator) -> list[HairMesh]:
     return meshes
 
 
+def _hairline(scalp: Scalp, comb: Comb, cut: Cut, rng: np.random.Generator) -> HairMesh:
+    """Short fine hairs where the hair begins, ever fewer towards the bare skin."""
+    edge = smoothstep(scalp.mask, 0.2, 0.5) * (1 - smoothstep(scalp.mask, 0.7, 0.95))
+    roots = sample_roots(scalp.surface, edge, int(700 * scalp.left), rng)
+    size = rng.random(len(roots.points))
+    length = (0.35 + 0.65 * smoothstep(roots.weight, 0.1, 0.9)) * (0.006 + 0.012 * size)
+    curves = grow(
+        scalp.surface,
+        roots,
+        np.minimum(length, cut.sides),
+        lambda points, normals: comb(points, normals) + 0.5 * rng.normal(size=points.shape) * [1.0, 0.3, 0.3],
+        0.0008 + 0.0022 * size,
+        lift=0.25,
+        segments=2,
+        hug=lambda points: np.full(len(points), 0.8),
+        through_ears=cut.comb == "swept",
+    )
+    fine = replace(cut, width=0.0013, strands=1)
+    return _lay(scalp, curves, fine, roots.weight, size, rng)
+
+
 def _fringe(scalp: Scalp, cut: Cut, rng: np.random.Generator) -> list[HairMesh]:
     """Hair over the forehead that ends above the brows."""
     surface, v = scalp.surface, scalp.surface.vertices
     ahead = smoothstep(0.72 - np.abs(scalp.q(v)[:, 0]), 0.0, 0.15) * (v[:, 2] > scalp.centre[2])
-    front = ahead * smoothstep(scalp.hairline + 0.035 - v[:, 1], 0.0, 0.008)
-    roots = sample_roots(surface, smoothstep(scalp.mask, 0.25, 0.9) * front, 150, rng)
+    front = ahead * smoothstep(scalp.hairline + 0.040 - v[:, 1], 0.0, 0.03)
+    roots = sample_roots(surface, smoothstep(scalp.mask, 0.25, 0.9) * front, 200, rng)
     if not len(roots.points):
         return []
     depth = rng.random(len(roots.points))
@@ -152,18 +181,28 @@ def _fringe(scalp: Scalp, cut: Cut, rng: np.random.Generator) -> list[HairMesh]:
     length = np.maximum(1.08 * (roots.points[:, 1] - end), 0.01)
     clearance = 0.003 + 0.004 * depth
     curves = grow(surface, roots, length, comb, clearance, lift=0.5, segments=6, hug=lambda p: np.full(len(p), 0.5))
-    narrow = replace(cut, width=0.6 * cut.width)
-    return [_lay(scalp, curves, narrow, roots.weight, depth, rng)]
+    narrow = replace(cut, width=0.0040, strands=3)
+    return [_lay(scalp, curves, narrow, roots.weight, depth, rng, free=False)]
 
 
-def _lay(scalp: Scalp, curves: np.ndarray, cut: Cut, weight: np.ndarray, depth: np.ndarray, rng) -> HairMesh:
+def _facing(scalp: Scalp, curves: np.ndarray) -> np.ndarray:
+    """Normals of the hair's volume along curves, [N, K, 3] both."""
+    outward = curves - (scalp.centre + np.array([0, 0.25 * scalp.half[1], 0]))
+    outward[..., 1] *= smoothstep(curves[..., 1], scalp.centre[1] - 0.05, scalp.centre[1] + 0.06)
+    return outward / np.linalg.norm(outward, axis=2, keepdims=True)
+
+
+def _lay(
+    scalp: Scalp, curves: np.ndarray, cut: Cut, weight: np.ndarray, depth: np.ndarray, rng, free: bool = True
+) -> HairMesh:
+    """Ribbons along curves [N, K, 3], each a lock of `cut.strands`; `free`: they keep the face free."""
     surface, hair = scalp.surface, scalp.hair
-    flat = curves.reshape(-1, 3)
-    outward = flat - (scalp.centre + np.array([0, 0.25 * scalp.half[1], 0]))
-    outward[:, 1] *= smoothstep(flat[:, 1], scalp.centre[1] - 0.05, scalp.centre[1] + 0.06)
-    outward /= np.linalg.norm(outward, axis=1, keepdims=True)
-    normals = (outward + 0.25 * surface.height(flat)[1]).reshape(curves.shape)
-    normals /= np.linalg.norm(normals, axis=2, keepdims=True)
+    normals = _facing(scalp, curves)
+    if cut.strands > 1:
+        curves = lock_of(curves, normals, 0.6 * cut.width, cut.strands, rng)
+        normals, weight, depth = (np.repeat(value, cut.strands, axis=0) for value in (normals, weight, depth))
+        if free:
+            curves = scalp.clear_face(curves.reshape(-1, 3)).reshape(curves.shape)
     chin, shoulder = surface.landmarks[8, 1] + 0.01, surface.midline(0.05, front=True)[1]
     follow = 0.12 + 0.88 * smoothstep(curves[..., 1], shoulder, chin)
     q = scalp.q(curves[:, 0])
@@ -180,11 +219,11 @@ def _lay(scalp: Scalp, curves: np.ndarray, cut: Cut, weight: np.ndarray, depth: 
         colours,
         HAIR,
         rng,
-        opacity=(0.92, 0.55 if cut.comb == "parted" else 0.3),
-        occlusion=(0.55, 1.0),
+        opacity=(0.9, 0.0),
+        occlusion=(0.7, 1.0),
         depth=depth,
         follow=follow,
-        tip=0.6 if cut.comb == "parted" else 0.35,
+        tip=0.5,
     )
     soft = np.repeat(0.55 + 0.45 * front, 2 * curves.shape[1]).astype(np.float32)
     mesh.opacity[:] = mesh.opacity * soft

@@ -232,6 +232,18 @@ def test_strand_pattern_ranks_are_uniform_so_that_opacity_is_coverage():
     assert abs(strand_pattern()[..., 1].mean() - 128) < 25
 
 
+@pytest.mark.parametrize("style", ["short", "medium", "long", "tied_back"])
+def test_hair_thins_out_at_its_ends_and_at_the_hairline(head, style):
+    """Of the skin where hair begins, a part shows; below the ears, the lowest ends cover nothing."""
+    bust, mesh = built(head, style, 0)
+    hair = np.unique(mesh.faces[mesh.face_class == HAIR])
+    nearest = bust.topology.scalp[Surface(bust).nearest(mesh.vertices[hair])]
+    begins = (nearest > 0.2) & (nearest < 0.4)
+    assert begins.sum() > 100 and np.clip(mesh.opacity[hair][begins], 0, 1).mean() < 0.5
+    low = np.argsort(mesh.vertices[hair, 1])[:20]
+    assert mesh.opacity[hair][low].min() < 0.01
+
+
 def test_merging_keeps_triangles_on_their_own_vertices(head):
     a, b = build_hair(person(head, "short", seed=1)), build_hair(person(head, "bald", "goatee", seed=1, gender="male"))
     both = merge(a, b, empty(len(a.scalp)))
