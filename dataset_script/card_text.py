@@ -1,5 +1,7 @@
 """The words of a generated dataset card; `card` fills in the numbers of the run."""
 
+from threedpain.masks import MASK_CLASSES
+
 TEXT = """
 # 3DPain: faces in pain with exact labels
 
@@ -97,6 +99,8 @@ ABOUT = {
     "videos": "a clip of 5 s at 24 frames a second, with action units and PSPI for each frame",
 }
 
+LEGEND = ", ".join(f"{number} {name.replace('_', ' ')}" for number, name in enumerate(MASK_CLASSES))
+
 MEANINGS = {
     "id": "the picture: expression and view",
     "identity_id": "the person",
@@ -105,8 +109,7 @@ MEANINGS = {
     "image": "the photograph, sRGB",
     "neutral_image": "another photograph: the same person at rest, from the same side",
     "heatmap": "8-bit gray, 0.05 mm a level: how far the PSPI action units alone moved the skin",
-    "mask": "8-bit index: 0 background, 1 face skin, 2 ears, 3 neck and shoulders, 4 brows, 5 eyes, 6 lips, "
-    "7 mouth interior, 8 head hair, 9 facial hair, 10 clothes and headwear",
+    "mask": f"8-bit index, `threedpain.MASK_CLASSES`: {LEGEND}",
     "depth": "16-bit, millimetres along the optical axis, 0 on the background",
     "regions": "8-bit index: the facial region an action unit acts on, 0 elsewhere",
     "aligned_neutral": "the very same photograph with the face at rest; empty where the face is at rest",
@@ -126,9 +129,14 @@ MEANINGS = {
     "landmarks": "pixels, iBUG order",
     "landmarks_3d": "metres, in the camera's frame",
     "landmarks_visible": "not hidden by the head itself, hair or clothes",
-    "hair": "", "light": "", "background": "",
+    "hair": "", "background": "",
+    "light": "the surroundings as spherical harmonics, and three lights; one of colour 0 is not there",
     "shape": "coefficients of the head",
     "movement": "how the person moves: amplitude, asymmetry, rest and manner of the units, and where skin folds",
+    "identity_number": "the person as a number",
+    "occurrence": "whether each action unit, in the order of their columns, is there: from 1 up, AU43 from 0.5",
+    "gaze": "along which both eyes look, in the camera's frame: straight ahead of the head",
+    "mask_share": "of the picture's pixels, by class of the mask",
     "seed": "of the person; with the other columns enough to render the row again",
     "generator_version": "a change of bytes is a new version",
 }  # fmt: skip

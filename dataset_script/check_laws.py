@@ -13,7 +13,8 @@ from PIL import Image
 
 from threedpain import demographics, facs
 from threedpain.generation.dataset.plan import Plan
-from threedpain.generation.records import MASK_CLASSES
+from threedpain.generation.dataset.rows import mask_share
+from threedpain.masks import MASK_CLASSES
 from threedpain.pictures import FORMATS
 from threedpain.schema import AU_COLUMNS, FEATURES, TRUTHS
 
@@ -80,6 +81,8 @@ def _identifiers(row: dict) -> Iterator[tuple[str, str]]:
         yield "identifiers", f"id {row['id']} is not its expression {row['expression_id']} and view {row['view_id']}"
     if not row["expression_id"].startswith(f"{row['identity_id']}_"):
         yield "identifiers", f"expression {row['expression_id']} is not one of {row['identity_id']}"
+    if row["identity_id"] != f"id_{row['identity_number']:05d}":
+        yield "identifiers", f"identity {row['identity_number']} is not the number of {row['identity_id']}"
 
 
 def _scores(row: dict) -> Iterator[tuple[str, str]]:
@@ -90,6 +93,9 @@ def _scores(row: dict) -> Iterator[tuple[str, str]]:
     pspi = facs.pspi([row[name] for name in facs.PAIN_UNITS])
     if abs(pspi - row["PSPI"]) > 1e-4:
         yield "PSPI", f"PSPI is {row['PSPI']:g}, its action units give {pspi:g}"
+    wrong = [u for u, there in zip(AU_COLUMNS, row["occurrence"], strict=True) if there != facs.occurs(u, row[u])]
+    if wrong:
+        yield "occurrence", f"{', '.join(wrong)}: occurrence and intensity do not agree"
     if row["expression"] == "neutral" and any(row[name] for name in AU_COLUMNS):
         yield "expression", "a neutral face has action units"
     if row["expression"] == "pain" and not row["PSPI"] > 0:
@@ -167,6 +173,8 @@ def _pictures(row: dict, size: int) -> Iterator[tuple[str, str]]:
         return
     if mask.max() >= len(MASK_CLASSES):
         yield "mask", f"class {mask.max()} is none of 0 to {len(MASK_CLASSES) - 1}"
+    elif max(abs(row["mask_share"][name] - share) for name, share in mask_share(mask).items()) > 1e-5:
+        yield "mask", "mask_share is not what the mask's pixels give"
     if heatmap is not None and heatmap.shape == mask.shape and heatmap[(mask == 0) | (mask >= 8) | (mask == 5)].any():
         yield "heatmap", "there is heat on hair, eyes, clothes or background"
     rows, columns = np.nonzero(np.isin(mask, FACE))

@@ -14,20 +14,7 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-# Pixel classes of `Sample.mask` (the dataset's `mask` column).
-MASK_CLASSES = (
-    "background",
-    "skin",
-    "ears",
-    "neck",
-    "brows",
-    "eyes",
-    "lips",
-    "mouth",
-    "hair",
-    "facial_hair",
-    "clothes",
-)
+from threedpain.masks import MASK_CLASSES as MASK_CLASSES  # the pixel classes of `Sample.mask`
 
 # Mesh parts (`Topology.face_part`). Hair, clothes and headwear are added by the renderer and are no parts of the head.
 PARTS = ("skin", "eye_left", "eye_right", "teeth_upper", "teeth_lower", "tongue", "lashes")

@@ -15,6 +15,7 @@ __version__ = "0.1.0"
 # Public name -> (module, attribute) that holds it.
 _LAZY = {
     "ACTION_UNITS": ("threedpain.facs", "ACTION_UNITS"),
+    "MASK_CLASSES": ("threedpain.masks", "MASK_CLASSES"),
     "PAIN_UNITS": ("threedpain.facs", "PAIN_UNITS"),
     "pspi": ("threedpain.facs", "pspi"),
     "weights": ("threedpain.assets", "weights"),
@@ -28,7 +29,7 @@ _LAZY = {
 }
 
 # So that `threedpain.facs` needs no second import.
-_MODULES = ("assets", "demographics", "expressions", "facs", "limits", "regions", "schema", "unit_regions")
+_MODULES = ("assets", "demographics", "expressions", "facs", "limits", "masks", "regions", "schema", "unit_regions")
 
 __all__ = ["InvalidInput", "MissingExtra", "MissingFile", "ThreeDPainError", "__version__", *_LAZY]
 

@@ -19,6 +19,7 @@ __all__ = [
     "PAIN_UNITS",
     "REGIONS",
     "ActionUnit",
+    "occurs",
     "pspi",
     "sided",
     "validate",
@@ -156,6 +157,11 @@ def sided(action_units: Mapping[str, float]) -> dict[str, tuple[float, float]]:
             if side in ("", letter):
                 left_right[i] = intensity
     return {name: (left, right) for name, (left, right) in sides.items()}
+
+
+def occurs(name: str, intensity: float) -> bool:
+    """Whether a coder would note the unit as present: from intensity 1 (a trace) up, AU43 from half closed."""
+    return intensity >= (1.0 if ACTION_UNITS[name].maximum > 1 else 0.5)
 
 
 def pspi(*units: Any) -> Any:

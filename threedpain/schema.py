@@ -14,6 +14,7 @@ from datasets import ClassLabel, Features, Image, List, Mesh, Value, Video
 from .demographics import AGE_GROUPS, ETHNICITIES, GENDERS
 from .errors import InvalidInput
 from .facs import ACTION_UNITS
+from .masks import MASK_CLASSES
 
 GENERATOR_VERSION = "1.1.0"  # a change of the bytes the same seed gives is a new version
 
@@ -23,6 +24,7 @@ CONFIGS = ("images", "pairs", "expressions", "identities", "videos")
 TRUTHS = ("depth", "regions", "aligned_neutral")
 EXPRESSIONS = ("neutral", "pain", "other")
 
+KEY_LIGHTS = 3  # the most lights a scene has beside its environment
 AU_COLUMNS = tuple(ACTION_UNITS)  # a one-sided unit is written with its stronger side
 
 _TEXT, _REAL = Value("string"), Value("float32")
@@ -73,7 +75,11 @@ _LIGHT = {
     "kind": _TEXT,
     "environment": _matrix(9, 3),
     "exposure": _REAL,
-    "keys": List({"direction": _vector(3), "colour": _vector(3), "softness": _REAL}),
+    # Always KEY_LIGHTS of them, so that rows stand in one batch: one that is not there has the colour 0, which lights
+    # nothing, the direction (0, 0, 1) and the softness 1.
+    "key_directions": _matrix(KEY_LIGHTS, 3),  # towards the light, head frame
+    "key_colours": _matrix(KEY_LIGHTS, 3),  # linear RGB irradiance
+    "key_softness": _vector(KEY_LIGHTS),  # 0 hard .. 1 very soft
 }
 # How the person moves, enough to replay it: units in the order of AU_COLUMNS, the rest as in `generation.records`.
 _MOVEMENT = {
@@ -92,7 +98,7 @@ _IMAGES = {
     "view_id": _TEXT,
     "image": Image(),
     "heatmap": Image(),  # 8-bit gray, 0.05 mm a level, 255 = 12.75 mm and more
-    "mask": Image(),  # 8-bit index into generation.records.MASK_CLASSES
+    "mask": Image(),  # 8-bit index into MASK_CLASSES
     **_EXPRESSION,
     **_SCORES,
     **_PERSON,
@@ -109,6 +115,10 @@ _IMAGES = {
     "background": {"kind": _TEXT, "seed": Value("int64")},
     "shape": List(_REAL),
     "movement": _MOVEMENT,
+    "identity_number": Value("int32"),  # that of identity_id
+    "occurrence": _vector(len(AU_COLUMNS), "bool"),  # facs.occurs, in the order of AU_COLUMNS
+    "gaze": _vector(3),  # unit vector along which both eyes look, camera frame: towards the camera is (0, 0, -1)
+    "mask_share": dict.fromkeys(MASK_CLASSES, _REAL),  # of the picture's pixels; the mask's legend, in its order
     **_ORIGIN,
 }
 _COLUMNS = {

@@ -15,10 +15,11 @@ from threedpain.generation.export import to_glb
 from threedpain.generation.frames import pose_of, rotation
 from threedpain.generation.head.bust import Head
 from threedpain.generation.head.rig import rig
-from threedpain.generation.records import FURROWS, MANNERED, Hair, Identity, Light, Sample, Scene, Skin
+from threedpain.generation.records import FURROWS, MANNERED, Hair, Identity, KeyLight, Light, Sample, Scene, Skin
 from threedpain.generation.scene.scene import sample_scene
 from threedpain.generation.seeds import child
 from threedpain.generation.worn.clothes import sample_clothes
+from threedpain.masks import MASK_CLASSES
 
 from .film import film
 from .plan import VIEWS, Config, Expression, identity_of
@@ -121,6 +122,10 @@ def image_row(config: Config, person, expression: Expression, view: str, photo: 
         "background": asdict(scene.background),
         "shape": person.identity.shape.tolist(),
         "movement": _movement(person.identity),
+        "identity_number": int(identity_of(expression.id).removeprefix("id_")),
+        "occurrence": _occurrence(expression.action_units),
+        "gaze": _gaze(scene, photo.head_angles),
+        "mask_share": mask_share(sample.mask),
         **_origin(config, person.identity),
     }
     if "depth" in config.truth:
@@ -240,6 +245,22 @@ def _scores(action_units: Mapping[str, float]) -> dict:
     return {**{name: plain.get(name, 0.0) for name in schema.AU_COLUMNS}, "PSPI": facs.pspi(action_units)}
 
 
+def _occurrence(action_units: Mapping[str, float]) -> list[bool]:
+    plain = plain_units(action_units)
+    return [facs.occurs(name, plain.get(name, 0.0)) for name in schema.AU_COLUMNS]
+
+
+def _gaze(scene: Scene, head_angles: tuple[float, float, float]) -> list[float]:
+    """Where the eyes look, camera frame: straight ahead of the head, as in every photograph of a set."""
+    return (scene.camera.R @ rotation(*head_angles) @ [0.0, 0.0, 1.0]).tolist()
+
+
+def mask_share(mask: np.ndarray) -> dict[str, float]:
+    """Class -> its share of the pixels of a mask [S, S]."""
+    counts = np.bincount(mask.ravel(), minlength=len(MASK_CLASSES))
+    return dict(zip(MASK_CLASSES, (counts / mask.size).tolist(), strict=True))
+
+
 def _hair(hair: Hair) -> dict:
     return {**asdict(hair), "headwear": list(hair.headwear)}
 
@@ -260,8 +281,16 @@ def _movement(identity: Identity) -> dict:
 
 
 def _light(light: Light) -> dict:
-    keys = [{"direction": list(k.direction), "colour": list(k.colour), "softness": k.softness} for k in light.keys]
-    return {"kind": light.kind, "environment": light.environment.tolist(), "exposure": light.exposure, "keys": keys}
+    none = KeyLight(direction=(0.0, 0.0, 1.0), colour=(0.0, 0.0, 0.0), softness=1.0)
+    keys = [*light.keys, *[none] * (schema.KEY_LIGHTS - len(light.keys))]
+    return {
+        "kind": light.kind,
+        "environment": light.environment.tolist(),
+        "exposure": light.exposure,
+        "key_directions": [list(key.direction) for key in keys],
+        "key_colours": [list(key.colour) for key in keys],
+        "key_softness": [key.softness for key in keys],
+    }
 
 
 def _origin(config: Config, identity: Identity) -> dict:

@@ -106,6 +106,19 @@ def test_wrong_pspi(folder):
     assert "row 1 " in finding.where and "its action units give" in finding.what
 
 
+@pytest.mark.parametrize(
+    ("column", "change", "law"),
+    [
+        ("occurrence", lambda value: [not there for there in value], "occurrence"),
+        ("identity_number", lambda value: value + 1, "identifiers"),
+        ("mask_share", lambda value: value | {"skin": value["skin"] + 0.01}, "mask"),
+    ],
+)
+def test_columns_that_follow_from_others(folder, column, change, law):
+    edit(folder, lambda rows: rows[1].update({column: change(rows[1][column])}))
+    assert "row 1 " in found(folder)[law, TRAIN].where
+
+
 def test_duplicate_image(folder):
     def change(rows):
         rows[6]["image"] = dict(rows[5]["image"])

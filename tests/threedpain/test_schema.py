@@ -39,6 +39,10 @@ IMAGES_AFTER_SCORES = [
     "background",
     "shape",
     "movement",
+    "identity_number",
+    "occurrence",
+    "gaze",
+    "mask_share",
     "seed",
     "generator_version",
 ]
@@ -115,13 +119,15 @@ def test_a_row_survives_parquet(tmp_path):
         "kind": "indoor",
         "exposure": 1.0,
         "environment": rng.random((9, 3)),
-        "keys": [{"direction": [0, 0, 1], "colour": [1, 1, 1], "softness": 0.5}],
+        "key_directions": rng.random((3, 3)),
+        "key_colours": rng.random((3, 3)),
+        "key_softness": [0.5, 1, 1],
     }
     Dataset.from_list([row], features=FEATURES["images"]).to_parquet(tmp_path / "one.parquet")
     back = Dataset.from_parquet(str(tmp_path / "one.parquet"), cache_dir=str(tmp_path / "cache"))
     assert back.features == FEATURES["images"]
     got = back[0]
-    assert got["seed"] == 2**62 and got["expression"] == 1 and got["light"]["keys"][0]["softness"] == 0.5
+    assert got["seed"] == 2**62 and got["expression"] == 1 and got["light"]["key_softness"] == [0.5, 1, 1]
     np.testing.assert_array_equal(np.array(got["image"]), row["image"])
     np.testing.assert_allclose(got["landmarks"], row["landmarks"], atol=1e-7)
     assert got["landmarks_visible"] == row["landmarks_visible"].tolist()
