@@ -16,11 +16,12 @@ from datasets.packaged_modules.parquet.parquet import Parquet, ParquetConfig
 from threedpain.assets import cache_dir
 from threedpain.demographics import SPLITS
 from threedpain.errors import InvalidInput, MissingFile
+from threedpain.generation.dataset.manifest import read_plan
 from threedpain.generation.dataset.swap import recover
 from threedpain.schema import CONFIGS, GENERATOR_VERSION, features
 
 from . import NAME
-from .card import FOLDER, write_card
+from .card import FOLDER, about, write_card
 
 logger = logging.getLogger(__name__)
 
@@ -50,7 +51,7 @@ class ThreeDPain(Parquet):
     """Parquet files as every reader of datasets reads them; what is ours is where they come from."""
 
     BUILDER_CONFIG_CLASS = PainConfig
-    BUILDER_CONFIGS = [PainConfig(name=name) for name in CONFIGS]
+    BUILDER_CONFIGS = [PainConfig(name=name, version=datasets.Version(GENERATOR_VERSION)) for name in CONFIGS]
     DEFAULT_CONFIG_NAME = "images"
 
     def __init__(self, *args, hash: str | None = None, **kwargs):
@@ -78,6 +79,9 @@ class ThreeDPain(Parquet):
         if name == "pairs":
             self.config.filters = [("expression", "!=", features("images")["expression"].str2int("neutral"))]
         self.info.features = columns
+        version, made_with = read_plan(folder / "plan.json")
+        for what, text in about(name, made_with, version).items():
+            setattr(self.info, what, text)
         return [
             datasets.SplitGenerator(name=split, gen_kwargs={"files": paths, "row_groups_list": [None] * len(paths)})
             for split, paths in files.items()

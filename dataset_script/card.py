@@ -18,7 +18,7 @@ from threedpain.generation.dataset.plan import Config
 from threedpain.generation.dataset.writer import replacing, write_text
 from threedpain.pictures import FORMATS
 
-from .card_text import ABOUT, HEADS, MEANINGS, SKINS, TEXT
+from .card_text import ABOUT, CITATION, DESCRIPTION, HEADS, LABELS, LEGEND, MEANINGS, SKINS, TEXT
 
 FOLDER = {
     "images": "images",
@@ -46,6 +46,24 @@ def columns_of(config_name: str, config: Config) -> Features:
     return schema.features(config_name, config.truth if config_name in ("images", "pairs") else ())
 
 
+def about(config_name: str, config: Config, version: str) -> dict[str, str]:
+    """What `ds.info` says of one config of a set: description, licence, citation, and the generator's version."""
+    return {
+        "description": DESCRIPTION.format(
+            people=config.identities, about=LABELS, name=config_name, row=ABOUT[config_name], legend=LEGEND,
+            command=command_of(config),
+        ),
+        "license": licence(config),
+        "citation": CITATION % version,
+        "version": version,
+    }  # fmt: skip
+
+
+def licence(config: Config) -> str:
+    """By the name that the Hub has for it."""
+    return "other" if config.head == "flame" else "cc0-1.0"
+
+
 def _yaml(config: Config, plan: dict, manifest: dict) -> str:
     sizes = Counter()
     for entry in manifest["shards"]:
@@ -62,6 +80,7 @@ def _yaml(config: Config, plan: dict, manifest: dict) -> str:
         infos.append(
             {
                 "config_name": name,
+                **about(name, config, plan["generator_version"]),
                 "features": columns._to_yaml_list(),
                 "splits": splits,
                 "download_size": total,
@@ -70,6 +89,7 @@ def _yaml(config: Config, plan: dict, manifest: dict) -> str:
         )
         entry = {
             "config_name": name,
+            "version": plan["generator_version"],
             "data_files": [{"split": split, "path": f"{folder}/{split}-*.parquet"} for split in rows],
         }
         if name == "images":
@@ -80,7 +100,7 @@ def _yaml(config: Config, plan: dict, manifest: dict) -> str:
     images = sum(plan["rows"]["images"].values())
     card = {
         "pretty_name": "3DPain",
-        "license": "other" if config.head == "flame" else "cc0-1.0",
+        "license": licence(config),
         "task_categories": [
             *("image-classification", "image-segmentation", "keypoint-detection"),
             *(["depth-estimation"] if "depth" in config.truth else []),
@@ -89,6 +109,14 @@ def _yaml(config: Config, plan: dict, manifest: dict) -> str:
         "tags": ["pain", "pspi", "facs", "action-units", "face", "synthetic", "healthcare", "3d", "fairness"],
         "size_categories": [_size_category(images)],
         "annotations_creators": ["machine-generated"],
+        "generated_by": {
+            "generator_version": plan["generator_version"],
+            "command": command_of(config),
+            "people": config.identities,
+            "people_in_each_split": plan["rows"]["identities"],
+            "pictures": images,
+            "parameters": {k: list(v) if isinstance(v, tuple) else v for k, v in vars(config).items()},
+        },
         "configs": configs,
         "dataset_info": infos,
     }

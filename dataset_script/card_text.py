@@ -79,6 +79,24 @@ at rest, as people have, and counts as zero. A model trained here must be valida
 used near any.
 """
 
+DESCRIPTION = (
+    "Rendered photographs of {people:,} people who do not exist, at rest and with facial expressions set by FACS "
+    "action units, each with what made it: {about}. Config {name}: one row is {row}. Mask: {legend}. Made by `{command}`."
+)
+LABELS = "action units, PSPI, pain heatmap, segmentation, landmarks, camera, head pose, demographics, light and seed"
+
+CITATION = """@misc{threedpain,
+  title = {3DPain: synthetic faces in pain with exact labels},
+  author = {{The 3DPain authors}},
+  note = {Generator %s}
+}
+@article{lin2025pain,
+  title = {Pain in 3D: Generating Controllable Synthetic Faces for Automated Pain Assessment},
+  author = {Lin, Xin Lei and Mehraban, Soroush and Moturu, Abhishek and Taati, Babak},
+  journal = {arXiv:2509.16727},
+  year = {2025}
+}"""
+
 SKINS = {
     "embedded": "a diffusion model trained on CC0 photographs of skin paints it",
     "depth-to-image": "a depth-to-image diffusion model paints it",

@@ -5,12 +5,14 @@ import numpy as np
 import pytest
 import standin
 import torch
+from huggingface_hub import DatasetCard
 from torch.utils.data import DataLoader
 
 import threedpain
 from threedpain import facs
+from threedpain.generation.dataset.plan import Config
 from threedpain.generation.frames import FRONTAL, rotation
-from threedpain.schema import AU_COLUMNS, FEATURES, KEY_LIGHTS, features
+from threedpain.schema import AU_COLUMNS, FEATURES, GENERATOR_VERSION, KEY_LIGHTS, features
 
 
 @pytest.fixture(scope="module")
@@ -82,3 +84,25 @@ def test_the_legend_of_the_mask_is_public(folder):
     assert tuple(FEATURES["images"]["mask_share"]) == threedpain.MASK_CLASSES
     card = (folder / "README.md").read_text()
     assert all(f"{number} {name.replace('_', ' ')}" in card for number, name in enumerate(threedpain.MASK_CLASSES))
+
+
+@pytest.mark.parametrize("config", ["images", "expressions"])
+def test_info_says_what_it_is_whose_and_which_version(folder, config, tmp_path, monkeypatch):
+    monkeypatch.chdir(folder.parent)  # by its path, and by name from the folder ./3dpain
+    (tmp_path / "3dpain").symlink_to(folder)
+    by_path = datasets.load_dataset(str(folder), config, split="train").info
+    monkeypatch.chdir(tmp_path)
+    by_name = datasets.load_dataset("3dpain", config, split="train").info
+    for info in (by_path, by_name):
+        assert "10 people who do not exist" in info.description and "9 facial hair" in info.description
+        assert "3dpain generate" in info.description and f"Config {config}" in info.description
+        assert info.license == "cc0-1.0" and "arXiv:2509.16727" in info.citation
+        assert str(info.version) == GENERATOR_VERSION and GENERATOR_VERSION in info.citation
+
+
+def test_the_parameters_of_a_set_are_read_from_its_card(folder):
+    made = DatasetCard.load(folder / "README.md").data.to_dict()["generated_by"]
+    assert Config.from_json(made["parameters"]) == standin.SMALL
+    assert made["generator_version"] == GENERATOR_VERSION and made["people"] == 10 and made["pictures"] == 80
+    assert made["people_in_each_split"] == {"train": 7, "validation": 2, "test": 1}
+    assert made["command"].startswith("3dpain generate --out 3dpain --identities 10 --expressions 2")
