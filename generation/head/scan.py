@@ -45,8 +45,7 @@ STIFF = 2e-6  # square metres: how little a neighbourhood says of directions in 
 # face; Enlow 1990: flatter brow bone, fuller cheek), times the person's own share `SEXED`.
 FEMALE = {
     "eyebrows-trans-forward": -0.35,
-    "eyebrows-trans-up": 0.45,
-    "eyebrows-angle-up": 0.1,
+    "eyebrows-trans-up": 0.04,
     "chin-width": -0.45,
     "chin-height": -0.25,
     "chin-bones": -0.35,

@@ -58,14 +58,14 @@ def finished(maps: SkinMaps, who: Identity) -> SkinMaps:
 
 
 def _brows(brows: np.ndarray, female: bool, z: np.ndarray, old: float) -> np.ndarray:
-    """Women's thinner, higher and more arched; men's lower and fuller."""
+    """Women's thinner, a little higher and more arched, not so high that they look raised; men's lower and fuller."""
     gx, gy = layout.grid()
     gx, gy = gx[:, BROWS[1]], gy[BROWS[0]]
     along = np.clip((np.abs(gx - layout.AXIS) - 20) / 114, 0, 1)
     ridge = np.interp(along, *RIDGE)
     arch = np.sin(np.pi * np.clip(along, 0, 1) ** 0.8)
     if female:
-        thin, lift = 0.66 + 0.09 * z[0], -2.0 - z[1] - (3.5 + 1.6 * z[2]) * arch - 2.0 * along
+        thin, lift = 0.66 + 0.09 * z[0], -0.4 - 0.7 * z[1] - (1.5 + 1.2 * z[2]) * arch - 0.5 * along
     else:
         thin, lift = 1.08 + 0.1 * z[0], 1.5 + z[1] - 0.5 * arch
     thin = thin * (1 + 0.1 * old * (not female))
