@@ -27,7 +27,7 @@ def grow_beard(surface: Surface, hair: Hair, rng: np.random.Generator) -> list[H
     around = 0.075 * np.arctan2(shell.points[:, 0], shell.points[:, 2])
     uv = np.stack([around * 110, shell.points[:, 1] * (450 if short else 90)], axis=1)  # a centimetre: single hairs
     still = child(0, "stubble")  # that neither stand in rows nor lie quite alike
-    uv += np.stack([0.2 * waves(shell.points, still, 0.012), 0.3 * waves(shell.points, still, 0.012)], axis=1)
+    uv += np.stack([0.06 * waves(shell.points, still, 0.012), 0.3 * waves(shell.points, still, 0.012)], axis=1)
     cover = shell.mesh(
         points,
         FACIAL_HAIR,

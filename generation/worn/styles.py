@@ -278,7 +278,7 @@ def _buzz(scalp: Scalp, rng: np.random.Generator) -> HairMesh:
     """A few millimetres everywhere: paint, and a stippled layer that breaks the outline."""
     shell = scalp.surface.cut(scalp.mask > 0.15)
     mask, q = scalp.mask[shell.rows], scalp.q(shell.points)
-    points = shell.points + (0.0008 + 0.0022 * smoothstep(mask, 0.4, 1.0))[:, None] * shell.normals
+    points = shell.points + (0.0006 + 0.0013 * smoothstep(mask, 0.4, 1.0))[:, None] * shell.normals
     colour = hair_colour(scalp.hair, rng, 256).mean(axis=0)
     turn = np.arctan2(q[:, 0], q[:, 2])
     strength = 0.55 + 0.35 * scalp.hair.density
@@ -287,7 +287,7 @@ def _buzz(scalp: Scalp, rng: np.random.Generator) -> HairMesh:
         HAIR,
         colour,
         uv=np.stack([turn * 9.0, q[:, 1] * 9.0], axis=1),
-        opacity=np.minimum((mask - 0.25) * 1.6, 0.35 + 0.35 * scalp.hair.density),
+        opacity=np.minimum((mask - 0.25) * 1.1, 0.35 + 0.35 * scalp.hair.density),
         occlusion=np.full(len(points), 0.85),
         scalp=_paint(scalp, strength),
     )
@@ -317,7 +317,7 @@ def _coily(scalp: Scalp, rng: np.random.Generator) -> list[HairMesh]:
         occlusion=0.5 + 0.12 * np.clip(bumps, -1.5, 1.5),
         scalp=_paint(scalp, 0.85),
     )
-    roots = sample_roots(surface, smoothstep(scalp.mask, 0.3, 0.9), 1900, rng)
+    roots = sample_roots(surface, smoothstep(scalp.mask, 0.45, 1.0), 1900, rng)
     near = np.searchsorted(shell.rows, roots.rows)
     start = roots.points + (points - shell.points)[near] * rng.uniform(0.75, 1.0, (len(near), 1))
     outward = normals[near]
