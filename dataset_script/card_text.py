@@ -81,7 +81,8 @@ used near any.
 
 DESCRIPTION = (
     "Rendered photographs of {people:,} people who do not exist, at rest and with facial expressions set by FACS "
-    "action units, each with what made it: {about}. Config {name}: one row is {row}. Mask: {legend}. Made by `{command}`."
+    "action units, each with what made it: {about}. Config {name}: one row is {row}. Mask: {legend}. Made by "
+    "`{command}`."
 )
 LABELS = "action units, PSPI, pain heatmap, segmentation, landmarks, camera, head pose, demographics, light and seed"
 
