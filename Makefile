@@ -38,9 +38,9 @@ weights-texture: install  ## Train the skin model on SKINS=folder (skins/ and br
 
 # The shipped teacher and student, from the shipped generator alone. Each of the three steps continues where it stopped.
 # New people teach more than more epochs: PEOPLE and the seed say exactly who they are.
-PEOPLE := 1000
+PEOPLE := 640
 weights-vitpain: install  ## Make a training set, train the teacher on its heatmaps and the student on its pictures
-	@$(BIN)/3dpain generate --out runs/train --head scan --purpose training --identities $(PEOPLE) --expressions 6 --others 3 \
+	@$(BIN)/3dpain generate --out runs/train --purpose training --identities $(PEOPLE) --expressions 4 --others 2 \
 		--views 2 --size 192 --seed 31 --videos 0 --truth aligned_neutral
 	@test -e runs/vitpain-teacher/config.json || \
 		$(BIN)/3dpain train teacher --data runs/train --out runs/vitpain-teacher --epochs 6 --seed 31

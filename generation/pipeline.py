@@ -109,7 +109,7 @@ class PainFacePipeline:
         source: str | Path | None = None,
         *,
         device: str = "auto",
-        head: str = "anny",
+        head: str = limits.HEADS[0],
         flame_file: str | Path | None = None,
         texture: str | Texture = "embedded",
         texture_model: str | None = None,
@@ -119,8 +119,8 @@ class PainFacePipeline:
 
         Args:
             device: "auto" (a GPU where there is one), "cpu" or "cuda".
-            head: "anny", "scan" (shaped and moving like scans of people), or "flame" with `flame_file`, a FLAME
-                model the caller holds.
+            head: "scan" (shaped and moving like scans of people), "anny" (a stranger to it, as in version 1.1), or
+                "flame" with `flame_file`, a FLAME model the caller holds.
             texture: "embedded", "depth-to-image" (with `texture_model`, a Hub id), "flat", or one that is loaded.
             inpaint_model: Hub id of an inpainting model that repaints hair and background.
         """
@@ -138,7 +138,7 @@ class PainFacePipeline:
         elif head == "anny":
             model = HeadModel.load(folder / "head.safetensors" if folder else None)
         else:
-            raise InvalidInput(f"head is {head!r}; allowed are 'anny', 'scan' and 'flame'.")
+            raise InvalidInput(f"head is {head!r}; allowed are 'scan', 'anny' and 'flame'.")
         renderer = Renderer(device=device)
         options = {
             "embedded": {"folder": folder / "texture" if folder else None, "device": device},

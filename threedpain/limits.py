@@ -13,6 +13,7 @@ from typing import Any
 from .errors import InvalidInput
 
 HEAT_STEP = 0.05  # millimetres a level of an 8-bit heatmap
+HEADS = ("scan", "anny", "flame")  # the first is drawn where none is named; flame needs a file of the user's
 LIGHTS = ("indoor", "clinical", "outdoor")  # places, each with its light and background
 
 

@@ -41,7 +41,7 @@ _CHOICES = {
     "purpose": ("release", "training"),
     "picture": ("jpeg", "webp"),
     "device": ("auto", "cpu", "cuda"),
-    "head": ("anny", "scan", "flame"),
+    "head": limits.HEADS,
     "texture": ("embedded", "depth-to-image", "flat"),
 }
 
@@ -60,7 +60,7 @@ class Config:
     truth: tuple[str, ...] = ()  # more label pictures, any of schema.TRUTHS
     picture: str = "jpeg"
     device: str = "auto"
-    head: str = "anny"
+    head: str = limits.HEADS[0]
     flame_file: str | None = None
     texture: str = "embedded"
     texture_model: str | None = None

@@ -10,7 +10,7 @@ from typing import Protocol
 import numpy as np
 from datasets import ClassLabel
 
-from threedpain import facs, schema
+from threedpain import facs, limits, schema
 from threedpain.generation.export import to_glb
 from threedpain.generation.frames import pose_of, rotation
 from threedpain.generation.head.bust import Head
@@ -216,8 +216,8 @@ def demographics(identity: Identity) -> dict:
 
 
 def generator_version(config: Config) -> str:
-    """The version of the bytes, with what is not the default as a local label: 1.1.0+flame.flat."""
-    other = [value for value, usual in ((config.head, "anny"), (config.texture, "embedded")) if value != usual]
+    """The version of the bytes, with what is not the default as a local label: 1.2.0+flame.flat."""
+    other = [value for value, usual in ((config.head, limits.HEADS[0]), (config.texture, "embedded")) if value != usual]
     other += ["inpaint"] * bool(config.inpaint_model)
     return "+".join([schema.GENERATOR_VERSION, ".".join(other)]) if other else schema.GENERATOR_VERSION
 

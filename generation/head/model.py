@@ -18,7 +18,7 @@ import scipy.sparse as sp
 from safetensors import safe_open
 from safetensors.numpy import save_file
 
-from threedpain.errors import MissingFile
+from threedpain.errors import InvalidInput, MissingFile
 from threedpain.generation.geometry import refine, triangles
 from threedpain.generation.records import MASK_CLASSES, Identity
 
@@ -72,6 +72,11 @@ class HeadModel(CageHead):
     def __call__(self, identity: Identity) -> Bust:
         """The identity's bust: neutral vertices (resting face included) and the basis of its facial actions."""
         coefficients = np.asarray(identity.shape, np.float32)
+        if len(coefficients) != len(self.shape_names):
+            raise InvalidInput(
+                f"this person's shape has {len(coefficients)} coefficients and the head reads {len(self.shape_names)}: "
+                "the person was drawn for another head, give sample_identity the same `head`."
+            )
         cage = self.shaped(coefficients)
         eyes = self.eyes + np.tensordot(coefficients, self.shape_eyes, 1)
         return settle(self, identity, cage, eyes[:, :3].astype(np.float32), float(eyes[:, 3].mean()))

@@ -19,6 +19,7 @@ from threedpain import demographics, facs, limits
 from threedpain.errors import InvalidInput
 from threedpain.generation.head.bust import Head
 from threedpain.generation.head.model import HeadModel
+from threedpain.generation.head.scan import ScanHeadModel
 from threedpain.generation.head.shape import macro_weights, sample_phenotypes
 from threedpain.generation.records import BEARDS, STYLES, Eyes, Hair, Identity, Skin
 from threedpain.generation.seeds import child
@@ -50,7 +51,7 @@ def sample_identity(
     head: Head | None = None,
     **overrides: Any,
 ) -> Identity:
-    """The person of `seed`, shaped for the `head` that will wear them (the shipped one if not given).
+    """The person of `seed`, shaped for the `head` that will wear them (the default one if not given).
 
     What is not given (age, gender, ethnicity) is drawn; `overrides` change one thing each:
 
@@ -78,7 +79,7 @@ def sample_identity(
         sample_phenotypes(child(seed, "phenotypes"), age, gender, ethnicity), overrides.get("phenotypes"), "phenotypes"
     )
     lean = limits.ASYMMETRY.check(overrides.get("asymmetry", 1.0))
-    shape = (head or HeadModel.load()).draw(seed, age, gender, ethnicity, phenotypes, lean)
+    shape = (head or ScanHeadModel.load()).draw(seed, age, gender, ethnicity, phenotypes, lean)
     skin = sample_skin(child(seed, "skin"), age, gender, ethnicity)
     skin = replace(skin, **_updated({}, overrides.get("skin"), "skin", {f.name for f in fields(Skin)}))
     if "skin_tone" in overrides:
@@ -112,7 +113,7 @@ def sample_identity(
 @lru_cache(maxsize=1)
 def average_identity() -> Identity:
     """The person whose head is the average adult's, at rest and symmetric."""
-    person = sample_identity(0, age=25, gender="female", ethnicity="white", asymmetry=0)
+    person = sample_identity(0, age=25, gender="female", ethnicity="white", asymmetry=0, head=HeadModel.load())
     half = {
         "gender": 0.5,
         "age": 2 / 3,

@@ -17,7 +17,7 @@ trimesh = pytest.importorskip("trimesh")
 
 @pytest.fixture(scope="module")
 def face():
-    return rig(HeadModel.load()(sample_identity(5)), {"AU4": 4, "AU9": 3})
+    return rig(HeadModel.load()(sample_identity(5, head=HeadModel.load())), {"AU4": 4, "AU9": 3})
 
 
 @pytest.fixture(scope="module")

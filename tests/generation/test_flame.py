@@ -82,7 +82,9 @@ def test_age_gender_and_size_show_in_the_head(flame):
         for gender in ("female", "male")
     )
     ours = [
-        HeadModel.load()(sample_identity(8, age=40, gender=gender, ethnicity="white", resting={})).vertices
+        HeadModel.load()(
+            sample_identity(8, age=40, gender=gender, ethnicity="white", resting={}, head=HeadModel.load())
+        ).vertices
         for gender in ("female", "male")
     ]
     count = len(flame.cage)
@@ -152,5 +154,5 @@ def test_gradients_by_shape_are_of_linear_heads(flame):
 
 
 def test_a_bust_is_whole_when_it_is_made(flame):
-    bust = HeadModel.load()(sample_identity(5))
+    bust = HeadModel.load()(sample_identity(5, head=HeadModel.load()))
     assert isinstance(bust, Anatomy) and bust.vertices.shape == (len(bust.neck_weight), 3)

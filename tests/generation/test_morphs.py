@@ -22,7 +22,7 @@ trimesh = pytest.importorskip("trimesh")
 
 @pytest.fixture(scope="module")
 def bust():
-    return HeadModel.load()(sample_identity(5))
+    return HeadModel.load()(sample_identity(5, head=HeadModel.load()))
 
 
 @pytest.fixture(scope="module")

@@ -30,7 +30,7 @@ def empty():
 
 
 def head(seed=0, yaw=0.0, size=96):
-    bust = HeadModel.load()(sample_identity(seed))
+    bust = HeadModel.load()(sample_identity(seed, head=HeadModel.load()))
     return to_ndc(look_at(yaw, 5.0, 3.0, size=size), bust.vertices), bust.topology.faces
 
 

@@ -173,7 +173,7 @@ def test_sensors_keep_the_picture_and_their_seed():
 
 @pytest.fixture(scope="module")
 def bust():
-    return HeadModel.load()(sample_identity(1))
+    return HeadModel.load()(sample_identity(1, head=HeadModel.load()))
 
 
 @pytest.mark.parametrize("kind", CLOTHES_KINDS)

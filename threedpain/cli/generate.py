@@ -32,7 +32,7 @@ def command(
     ] = "",
     picture: Annotated[str, typer.Option(help="jpeg (quality 92, 4:4:4) or webp.")] = "jpeg",
     device: Annotated[str, typer.Option(help="auto, cpu or cuda.")] = "auto",
-    head: Annotated[str, typer.Option(help="anny, scan, or flame together with --flame-file.")] = "anny",
+    head: Annotated[str, typer.Option(help="scan, anny, or flame together with --flame-file.")] = limits.HEADS[0],
     flame_file: Annotated[str | None, typer.Option(help="A FLAME model of your own. Default: none.")] = None,
     texture: Annotated[str, typer.Option(help="embedded, depth-to-image or flat.")] = "embedded",
     texture_model: Annotated[
