@@ -58,19 +58,20 @@ def score(folder: Path, answers: Path) -> None:
     heard = {answer["file"]: answer for answer in map(json.loads, answers.read_text().splitlines())}
     for state in dict.fromkeys(row["state"] for row in rows):
         mine = [row for row in rows if row["state"] == state]
-        seen = [row for row in mine if heard[row["file"]].get("age") is not None]
-        right = {row["file"]: heard[row["file"]]["gender"] == row["gender"] for row in seen}
+        seen = [row for row in mine if heard[row["file"]]["found"]]
+        right = {row["file"]: heard[row["file"]].get("gender") == row["gender"] for row in seen}
         for gender in demographics.GENDERS:
             _line(f"{state:8} {gender}", [right[row["file"]] for row in seen if row["gender"] == gender])
             for part in ("ethnicity", "group"):
                 for value in demographics.ETHNICITIES if part == "ethnicity" else demographics.AGE_GROUPS:
                     cell = [right[r["file"]] for r in seen if r["gender"] == gender and value == r[part]]
                     _line(f"{state:8} {gender:6}   {value}", cell)
-        meant = np.array([float(row["age"]) for row in seen])
-        years = np.array([heard[row["file"]]["age"] for row in seen])
+        dated = [row for row in seen if heard[row["file"]].get("age") is not None]
+        meant = np.array([float(row["age"]) for row in dated])
+        years = np.array([heard[row["file"]]["age"] for row in dated])
         ranks = np.corrcoef(meant.argsort().argsort(), years.argsort().argsort())[0, 1]
         print(
-            f"{state:8} found {len(seen)} of {len(mine)}; age Spearman {ranks:.2f}, "
+            f"{state:8} found {len(seen)} of {len(mine)}, dated {len(dated)}; age Spearman {ranks:.2f}, "
             f"bias {(years - meant).mean():+.1f} years, mean error {abs(years - meant).mean():.1f} years"
         )
 
