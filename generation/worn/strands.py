@@ -82,15 +82,16 @@ def grow(
     lift: float | np.ndarray = 0.3,
     stiffness: float = 0.55,
     segments: int = 10,
+    rise: int = 3,
     limit: Callable[[np.ndarray], np.ndarray] = lambda points: points,
     hug: Callable[[np.ndarray], np.ndarray] = lambda points: np.zeros(len(points)),
     through_ears: bool = False,
 ) -> np.ndarray:
     """Guide curves [N, segments + 1, 3].
 
-    `comb(points, normals)` is where hair wants to go, `clearance` [N] how far above the skin it lies once it has left
-    its root, `hug` how firmly it is held down to that (0 not at all .. 1), `limit` moves points out of where hair must
-    not be.
+    `comb(points, normals)` is where hair wants to go, `clearance` [N] how far above the skin it lies from about its
+    `rise`-th segment on, `hug` how firmly it is held down to that (0 not at all .. 1), `limit` moves points out of
+    where hair must not be.
     """
     points = roots.points.copy()
     heading = _unit(comb(points, roots.normals) + np.reshape(lift, (-1, 1)) * roots.normals)
@@ -99,7 +100,7 @@ def grow(
     normals = roots.normals
     for k in range(1, segments + 1):
         moved = points + step * heading
-        floor = clearance * min(1.0, (k + 0.5) / 3)
+        floor = clearance * min(1.0, (k + 0.5) / rise)
         height, normals = surface.height(moved, through_ears)
         moved = moved + (np.maximum(floor - height, 0) - hug(moved) * np.maximum(height - floor, 0))[:, None] * normals
         moved = limit(moved)

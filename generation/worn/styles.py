@@ -113,6 +113,8 @@ def _combed(scalp: Scalp, cut: Cut, rng: np.random.Generator) -> list[HairMesh]:
     thick = cut.volume * (0.7 + 0.6 * hair.density * (0.5 + 0.5 * hair.length)) * (1 + 0.8 * hair.curl)
     low = 1.0 if cut.comb != "swept" else 0.45 + 0.55 * smoothstep(q[:, 1], 0.3, 0.75)
     clearance = (0.0022 + thick * (0.78 + 0.36 * depth)) * low
+    if cut.comb == "slick":  # it lies flat from the root on
+        clearance = 0.0012 + thick * (0.74 + 0.08 * depth)
     comb = COMBS[cut.comb](scalp, rng)
     curves = grow(
         surface,
@@ -122,6 +124,7 @@ def _combed(scalp: Scalp, cut: Cut, rng: np.random.Generator) -> list[HairMesh]:
         clearance,
         lift=cut.lift * (0.5 + rng.random(len(q))),
         segments=cut.segments,
+        rise=1 if cut.comb == "slick" else 3,
         stiffness=0.4,
         limit=scalp.clear_face,
         through_ears=cut.comb == "swept",
