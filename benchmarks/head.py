@@ -36,7 +36,7 @@ def forms(head: HeadModel, number: int) -> None:
     ethnicity explain as sums of their own effects are the cell's own traits; `beyond` is how much cells differ in
     everything else, less what chance alone gives means of so few people; `within` is how much people of a cell differ.
     """
-    rows = face_vertices(head(sample_identity(0)))[::10]
+    rows = face_vertices(head(sample_identity(0, head=head)))[::10]
     cells, points = [], []
     for index in range(number // len(demographics.CELLS) * len(demographics.CELLS)):
         cell = demographics.cell_of(index)
@@ -85,7 +85,7 @@ def units(head: HeadModel) -> None:
     for unit, facts in facs.ACTION_UNITS.items():
         inner, leak = [], []
         for seed in range(5):
-            bust = head(sample_identity(seed))
+            bust = head(sample_identity(seed, head=head))
             rows, marks = face_vertices(bust), landmarks(bust.topology, bust.vertices)
             own = inside(regions_of(unit), bust.vertices[rows, :2], marks[:, :2])
             moved = 1000 * np.linalg.norm(rig(bust, {unit: facts.maximum}).vertices - bust.vertices, axis=1)[rows]

@@ -28,7 +28,7 @@ def main() -> None:
     parser.add_argument("--people", type=int, default=300, help="identities, spread evenly over the 50 cells")
     parser.add_argument("--size", type=int, default=512, help="pixels along an edge")
     parser.add_argument("--seed", type=int, default=0)
-    parser.add_argument("--head", default="anny", choices=("anny", "scan"))
+    parser.add_argument("--head", default="scan", choices=("scan", "anny"))
     parser.add_argument("--texture", default="embedded", help="texture backend")
     parser.add_argument("--workers", type=int, default=1)
     parser.add_argument("--out", type=Path, help="folder for report.json and the pictures no face was found in")

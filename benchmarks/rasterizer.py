@@ -16,7 +16,7 @@ import numpy as np
 import torch
 
 from threedpain.generation.frames import look_at, to_ndc
-from threedpain.generation.head.model import HeadModel
+from threedpain.generation.head.scan import ScanHeadModel
 from threedpain.generation.people.identity import sample_identity
 from threedpain.generation.render.raster.exact import CpuRasterizer
 from threedpain.generation.render.raster.pytorch3d import CudaRasterizer
@@ -32,7 +32,7 @@ def main() -> None:
     arguments = parser.parse_args()
     torch.set_num_threads(1)
 
-    bust = HeadModel.load()(sample_identity(arguments.seed))
+    bust = ScanHeadModel.load()(sample_identity(arguments.seed))
     whole = bust.topology.faces
     cage = cage_faces(bust)
     print(f"one thread each, {arguments.faces_per_pixel} face(s) a pixel, seed {arguments.seed}")

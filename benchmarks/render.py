@@ -21,8 +21,8 @@ from PIL import Image
 from threedpain import expressions
 from threedpain.generation.dataset.writer import encode_picture
 from threedpain.generation.frames import to_ndc
-from threedpain.generation.head.model import HeadModel
 from threedpain.generation.head.rig import rig
+from threedpain.generation.head.scan import ScanHeadModel
 from threedpain.generation.people.identity import sample_identity
 from threedpain.generation.render.raster.nearest import NO_TEST, nearest
 from threedpain.generation.render.renderer import Renderer, metering
@@ -41,7 +41,7 @@ def main() -> None:
     parser.add_argument("--seed", type=int, default=0, help="of the first person")
     parser.add_argument("--texture", default="embedded", choices=("embedded", "flat"))
     arguments = parser.parse_args()
-    model, texture = HeadModel.load(), load_texture(arguments.texture)
+    model, texture = ScanHeadModel.load(), load_texture(arguments.texture)
 
     stages = (
         "head",
@@ -70,7 +70,7 @@ def main() -> None:
     growth(model, arguments.seed)
 
 
-def photograph(model: HeadModel, texture, seed: int, size: int, spent: dict[str, float]) -> int:
+def photograph(model: ScanHeadModel, texture, seed: int, size: int, spent: dict[str, float]) -> int:
     """All pictures of one person, stage by stage as Renderer.render takes them; the number of pictures."""
 
     @contextmanager
@@ -117,7 +117,7 @@ def photograph(model: HeadModel, texture, seed: int, size: int, spent: dict[str,
     return pictures
 
 
-def growth(model: HeadModel, seed: int) -> None:
+def growth(model: ScanHeadModel, seed: int) -> None:
     """Visibility of a bald head at 2 x 512 samples, its triangles split again and again."""
     bust = model(sample_identity(seed))
     camera = sample_scene(seed, "front", 512).camera

@@ -17,8 +17,8 @@ from PIL import Image, ImageDraw
 
 from threedpain import demographics, facs
 from threedpain.expressions import OTHER_EXPRESSIONS, sample_for_pspi, sample_other
-from threedpain.generation.head.model import HeadModel
 from threedpain.generation.head.rig import rig
+from threedpain.generation.head.scan import ScanHeadModel
 from threedpain.generation.people.identity import sample_identity
 from threedpain.generation.records import BEARDS, STYLES, Identity, Scene
 from threedpain.generation.render.renderer import Renderer
@@ -34,7 +34,7 @@ class Studio:
     """Draws captioned portraits of identities, frontal in plain light unless a scene is given."""
 
     def __init__(self, size: int, texture: str) -> None:
-        self.head, self.renderer, self.texture = HeadModel.load(), Renderer(), load_texture(texture)
+        self.head, self.renderer, self.texture = ScanHeadModel.load(), Renderer(), load_texture(texture)
         self.size, self.scene = size, sample_scene(0, view=(0.0, 0.0), size=size, plain=True)
         self.people: dict[int, tuple] = {}
 

@@ -8,8 +8,8 @@ import pytest
 
 from threedpain.dataset_script import judges
 from threedpain.errors import InvalidInput, MissingExtra
-from threedpain.generation.head.model import HeadModel
 from threedpain.generation.head.rig import rig
+from threedpain.generation.head.scan import ScanHeadModel
 from threedpain.generation.people.identity import sample_identity
 from threedpain.generation.render.renderer import Renderer
 from threedpain.generation.scene.scene import sample_scene
@@ -21,7 +21,7 @@ PAIN = {"AU4": 4, "AU6": 3, "AU7": 3, "AU9": 2, "AU43": 1}
 @pytest.fixture(scope="module")
 def pictures():
     """Two people, neutral and in pain, from the front."""
-    head, texture, renderer = HeadModel.load(), load_texture("flat"), Renderer()
+    head, texture, renderer = ScanHeadModel.load(), load_texture("flat"), Renderer()
     made = {}
     for name, seed, gender, ethnicity in (("a", 5, "female", "east_asian"), ("b", 6, "male", "white")):
         identity = sample_identity(seed, age=35, gender=gender, ethnicity=ethnicity, hair="short")

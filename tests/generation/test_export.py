@@ -7,8 +7,8 @@ import pytest
 
 from threedpain.errors import InvalidInput
 from threedpain.generation.export import save, textured, to_glb, to_pytorch3d
-from threedpain.generation.head.model import HeadModel
 from threedpain.generation.head.rig import rig
+from threedpain.generation.head.scan import ScanHeadModel
 from threedpain.generation.people.identity import sample_identity
 from threedpain.generation.records import SkinMaps
 
@@ -17,7 +17,7 @@ trimesh = pytest.importorskip("trimesh")
 
 @pytest.fixture(scope="module")
 def face():
-    return rig(HeadModel.load()(sample_identity(5, head=HeadModel.load())), {"AU4": 4, "AU9": 3})
+    return rig(ScanHeadModel.load()(sample_identity(5)), {"AU4": 4, "AU9": 3})
 
 
 @pytest.fixture(scope="module")

@@ -11,6 +11,7 @@ from threedpain.generation.head.differentiable import DifferentiableFace
 from threedpain.generation.head.flame import FlameHeadModel
 from threedpain.generation.head.model import HeadModel
 from threedpain.generation.head.rig import rig
+from threedpain.generation.head.scan import ScanHeadModel
 from threedpain.generation.people.identity import average_identity, sample_identity
 
 
@@ -19,7 +20,7 @@ def flame_arrays():
     """Our own coarse head in FLAME's clothes: another scale and place, eyeballs as separate pieces, random directions,
     two that sex and size move along, and expressions that contain what the action units need."""
     head = HeadModel.load()
-    bust = head(sample_identity(3, asymmetry=0, resting={}))
+    bust = head(sample_identity(3, asymmetry=0, resting={}, head=head))
     mesh = head.coarse
     kept = np.isin(mesh["face_part"], [0, 1, 2])
     used, faces = np.unique(mesh["faces"][kept], return_inverse=True)
@@ -32,7 +33,7 @@ def flame_arrays():
     ]
     smooth = [np.sin(vertices @ rng.normal(size=(3, 3)) * 30 + rng.uniform(0, 6, 3)) * 1e-3 for _ in range(34)]
     woman, man = (
-        head(sample_identity(3, age=40, gender=gender, ethnicity="white", resting={})).vertices
+        head(sample_identity(3, age=40, gender=gender, ethnicity="white", resting={}, head=head)).vertices
         for gender in ("female", "male")
     )
     traits = [0.5 * (man - woman)[mesh["rows"]][used], 0.03 * vertices]
@@ -56,7 +57,7 @@ def flame(flame_arrays, tmp_path_factory):
 
 
 def test_a_flame_head_rigs_like_ours(flame):
-    person = sample_identity(5, resting={})
+    person = sample_identity(5, resting={}, head=flame)
     bust = flame(person)
     assert rig(bust, {}).vertices.tobytes() == bust.vertices.tobytes()
     brow = rig(bust, {"AU4": 5})
@@ -70,7 +71,7 @@ def test_a_flame_head_rigs_like_ours(flame):
 
 
 def test_people_differ_and_repeat(flame):
-    first, again, other = (flame(sample_identity(seed)) for seed in (1, 1, 2))
+    first, again, other = (flame(sample_identity(seed, head=flame)) for seed in (1, 1, 2))
     assert first.vertices.tobytes() == again.vertices.tobytes()
     assert np.abs(first.vertices - other.vertices).max() > 1e-3
     assert first.topology.landmark_barycentric.shape == (68, 3)
@@ -78,7 +79,7 @@ def test_people_differ_and_repeat(flame):
 
 def test_age_gender_and_size_show_in_the_head(flame):
     woman, man = (
-        flame(sample_identity(8, age=40, gender=gender, ethnicity="white", resting={})).vertices
+        flame(sample_identity(8, age=40, gender=gender, ethnicity="white", resting={}, head=flame)).vertices
         for gender in ("female", "male")
     )
     ours = [
@@ -90,7 +91,7 @@ def test_age_gender_and_size_show_in_the_head(flame):
     count = len(flame.cage)
     change, wanted = (man - woman)[:count], (ours[1] - ours[0])[flame._partner]
     assert (change * wanted).sum() > 0.5 * np.linalg.norm(change) * np.linalg.norm(wanted)
-    people = [sample_identity(seed, age=40, gender="male", ethnicity="white") for seed in range(12)]
+    people = [sample_identity(seed, age=40, gender="male", ethnicity="white", head=flame) for seed in range(12)]
     size = [np.ptp(HeadModel.load()(person).vertices[:, 0]) for person in people]
     assert np.corrcoef(size, [np.ptp(flame(person).vertices[:, 0]) for person in people])[0, 1] > 0.5
 
@@ -125,7 +126,7 @@ def test_missing_and_foreign_files_are_said_clearly(tmp_path):
 
 
 def test_each_head_keeps_the_protocol_and_draws_for_itself(flame):
-    for head in (HeadModel.load(), flame):
+    for head in (HeadModel.load(), ScanHeadModel.load(), flame):
         promised = {*Head.__annotations__, "__call__", "draw", "surface", "eyeballs"}
         assert not [name for name in promised if not hasattr(head, name)]
         shape = sample_identity(5, head=head).shape
@@ -145,12 +146,12 @@ def test_an_identity_has_the_shape_of_the_head_that_wears_it():
 
     assert sample_identity(5, age=40, head=Other()).shape.tolist() == [40, 1]
     ours = sample_identity(5, age=40)
-    assert len(ours.shape) == len(HeadModel.load().shape_names)
+    assert len(ours.shape) == len(ScanHeadModel.load().shape_names)
 
 
 def test_gradients_by_shape_are_of_linear_heads(flame):
     with pytest.raises(InvalidInput, match="FlameHeadModel has no gradients by shape"):
-        DifferentiableFace(flame(sample_identity(5)))
+        DifferentiableFace(flame(sample_identity(5, head=flame)))
 
 
 def test_a_bust_is_whole_when_it_is_made(flame):

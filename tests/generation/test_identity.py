@@ -9,7 +9,7 @@ from scipy.spatial.distance import pdist
 
 from threedpain import demographics
 from threedpain.errors import InvalidInput
-from threedpain.generation.head.model import HeadModel
+from threedpain.generation.head.scan import ScanHeadModel
 from threedpain.generation.head.shape import SHIFTS, SIDEWAYS, SPREADS, features, macro_weights
 from threedpain.generation.people.identity import sample_identity
 
@@ -54,7 +54,7 @@ def test_age_gender_and_ethnicity_leave_the_rest_of_the_person():
         assert other.skin.seed == base.skin.seed and other.hair.seed == base.hair.seed
         assert other.manner == base.manner and other.furrows == base.furrows
         assert other.asymmetry == base.asymmetry and other.eyes.iris_scale == base.eyes.iris_scale
-        names = HeadModel.load().shape_names
+        names = ScanHeadModel.load().shape_names
         free = [i for i, name in enumerate(names) if name.startswith("asym-") or name == "size"]
         assert np.array_equal(other.shape[free], base.shape[free])
         stranger = sample_identity(6, **cell)
@@ -89,7 +89,7 @@ def _cell(index):
 
 def test_cells_differ_less_than_people():
     """But for a cell's own traits, people of one cell differ more among themselves than cells do on average."""
-    model = HeadModel.load()
+    model = ScanHeadModel.load()
     local = [
         i
         for i, name in enumerate(model.shape_names)
@@ -109,7 +109,7 @@ def test_cells_differ_less_than_people():
 
 
 def test_gender_shows_in_the_form():
-    model = HeadModel.load()
+    model = ScanHeadModel.load()
 
     def lower_lip(person):
         return dict(zip(model.shape_names, person.shape, strict=True))["mouth-lowerlip-volume-incr"]
@@ -143,8 +143,8 @@ def test_phenotype_weights_sum_to_one_of_each_kind():
 
 
 def test_every_shift_names_a_feature():
-    model = HeadModel.load()
-    model = HeadModel.load()
+    model = ScanHeadModel.load()
+    model = ScanHeadModel.load()
     known = {name for name, *_ in features(model.shape_names, model.reaches)}
     assert set(SHIFTS) | set(SPREADS) | set(SIDEWAYS) <= known
 

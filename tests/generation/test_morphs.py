@@ -11,9 +11,9 @@ from threedpain import facs
 from threedpain.errors import InvalidInput
 from threedpain.generation import morphs
 from threedpain.generation.export import corners, textured
-from threedpain.generation.head.model import HeadModel
 from threedpain.generation.head.motion import landmarks
 from threedpain.generation.head.rig import rig
+from threedpain.generation.head.scan import ScanHeadModel
 from threedpain.generation.people.identity import sample_identity
 from threedpain.generation.records import PARTS, SKIN_HEIGHT, SKIN_WIDTH, SkinMaps
 
@@ -22,7 +22,7 @@ trimesh = pytest.importorskip("trimesh")
 
 @pytest.fixture(scope="module")
 def bust():
-    return HeadModel.load()(sample_identity(5, head=HeadModel.load()))
+    return ScanHeadModel.load()(sample_identity(5))
 
 
 @pytest.fixture(scope="module")

@@ -5,7 +5,7 @@ import pytest
 
 from threedpain.errors import InvalidInput
 from threedpain.generation.frames import look_at, to_ndc
-from threedpain.generation.head.model import HeadModel
+from threedpain.generation.head.scan import ScanHeadModel
 from threedpain.generation.people.identity import sample_identity
 from threedpain.generation.render.raster.exact import CpuRasterizer
 from threedpain.generation.render.raster.nearest import NO_TEST, nearest
@@ -30,7 +30,7 @@ def empty():
 
 
 def head(seed=0, yaw=0.0, size=96):
-    bust = HeadModel.load()(sample_identity(seed, head=HeadModel.load()))
+    bust = ScanHeadModel.load()(sample_identity(seed))
     return to_ndc(look_at(yaw, 5.0, 3.0, size=size), bust.vertices), bust.topology.faces
 
 

@@ -26,7 +26,7 @@ def head():
 
 @pytest.fixture(scope="module")
 def bust(head):
-    return head(sample_identity(4))
+    return head(sample_identity(4, head=head))
 
 
 def test_zero_units_are_the_neutral_face(bust):
@@ -49,7 +49,7 @@ LEAST = {"AU4": 2.0, "AU7": 2.0, "AU6": 3.0, "AU9": 3.0, "AU10": 3.0}  # mm, 95t
 def test_each_unit_moves_its_own_region(head, unit):
     maximum = facs.ACTION_UNITS[unit].maximum
     for seed in (0, 5, 10):
-        bust = head(sample_identity(seed))
+        bust = head(sample_identity(seed, head=head))
         rows, points = face_vertices(bust), landmarks(bust.topology, bust.vertices)
         within = inside(regions_of(unit), bust.vertices[rows, :2], points[:, :2])
         moved = [
@@ -66,7 +66,7 @@ def test_each_unit_moves_its_own_region(head, unit):
 
 def test_the_nose_wrinkler_lifts_both_wings(head):
     for seed in range(6):
-        bust = head(sample_identity(seed))
+        bust = head(sample_identity(seed, head=head))
         rest, sneer = (landmarks(bust.topology, v) for v in (bust.vertices, rig(bust, {"AU9": 5}).vertices))
         assert (np.linalg.norm(sneer[[31, 35]] - rest[[31, 35]], axis=1) >= 1.5e-3).all()
         assert (sneer[[31, 35], 1] > rest[[31, 35], 1]).all()
@@ -75,7 +75,7 @@ def test_the_nose_wrinkler_lifts_both_wings(head):
 def test_the_upper_lip_raiser_lifts_the_whole_lip(head):
     """Border and edge together, so that the mouth opens; the nose's base and the lower lip stay."""
     for seed in range(6):
-        bust = head(sample_identity(seed))
+        bust = head(sample_identity(seed, head=head))
         rest, raised = (1000 * landmarks(bust.topology, v) for v in (bust.vertices, rig(bust, {"AU10": 5}).vertices))
         lift = (raised - rest)[:, 1]
         assert (lift[61:64] > 2).all() and (lift[61:64] > 0.7 * lift[50:53]).all()
@@ -85,14 +85,14 @@ def test_the_upper_lip_raiser_lifts_the_whole_lip(head):
 def test_the_lip_pressor_does_not_smile(head):
     """Lips are pressed together, and the corners of the mouth stay where they are."""
     for seed in range(6):
-        bust = head(sample_identity(seed))
+        bust = head(sample_identity(seed, head=head))
         rest, pressed = (1000 * landmarks(bust.topology, v) for v in (bust.vertices, rig(bust, {"AU24": 5}).vertices))
         lift = (pressed - rest)[:, 1]
         assert lift[51] < -0.3 and lift[57] > 1 and lift[[48, 54]].max() < 1
 
 
 def test_sides_mirror_each_other(head):
-    twin = head(sample_identity(7, asymmetry=0))
+    twin = head(sample_identity(7, asymmetry=0, head=head))
     mirror = twin.topology.mirror
     assert np.allclose(twin.vertices[mirror] * [-1, 1, 1], twin.vertices, atol=5e-6)
     for units in ({"AU12L": 4}, {"AU4L": 3, "AU9L": 5, "AU6L": 2, "AU43L": 1}):
@@ -129,7 +129,7 @@ def uncovered(face) -> int:
 
 def closed_eyes(head, seeds):
     for seed in seeds:
-        bust = head(sample_identity(seed))
+        bust = head(sample_identity(seed, head=head))
         for squeezed in ({}, {"AU4": 5, "AU6": 5, "AU7": 5, "AU9": 5}):
             face = rig(bust, {"AU43": 1} | squeezed)
             first = head.skin_count
@@ -230,7 +230,7 @@ def crossings(head, number):
     rng = child(0, "crossings")
     for k in range(number):
         units = expressions.sample_for_pspi(int(rng.integers(17)), rng) if k % 2 else expressions.sample_other(rng)[1]
-        face = rig(head(sample_identity(k % 50)), units)
+        face = rig(head(sample_identity(k % 50, head=head)), units)
         assert lid_crossing(face) < 0.3, (k, units)
         assert lip_crossing(face.vertices, upper, rows) < 0.3, (k, units)
 
@@ -302,7 +302,7 @@ def test_the_region_report_names_the_place(bust):
 
 def test_wrinkles_deepen_with_the_unit_and_with_age(head):
     everywhere = dict.fromkeys(FURROWS, (0.8, 0.0, 0.0, 1.0))
-    young, old = (head(sample_identity(9, age=age, furrows=everywhere)) for age in (20, 80))
+    young, old = (head(sample_identity(9, age=age, furrows=everywhere, head=head)) for age in (20, 80))
     for unit, name in (
         ("AU4", "glabella-two"),
         ("AU4", "glabella-one"),
@@ -332,7 +332,7 @@ def test_wrinkle_maps_are_small_and_in_place():
 
 
 def test_correctives_keep_combined_units_in_bounds(head):
-    bust = head(sample_identity(2, gain={}, resting={}))
+    bust = head(sample_identity(2, gain={}, resting={}, head=head))
     rest = landmarks(bust.topology, bust.vertices)
 
     def lift(units, index):
@@ -354,7 +354,7 @@ def test_gradients_reach_units_and_shape(head):
     from threedpain.generation.head.differentiable import DifferentiableFace
     from threedpain.generation.head.motion import UNITS, intensities
 
-    bust = head(sample_identity(3))
+    bust = head(sample_identity(3, head=head))
     units = {"AU4": 3.3, "AU6": 2.2, "AU9": 1.7, "AU43": 0.4, "AU25": 2.5, "AU12L": 1.5}
     face = DifferentiableFace(bust, torch.float64)
     acting = torch.tensor(intensities(units))

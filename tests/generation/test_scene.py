@@ -5,7 +5,7 @@ import pytest
 
 from threedpain.errors import InvalidInput
 from threedpain.generation.frames import pose_of, project
-from threedpain.generation.head.model import HeadModel
+from threedpain.generation.head.scan import ScanHeadModel
 from threedpain.generation.people.identity import sample_identity
 from threedpain.generation.records import Background, Clothes, Sensor
 from threedpain.generation.scene import background, sensor
@@ -173,7 +173,7 @@ def test_sensors_keep_the_picture_and_their_seed():
 
 @pytest.fixture(scope="module")
 def bust():
-    return HeadModel.load()(sample_identity(1, head=HeadModel.load()))
+    return ScanHeadModel.load()(sample_identity(1))
 
 
 @pytest.mark.parametrize("kind", CLOTHES_KINDS)

@@ -8,8 +8,8 @@ import torch
 
 from threedpain.generation.colour import to_linear, to_srgb
 from threedpain.generation.frames import look_at
-from threedpain.generation.head.model import HeadModel
 from threedpain.generation.head.rig import rig
+from threedpain.generation.head.scan import ScanHeadModel
 from threedpain.generation.people.identity import sample_identity
 from threedpain.generation.records import KeyLight, Light, SkinMaps
 from threedpain.generation.render.backends import TorchBackend
@@ -28,7 +28,7 @@ RENDERER = Renderer()
 
 def person(seed=0, **changes):
     identity = sample_identity(seed, **changes)
-    return HeadModel.load()(identity), load_texture("flat")([identity])[0]
+    return ScanHeadModel.load()(identity), load_texture("flat")([identity])[0]
 
 
 def viewed(seed, units, view="front", size=SIZE, renderer=RENDERER, scene=None, **changes):

@@ -22,7 +22,7 @@ from transformers import CLIPTextConfig, CLIPTextModel, CLIPTokenizer
 
 from threedpain.errors import InvalidInput, MissingFile, ThreeDPainError
 from threedpain.generation.frames import look_at, to_ndc
-from threedpain.generation.head.model import HeadModel
+from threedpain.generation.head.scan import ScanHeadModel
 from threedpain.generation.people.identity import sample_identity
 from threedpain.generation.records import MASK_CLASSES
 from threedpain.generation.render.raster.exact import CpuRasterizer
@@ -44,7 +44,7 @@ def who():
 
 @pytest.fixture(scope="module")
 def bust(who):
-    return HeadModel.load()(who)
+    return ScanHeadModel.load()(who)
 
 
 @pytest.fixture(scope="module")

@@ -7,8 +7,8 @@ import pytest
 
 from threedpain.errors import InvalidInput
 from threedpain.generation.frames import angles, look_at, pose_of, project, rotation, to_ndc
-from threedpain.generation.head.model import HeadModel
 from threedpain.generation.head.rig import rig
+from threedpain.generation.head.scan import ScanHeadModel
 from threedpain.generation.people.identity import sample_identity
 from threedpain.generation.records import MASK_CLASSES
 from threedpain.generation.render.renderer import Renderer
@@ -24,7 +24,7 @@ CLASS = {name: index for index, name in enumerate(MASK_CLASSES)}
 
 def person(seed, **changes):
     identity = sample_identity(seed, **changes)
-    return HeadModel.load()(identity), load_texture("flat")([identity])[0]
+    return ScanHeadModel.load()(identity), load_texture("flat")([identity])[0]
 
 
 def photograph(seed=0, units=None, view="front", size=SIZE, truth=(), renderer=RENDERER, **changes):

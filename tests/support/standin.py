@@ -14,8 +14,8 @@ from threedpain.generation.dataset.generate import generate
 from threedpain.generation.dataset.plan import Config
 from threedpain.generation.frames import project
 from threedpain.generation.head.bust import Bust
-from threedpain.generation.head.model import HeadModel
 from threedpain.generation.head.rig import rig
+from threedpain.generation.head.scan import ScanHeadModel
 from threedpain.generation.records import Identity, Sample, SkinMaps
 from threedpain.generation.texture import load_texture
 
@@ -33,7 +33,7 @@ class Photographer:
     renderer = SimpleNamespace(device="cpu")
 
     def __init__(self, delay: float = 0.0):
-        self.head, self.texture, self.delay = HeadModel.load(), load_texture("flat"), delay
+        self.head, self.texture, self.delay = ScanHeadModel.load(), load_texture("flat"), delay
 
     def people(self, identities):
         skins = self.texture(identities)
