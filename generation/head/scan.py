@@ -35,10 +35,10 @@ CROOKED = 0.6  # share of the differences of left and right: the mesh of the lid
 FARTHEST = 2.2  # standard deviations of a mode
 BASE_BROW = 1.3  # AU1 that `people.identity` gives to every face at rest, for the base mesh, whose inner brows hang
 DAMPED = ("nose", "eye-", "l-eye-", "r-eye-")  # features in which cells differ more on the base head than scans do
-DAMPING = 0.45
+DAMPING = 0.35
 # Directions of the base head put back: its lids hang lower than the scans', and its East Asian faces far more so.
-OPENED = {"l-eye-height2-incr": 0.08, "r-eye-height2-incr": 0.08}
-OPENED_EAST_ASIAN = {"l-eye-height2-incr": 0.3, "r-eye-height2-incr": 0.3, "eyebrows-trans-up": 0.4}
+OPENED = {"l-eye-height2-incr": 0.03, "r-eye-height2-incr": 0.03}
+OPENED_EAST_ASIAN = {"l-eye-height2-incr": 0.15, "r-eye-height2-incr": 0.15, "eyebrows-trans-up": 0.3}
 STIFF = 2e-6  # square metres: how little a neighbourhood says of directions in which it is flat
 # The scans' mean is a man's: what sets a woman's face apart from it, added to the directions of the cell, as shifts of
 # `features` of the base head (Farkas 2005: narrower lower face, shorter nose, orbits as large in a smaller
@@ -47,12 +47,12 @@ FEMALE = {
     "eyebrows-trans-forward": -0.35,
     "eyebrows-trans-up": 0.04,
     "chin-width": -0.45,
-    "chin-height": -0.25,
+    "chin-height": -0.15,
     "chin-bones": -0.35,
     "chin-prominent": -0.12,
     "chin-triangle": 0.3,
     "head-oval": 0.25,
-    "cheek-volume": 0.35,
+    "cheek-volume": 0.2,
     "cheek-bones": 0.15,
     "mouth-upperlip-volume": 0.3,
     "mouth-lowerlip-volume": 0.3,
@@ -60,16 +60,15 @@ FEMALE = {
     "mouth-lowerlip-height": 0.3,
     "mouth-cupidsbow": 0.2,
     "mouth-scale-horiz": -0.15,
-    "nose-scale-vert": -0.3,
-    "nose-scale-depth": -0.2,
-    "nose-scale-horiz": -0.35,
+    "nose-scale-vert": -0.18,
+    "nose-scale-depth": -0.12,
+    "nose-scale-horiz": -0.2,
     "nose-volume": -0.25,
     "nose-hump": -0.25,
     "nose-point-up": 0.25,
-    "eye-scale": 0.55,
-    "eye-height2": 0.25,
-    "measure-neck-circ": -0.4,
-    "neck-scale-horiz": -0.4,
+    "eye-scale": 0.1,
+    "measure-neck-circ": -0.22,
+    "neck-scale-horiz": -0.2,
 }
 MALE = {"eyebrows-trans-forward": 0.1, "chin-width": 0.12, "chin-bones": 0.1}
 # What the base head's ageing leaves too weak to be seen (Albert, Ricanek and Patterson 2007), at 90 years; from 30 on.
