@@ -1,7 +1,8 @@
 """The one door for pictures from outside: photographs, uploads, files of a csv, bytes of a data set.
 
 Decoders are foreign code. So only formats decoded inside this process are let in (an EPS or WMF would start another
-program), the size is asked before pixels are made, and whatever a decoder throws becomes one sentence.
+program), the size is asked before pixels are made, the time is limited, and whatever a decoder throws becomes one
+sentence.
 """
 
 from __future__ import annotations
@@ -9,17 +10,21 @@ from __future__ import annotations
 import io
 import os
 import stat
+import time
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import Any, BinaryIO, cast
 
 from PIL import Image, ImageOps
 
+from . import picture_tags
 from .errors import InvalidInput, MissingFile
 
 FORMATS = ("JPEG", "PNG", "WEBP", "GIF", "BMP", "TIFF", "MPO")
 MAX_PIXELS = 89_000_000
 MIN_SIDE, MAX_SIDE = 16, 16_384  # pixels, as ViTPain's image processor takes them
+PATIENCE = 20.0  # seconds of computing that a picture may take
+BLOCK = 4096  # bytes given at once to a decoder that may come back to every pixel many times: a progressive JPEG's
 
 
 def open_picture(source: str | Path | bytes, name: str = "", max_pixels: int = MAX_PIXELS) -> Image.Image:
@@ -74,19 +79,57 @@ def _decode(file: BinaryIO, name: str, max_pixels: int) -> Image.Image:
     try:
         if (size := _webp_size(file)) is not None:  # its decoder takes all its memory when it is opened
             _check_size(size, name, max_pixels)
-        with Image.open(file, formats=FORMATS) as image:
+        overlapping = InvalidInput(f"{name} claims more metadata than it holds; save it anew")
+        slow = cast(BinaryIO, _Patient(file, PATIENCE))
+        if picture_tags.overlap(slow):
+            raise overlapping
+        with Image.open(slow, formats=FORMATS) as image:
             _check_size(image.size, name, max_pixels)
+            if image.info.get("progressive"):
+                image.decodermaxblock = BLOCK
             image.load()
             _check_size(image.size, name, max_pixels)  # a GIF's frame may be larger than it said
+            if picture_tags.exif_overlaps(picture_tags.exif_in(image.info)):
+                raise overlapping
             upright = ImageOps.exif_transpose(image)
             upright.info.pop("exif", None)
             return upright
     except InvalidInput:
         raise
+    except _TooSlow:
+        raise InvalidInput(f"{name} takes too long to decode; save it anew, as a plain JPEG or PNG") from None
     except (Image.DecompressionBombError, Image.DecompressionBombWarning):
         raise InvalidInput(f"{name} has too many pixels; at most {max_pixels // 1_000_000} million are read") from None
     except Exception as problem:  # any: what a damaged picture makes a decoder throw is not ours to know
         raise InvalidInput(f"{name} cannot be read as a picture ({type(problem).__name__})") from None
+
+
+class _TooSlow(Exception):
+    pass
+
+
+class _Patient:
+    """A file that is read no further once its time is up: slow decoders come back for more again and again.
+
+    What counts is what this thread computes, so that a busy machine makes no picture too slow.
+    """
+
+    def __init__(self, file: BinaryIO, seconds: float) -> None:
+        self.file, self.end = file, time.thread_time() + seconds
+
+    def read(self, size: int = -1) -> bytes:
+        if time.thread_time() > self.end:
+            raise _TooSlow
+        return self.file.read(size)
+
+    def readline(self, size: int = -1) -> bytes:
+        return self.file.readline(size)
+
+    def seek(self, place: int, whence: int = 0) -> int:
+        return self.file.seek(place, whence)
+
+    def tell(self) -> int:
+        return self.file.tell()
 
 
 def _check_size(size: tuple[int, int], name: str, max_pixels: int) -> None:
