@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import logging
+import re
 import tempfile
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager, nullcontext, suppress
 from pathlib import Path
 
 import httpx2  # what huggingface_hub speaks through
-from huggingface_hub import HfApi, constants
+from huggingface_hub import CommitOperationAdd, CommitOperationDelete, HfApi, constants
 from huggingface_hub.errors import (
     HfHubHTTPError,
     HFValidationError,
@@ -26,6 +28,11 @@ from .upload import FILES, ours_there
 TYPES = ("dataset", "model", "space")
 NEEDED = {"dataset": ("README.md", "manifest.json"), "model": ("config.json",), "space": ("README.md", "app.py")}
 AGAIN = "What was uploaded stays; the same command goes on from there."
+CARDS = ("README.md", "README.new.md")  # where a card goes: to the second while the first is somebody's own text
+# Titles of commits that leave no text of somebody's: ours, and the Hub's own when it makes a repository.
+OURS = re.compile(r"3DPain( \S+)?|initial commit")
+
+logger = logging.getLogger(__name__)
 
 
 class NotPublished(ThreeDPainError):
@@ -61,20 +68,32 @@ def _publish(folder: Path, repo: str, kind: str, private: bool, create: bool, ta
         if create:
             sdk = {"space_sdk": "gradio"} if kind == "space" else {}
             api.create_repo(repo, repo_type=kind, private=private, exist_ok=True, **sdk)
-        there = set(api.list_repo_files(repo, repo_type=kind))
-        message = f"3DPain {tag}" if tag else "Update"
+        head = api.repo_info(repo, repo_type=kind).sha
+        there = set(api.list_repo_files(repo, repo_type=kind, revision=head))
         with tempfile.TemporaryDirectory() as scratch:
 
             def read(name: str) -> bytes:
-                return Path(api.hf_hub_download(repo, name, repo_type=kind, local_dir=f"{scratch}/there")).read_bytes()
+                scrap = Path(scratch) / "there"
+                return Path(
+                    api.hf_hub_download(repo, name, repo_type=kind, revision=head, local_dir=scrap)
+                ).read_bytes()
 
-            former = ours_there(kind, there, read, folder, repo) - set(names)
+            gone = (ours_there(kind, there, read, folder, repo) - set(names)) & there
             if kind == "space":
                 folder = with_addresses(folder, Path(scratch) / "space", f"{api.endpoint}/spaces/{repo}")
-            api.upload_folder(
-                repo_id=repo, repo_type=kind, folder_path=folder, commit_message=message, allow_patterns=names,
-                delete_patterns=sorted(former & there) or None,
+            card = _place_of_card(api, repo, kind, head, there)
+            if card == CARDS[0] and _untouched(api, repo, kind, head, there & {CARDS[1]}):
+                gone |= there & {CARDS[1]}
+            # One commit, on what was looked at: nobody sees half a set, and what is changed meanwhile is not replaced.
+            places = {CARDS[0]: card}
+            adding = [CommitOperationAdd(places.get(name, name), folder / name) for name in names]
+            removing = [CommitOperationDelete(name) for name in sorted(gone)]
+            api.create_commit(
+                repo, [*adding, *removing], commit_message=f"3DPain {tag}" if tag else "3DPain", repo_type=kind,
+                parent_commit=head,
             )  # fmt: skip
+            if card != CARDS[0] and CARDS[0] in names:
+                logger.warning("README.md of %s was edited there and is kept; the new one is %s.", where, card)
         if tag:
             api.create_tag(repo, tag=tag, repo_type=kind, exist_ok=True)
     except LocalTokenNotFoundError:
@@ -91,6 +110,20 @@ def _publish(folder: Path, repo: str, kind: str, private: bool, create: bool, ta
         raise NotPublished(f"The connection to {api.endpoint} broke ({type(trouble).__name__}). {AGAIN}") from None
     prefix = constants.REPO_TYPES_URL_PREFIXES.get(kind, "")
     return f"{api.endpoint}/{prefix}{repo}"
+
+
+def _place_of_card(api: HfApi, repo: str, kind: str, head: str | None, there: set[str]) -> str:
+    """The name that the card gets: never that of a text which somebody wrote on the Hub."""
+    for name in CARDS:
+        if _untouched(api, repo, kind, head, there & {name}):
+            return name
+    raise InvalidInput(f"{' and '.join(CARDS)} of {repo} were both edited there; rename or delete one of them.")
+
+
+def _untouched(api: HfApi, repo: str, kind: str, head: str | None, names: set[str]) -> bool:
+    """Whether every one of these files is as it was published last."""
+    found = api.get_paths_info(repo, sorted(names), expand=True, revision=head, repo_type=kind) if names else []
+    return all(file.last_commit is not None and OURS.fullmatch(file.last_commit.title) for file in found)
 
 
 def _check(folder: Path, repo: str, kind: str) -> None:
@@ -131,6 +164,8 @@ def _sentence(refusal: HfHubHTTPError, where: str, user: str | None) -> str:
         return "The Hub does not accept the token: log in again with `hf auth login`."
     if status == 403:
         return f"{user or 'This login'} may not write to {where}; use a token with write access, or another name."
+    if status == 412:
+        return f"{where} was changed meanwhile. {AGAIN}"
     if status == 409:
         return f"The name {where} is taken; choose another."
     if status is not None and status >= 500:

@@ -109,10 +109,50 @@ def test_files_of_a_former_version_go(hub, dataset):
 
 def remember(hub, repo, files, kind="dataset"):
     """A repository that holds these files already."""
-    repository = hub.repositories[kind, repo] = hub_server.Repository()
+    hub.repositories[kind, repo] = hub_server.Repository()
+    edit(hub, repo, files, "initial commit", kind)
+
+
+def edit(hub, repo, files, title="Update README.md", kind="dataset"):
+    """What somebody does on the Hub's own page."""
+    repository = hub.repositories[kind, repo]
     digests = {name: hashlib.sha256(data).hexdigest() for name, data in files.items()}
     hub.store.update({digests[name]: data for name, data in files.items()})
-    repository.commit(digests)
+    repository.commit(repository.commits.get(repository.head, {}) | digests, title)
+
+
+def test_a_readme_that_was_edited_on_the_hub_is_kept(hub, dataset, tmp_path):
+    folder, repo = Path(shutil.copytree(dataset, tmp_path / "3dpain")), "someone/3dpain"
+    assert publish(hub, folder).returncode == 0
+    (folder / "README.md").write_text("the owner's words here")
+    assert publish(hub, folder).returncode == 0
+    assert hub.files("dataset", repo)["README.md"] == b"the owner's words here"  # nobody touched it there
+
+    edit(hub, repo, {"README.md": b"the owner's words there"})
+    for words in (b"once more", b"and again"):
+        (folder / "README.md").write_bytes(words)
+        done = publish(hub, folder)
+        assert done.returncode == 0, done.stderr
+        assert "was edited there and is kept; the new one is README.new.md." in done.stderr
+        there = hub.files("dataset", repo)
+        assert (there["README.md"], there["README.new.md"]) == (b"the owner's words there", words)
+
+    edit(hub, repo, {"README.new.md": b"this too"})
+    before = hub.files("dataset", repo)
+    done = publish(hub, folder)
+    assert done.returncode == 2 and "README.md and README.new.md of someone/3dpain were both edited" in done.stderr
+    assert hub.files("dataset", repo) == before
+
+
+def test_what_is_changed_on_the_hub_meanwhile_is_not_replaced(hub, dataset):
+    """Between the look at what is there and the commit."""
+    assert publish(hub, dataset).returncode == 0
+    folder, repo = dataset, "someone/3dpain"
+    edit(hub, repo, {"README.md": b"older"}, "3DPain v0")
+    hub.before_commit = lambda: edit(hub, repo, {"README.md": b"just now"})
+    done = publish(hub, folder)
+    assert done.returncode == 2 and "was changed meanwhile. What was uploaded stays" in done.stderr
+    assert hub.files("dataset", repo)["README.md"] == b"just now"
 
 
 @pytest.mark.parametrize(

@@ -5,7 +5,7 @@
 
 Repositories live in memory: commits of whole trees, files either inline or in a store by SHA-256 (LFS). Trouble is made
 by hand: `hub.fail_after(n)` breaks the connection after n more uploads, `hub.forbidden` names repositories nobody may
-write to.
+write to, `hub.before_commit` is called once before the next commit is taken.
 """
 
 from __future__ import annotations
@@ -15,6 +15,7 @@ import hashlib
 import json
 import re
 import threading
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from urllib.parse import parse_qs, unquote, urlparse
@@ -28,6 +29,7 @@ class Repository:
     private: bool = False
     commits: dict[str, dict[str, str]] = field(default_factory=dict)  # commit -> path -> SHA-256
     head: str = ""
+    titles: dict[str, str] = field(default_factory=dict)  # of commits
     tags: dict[str, str] = field(default_factory=dict)
 
     def tree(self, revision: str) -> dict[str, str] | None:
@@ -38,10 +40,18 @@ class Repository:
     def commit_of(self, revision: str) -> str:
         return self.head if revision in ("main", "HEAD", "") else self.tags.get(revision, revision)
 
-    def commit(self, files: dict[str, str]) -> str:
+    def commit(self, files: dict[str, str], title: str = "initial commit") -> str:
         number = hashlib.sha1(json.dumps([len(self.commits), files], sort_keys=True).encode()).hexdigest()
-        self.commits[number], self.head = files, number
+        self.commits[number], self.titles[number], self.head = files, title, number
         return number
+
+    def last_change(self, path: str) -> str:
+        """The commit that gave a file of the newest state its content."""
+        found, content = "", None
+        for number, files in self.commits.items():
+            if files.get(path) != content:
+                found, content = number, files.get(path)
+        return found
 
 
 class Hub:
@@ -54,6 +64,7 @@ class Hub:
         self.requests: list[tuple[str, str]] = []
         self.forbidden: set[str] = set()
         self.uploads = 0
+        self.before_commit: Callable[[], object] = lambda: None  # what others do before the next one arrives
         self._uploads_left: int | None = None
         self._lock = threading.Lock()
         self.server = ThreadingHTTPServer(("127.0.0.1", 0), type("Handler", (_Handler,), {"hub": self}))
@@ -225,11 +236,17 @@ class _Handler(BaseHTTPRequestHandler):
         found = self._found(kind, repo, writing=True)
         if not found:
             return None
-        files = dict(found.commits[found.head])
+        meanwhile, self.hub.before_commit = self.hub.before_commit, lambda: None
+        meanwhile()
+        files, title = dict(found.commits[found.head]), ""
         for line in self.body.splitlines():
             operation = json.loads(line)
             value = operation["value"]
-            if operation["key"] == "file":
+            if operation["key"] == "header":
+                title = value["summary"]
+                if value.get("parentCommit", found.head) != found.head:
+                    return self._error(412, "PreconditionFailed", "A commit has happened since. Please refresh.")
+            elif operation["key"] == "file":
                 data = base64.b64decode(value["content"])
                 files[value["path"]] = hashlib.sha256(data).hexdigest()
                 self.hub.store[files[value["path"]]] = data
@@ -239,7 +256,7 @@ class _Handler(BaseHTTPRequestHandler):
                 files[value["path"]] = value["oid"]
             elif operation["key"] == "deletedFile":
                 files.pop(value["path"], None)
-        number = found.commit(files)
+        number = found.commit(files, title)
         self._json({"commitUrl": f"{self.hub.url}/{repo}/commit/{number}", "commitOid": number, "success": True})
 
     def tree(self, kind: str, repo: str, revision: str, path: str | None = None) -> None:
@@ -281,11 +298,16 @@ class _Handler(BaseHTTPRequestHandler):
         if files is None:
             return self._error(404, "RevisionNotFound", f"Invalid rev id: {revision}")
         if "json" in self.headers.get("Content-Type", ""):
-            wanted = json.loads(self.body)["paths"]
+            asked = json.loads(self.body)
+            wanted, expand = asked["paths"], bool(asked.get("expand"))
         else:
-            wanted = parse_qs(self.body.decode()).get("paths", [])
+            asked = parse_qs(self.body.decode())
+            wanted, expand = asked.get("paths", []), asked.get("expand", ["false"])[0].lower() == "true"
         folders = {"/".join(name.split("/")[:depth]) for name in files for depth in range(1, name.count("/") + 1)}
         answer = [self._file(name, files[name]) for name in wanted if name in files]
+        for entry in answer if expand else ():
+            number = found.last_change(entry["path"])
+            entry["lastCommit"] = {"id": number, "title": found.titles[number], "date": "2026-01-01T00:00:00.000Z"}
         answer += [{"type": "directory", "path": name, "oid": "0" * 40} for name in wanted if name in folders]
         self._json(answer)
 
