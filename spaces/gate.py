@@ -11,6 +11,7 @@ import logging
 import threading
 import time
 from collections.abc import Awaitable, Callable, MutableMapping
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -25,6 +26,7 @@ BODY_BYTES = 1_000_000  # of any other request
 UPLOADS_BYTES = 600_000_000  # of all files that lie here
 UPLOADS_AT_ONCE = 16
 UPLOAD_SECONDS = 120  # in which an upload must have arrived
+UPLOAD_GRACE = 1.0  # seconds after which an upload may have to give way to another, if it is the slowest
 WAITING_OF_ONE = 8  # requests of one session that may wait
 WAITING_OF_ADDRESS = 12  # and of one address, where the proxy names it: half of the queue
 LOOPBACK = ("127.0.0.1", "localhost", "[::1]", "::1")
@@ -32,6 +34,15 @@ LOOPBACK = ("127.0.0.1", "localhost", "[::1]", "::1")
 Scope = MutableMapping[str, Any]
 Receive = Callable[[], Awaitable[MutableMapping[str, Any]]]
 Send = Callable[[MutableMapping[str, Any]], Awaitable[None]]
+
+
+@dataclass(eq=False)
+class _Upload:
+    """One that is arriving: how long it may, when it began, and the bytes that came."""
+
+    limit: asyncio.Timeout
+    began: float
+    size: int = 0
 
 
 class Gate:
@@ -43,7 +54,7 @@ class Gate:
 
     def __init__(self, app: Callable, uploads: Path, hosts: tuple[str, ...] | None = None):
         self.app, self.uploads, self.hosts = app, uploads, hosts
-        self.arriving = 0
+        self.arriving: list[_Upload] = []
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
@@ -63,19 +74,41 @@ class Gate:
             await _refuse(send, 413, f"a request may hold {most // 1_000_000} MB at most")
         elif not upload:
             await self._counted(scope, receive, send, most)
-        elif self.arriving >= UPLOADS_AT_ONCE or held(self.uploads) > UPLOADS_BYTES:
+        elif held(self.uploads) > UPLOADS_BYTES or not self._room():
             await _refuse(send, 503, "too many files are being uploaded: try again in a few minutes")
         else:
-            self.arriving += 1
-            try:
-                async with asyncio.timeout(UPLOAD_SECONDS):
-                    await self._counted(scope, receive, send, most)
-            except TimeoutError:
-                logger.warning("an upload was given up after %d seconds", UPLOAD_SECONDS)
-            finally:
-                self.arriving -= 1
+            await self._upload(scope, receive, send, most)
 
-    async def _counted(self, scope: Scope, receive: Receive, send: Send, most: int) -> None:
+    async def _upload(self, scope: Scope, receive: Receive, send: Send, most: int) -> None:
+        """An upload, as long as its time lasts and no faster one needs its place."""
+        coming = None
+        try:
+            async with asyncio.timeout(UPLOAD_SECONDS) as limit:
+                coming = _Upload(limit, asyncio.get_running_loop().time())
+                self.arriving.append(coming)
+                await self._counted(scope, receive, send, most, coming)
+        except TimeoutError:
+            logger.warning("an upload was given up: too slow")
+        finally:
+            if coming in self.arriving:
+                self.arriving.remove(coming)
+
+    def _room(self) -> bool:
+        """Whether there is a place for one more upload; where all are taken, the slowest gives its own up."""
+        if len(self.arriving) < UPLOADS_AT_ONCE:
+            return True
+        now = asyncio.get_running_loop().time()
+        settled = [one for one in self.arriving if now - one.began > UPLOAD_GRACE and not one.limit.expired()]
+        if not settled:
+            return False
+        slowest = min(settled, key=lambda one: one.size / (now - one.began))
+        self.arriving.remove(slowest)
+        slowest.limit.reschedule(now)
+        return True
+
+    async def _counted(
+        self, scope: Scope, receive: Receive, send: Send, most: int, coming: _Upload | None = None
+    ) -> None:
         """The request, whose body ends as if the client had gone once it is longer than `most`."""
         seen, begun = 0, False
 
@@ -83,6 +116,8 @@ class Gate:
             nonlocal seen
             message = await receive()
             seen += len(message.get("body", b""))
+            if coming is not None:
+                coming.size = seen
             if seen > most:
                 raise _TooMuch
             return message

@@ -78,6 +78,39 @@ def test_all_uploads_together_are_capped(guard, tmp_path, monkeypatch):
     assert ask(guard, path="/gradio_api/queue/join")[0] == 200
 
 
+def test_slow_uploads_do_not_keep_others_out(guard, monkeypatch):
+    """All places were taken by clients that sent a byte now and then, and nobody could read a photograph."""
+    monkeypatch.setattr(gate, "UPLOAD_GRACE", 0.01)
+    scope = {"type": "http", "method": "POST", "path": "/gradio_api/upload", "headers": [(b"host", b"localhost")]}
+    told = []
+
+    async def send(message):
+        told.append(message)
+
+    async def never():
+        await asyncio.sleep(1000)
+
+    async def whole():
+        return {"type": "http.request", "body": b"photo", "more_body": False}
+
+    async def scene():
+        slow = [asyncio.create_task(guard(scope, never, send)) for _ in range(gate.UPLOADS_AT_ONCE)]
+        while len(guard.arriving) < gate.UPLOADS_AT_ONCE:
+            await asyncio.sleep(0.001)
+        await asyncio.sleep(0.02)
+        for honest in range(3):
+            await guard(scope, whole, send)
+            assert told[-2]["status"] == 200 and told[-1]["body"] == b"taken", honest
+        await asyncio.sleep(0.001)
+        ended = [task for task in slow if task.done()]
+        assert len(ended) == 1 and len(guard.arriving) == gate.UPLOADS_AT_ONCE - 1  # one place was enough for all
+        assert ended[0].exception() is None
+        for task in slow:
+            task.cancel()
+
+    asyncio.run(scene())
+
+
 def test_broken_off_uploads_are_swept_and_new_ones_stay(tmp_path):
     for name, age in (("old", 1000), ("new", 0)):
         (tmp_path / name).mkdir()
