@@ -97,10 +97,10 @@ def unpack(archive: Path, problems: Problems, limits: Limits = Limits()) -> Path
     shelf.mkdir(parents=True, exist_ok=True)
     folder = shelf / f"{stem(archive)}-{key}"
     marker = folder.with_name(f"{folder.name}.json")
-    with _alone(folder):  # whoever comes second finds what the first one unpacked
+    with alone(folder):  # whoever comes second finds what the first one unpacked
         known = _marked(marker) if folder.is_dir() else None
         if known is None:
-            _sweep(shelf, folder)
+            sweep(shelf, folder)
             shutil.rmtree(folder, ignore_errors=True)
             known = _unpacked(archive, folder, limits)
             partial = marker.with_name(f"{marker.name}.part")
@@ -144,10 +144,10 @@ def _unpacked(archive: Path, folder: Path, limits: Limits) -> dict[str, list[str
 
 
 @contextmanager
-def _alone(folder: Path, wait: bool = True) -> Iterator[bool]:
-    """The lock of one unpacked archive, which goes with the process; whether it was got."""
+def alone(folder: Path, wait: bool = True) -> Iterator[bool]:
+    """The lock of one folder of the cache, which goes with the process; whether it was got."""
     locks = folder.parent.with_name("locks")
-    locks.mkdir(exist_ok=True)
+    locks.mkdir(parents=True, exist_ok=True)
     with open(locks / f"{folder.name}.lock", "w") as file:
         try:
             fcntl.flock(file, fcntl.LOCK_EX | (0 if wait else fcntl.LOCK_NB))
@@ -166,12 +166,12 @@ def _marked(marker: Path) -> dict[str, list[str]] | None:
         return None
 
 
-def _sweep(shelf: Path, own: Path) -> None:
-    """Remove what killed processes left half unpacked; what another one is unpacking now is locked and stays. The lock
-    of `own` is held by the caller."""
-    for partial in shelf.glob("*.part"):
-        owner = re.sub(r"(\.json)?(\.\d+)?\.part$", "", partial.name)
-        held = nullcontext(True) if owner == own.name else _alone(partial.with_name(owner), wait=False)
+def sweep(shelf: Path, own: Path) -> None:
+    """Remove what killed processes left half done; what another one is doing now is locked and stays. The lock of `own`
+    is held by the caller."""
+    for partial in shelf.glob("*.part*"):
+        owner = re.sub(r"(\.json)?(\.\d+)?\.part\d*$", "", partial.name)
+        held = nullcontext(True) if owner == own.name else alone(partial.with_name(owner), wait=False)
         with held as got:
             if got and partial.is_dir():
                 shutil.rmtree(partial, ignore_errors=True)

@@ -8,6 +8,7 @@ import tarfile
 import time
 import zipfile
 
+import kills
 import pytest
 
 from threedpain.dataset_script.archives import Limits, Problems, files, unpack
@@ -178,3 +179,17 @@ def test_leavings_and_a_half_written_marker_are_mended(tmp_path, monkeypatch):
         assert unpack(archive, Problems()) == folder
         assert json.loads(marker.read_text()) == {} and (folder / "a.txt").read_text() == "x"
         assert not list(folder.parent.glob("*.part"))
+
+
+@pytest.mark.parametrize("stride", [7, pytest.param(1, marks=pytest.mark.slow)])
+def test_killed_at_every_step_of_unpacking(tmp_path, monkeypatch, stride):
+    """A packed set opened again after a kill holds the same bytes, and nothing half done stays."""
+    content = {f"{name}/{name}.txt": name.encode() * 3000 for name in "abc"}
+    archive = tar(tmp_path / "set.tar.gz", content.items())
+    killed = kills.every_step("unpack", tmp_path / "killed", stride, str(archive))
+    assert len(killed) > 2
+    for place in killed:
+        monkeypatch.setenv("THREEDPAIN_CACHE", str(place))
+        folder = unpack(archive, Problems())
+        assert {p.relative_to(folder).as_posix(): p.read_bytes() for p in folder.rglob("*") if p.is_file()} == content
+        assert not list(place.rglob("*.part"))
