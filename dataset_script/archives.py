@@ -188,7 +188,7 @@ def files(folder: Path, problems: Problems, limits: Limits = Limits()) -> Iterat
         relative = path.relative_to(folder)
         if any(part.startswith(".") for part in relative.parts):
             continue
-        if path.is_symlink() and not path.resolve().is_relative_to(folder.resolve()) and not _hub_blob(path):
+        if path.is_symlink() and not path.resolve().is_relative_to(folder.resolve()) and not hub_blob(path):
             problems.add("link to a place outside the folder, not followed", relative.as_posix())
         elif is_archive(path):
             base = unpack(path, problems, limits)
@@ -217,13 +217,13 @@ class Shelf:
         return dict(files(self.folder, self.problems))
 
 
-def _hub_blob(path: Path) -> bool:
+def hub_blob(path: Path) -> bool:
     """The Hub's cache keeps its files as links from snapshots/ to blobs/ of the same repository."""
     parents = [parent.name for parent in path.parents]
     if "snapshots" not in parents:
         return False
-    repository = path.parents[parents.index("snapshots")].parent
-    return path.resolve().is_relative_to((repository / "blobs").resolve())
+    blobs = path.parents[parents.index("snapshots")].parent / "blobs"
+    return not blobs.is_symlink() and path.resolve().is_relative_to(blobs.resolve())
 
 
 def _members(archive: Path, problems: Problems, limits: Limits) -> Iterator[tuple[str, IO[bytes], int]]:

@@ -22,6 +22,7 @@ from threedpain.schema import CONFIGS, GENERATOR_VERSION, features
 
 from . import NAME
 from .card import FOLDER, about, write_card
+from .plain import check
 
 logger = logging.getLogger(__name__)
 
@@ -72,6 +73,7 @@ class ThreeDPain(Parquet):
         files = {split: paths for split, paths in files.items() if paths}
         if not files:
             raise MissingFile(f"{folder} was made without {name}.")
+        check((path for paths in files.values() for path in paths), str(folder))
         columns = datasets.Features.from_arrow_schema(pq.read_schema(next(iter(files.values()))[0]))
         if name == "images":
             columns.pop("neutral_image")  # of `pairs`, which reads the same files

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import zlib
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
 import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from threedpain.errors import InvalidInput
@@ -19,21 +22,21 @@ ROWS = 2_000_000  # of an HDF5 data set
 TABLE_BYTES = 256 << 20  # of one that is read whole
 CHUNK_BYTES = 256 << 20  # unpacked to read one row
 PIXELS = 64 << 20
+TEXT_BYTES = 4096  # of one text of an HDF5 data set
 
 
-def parquet(path: Path) -> pq.ParquetFile:
-    """The file opened, page checksums on; InvalidInput when a row group claims more than the limits."""
-    file = pq.ParquetFile(
-        path,
-        page_checksum_verification=True,
-        thrift_string_size_limit=HEADER_BYTES,
-        thrift_container_size_limit=1_000_000,
-    )
+def parquet(source: Path | BinaryIO, name: str = "") -> pq.ParquetFile:
+    """The file opened, page checksums on; InvalidInput when a row group claims more than the limits.
+
+    source: a path, or a file open for reading; name: what to call it in a sentence, by default the path's name.
+    """
+    name = name or (source.name if isinstance(source, Path) else "the Parquet file")
+    file = _opened(source)
     for number in range(file.num_row_groups):
         group = file.metadata.row_group(number)
         if not 0 <= group.num_rows <= GROUP_ROWS or not 0 <= group.total_byte_size <= GROUP_BYTES:
             raise InvalidInput(
-                f"{path.name} claims {group.num_rows} rows and {group.total_byte_size} bytes in row group {number}; "
+                f"{name} claims {group.num_rows} rows and {group.total_byte_size} bytes in row group {number}; "
                 f"at most {GROUP_ROWS} and {GROUP_BYTES} are read."
             )
         for place in range(group.num_columns):
@@ -41,9 +44,46 @@ def parquet(path: Path) -> pq.ParquetFile:
             packed, unpacked = column.total_compressed_size, column.total_uncompressed_size
             if packed < 0 or unpacked < 0 or unpacked > max(1 << 20, COLUMN_RATIO * packed):
                 raise InvalidInput(
-                    f"{path.name}: {column.path_in_schema} of row group {number} claims {unpacked} bytes from {packed}."
+                    f"{name}: {column.path_in_schema} of row group {number} claims {unpacked} bytes from {packed}."
                 )
+            # Every row may name the same value of a dictionary; where that could be too much, it is added up.
+            if column.physical_type == "BYTE_ARRAY" and group.num_rows * unpacked > GROUP_BYTES:
+                spelled = _spelled_out(source, number, column.path_in_schema)
+                if spelled > GROUP_BYTES:
+                    raise InvalidInput(
+                        f"{name}: {column.path_in_schema} of row group {number} holds {spelled} bytes of {unpacked} "
+                        f"that rows share; at most {GROUP_BYTES} are read."
+                    )
     return file
+
+
+def _opened(source: Path | BinaryIO, **options: Any) -> pq.ParquetFile:
+    return pq.ParquetFile(
+        source,
+        page_checksum_verification=True,
+        thrift_string_size_limit=HEADER_BYTES,
+        thrift_container_size_limit=1_000_000,
+        **options,
+    )
+
+
+def _spelled_out(source: Path | BinaryIO, group: int, path: str) -> int:
+    """Bytes of a column's texts when every row has its own, found without giving it to them."""
+    total = 0
+    for batch in _opened(source, read_dictionary=[path]).iter_batches(1000, row_groups=[group], columns=[path]):
+        for column in batch.columns:
+            values = column
+            while not pa.types.is_dictionary(values.type):
+                if pa.types.is_struct(values.type):
+                    values = values.field(0)
+                elif pa.types.is_list(values.type) or pa.types.is_large_list(values.type):
+                    values = values.values
+                else:
+                    break
+            if pa.types.is_dictionary(values.type):
+                lengths = pc.binary_length(values.dictionary.cast(pa.large_binary()))
+                total += pc.sum(lengths.take(values.indices)).as_py() or 0
+    return total
 
 
 def dataset(file: Any, key: str, kinds: str = "iuf", whole: bool = True) -> Any:
@@ -75,7 +115,35 @@ def dataset(file: Any, key: str, kinds: str = "iuf", whole: bool = True) -> Any:
         raise InvalidInput(f"{name} claims {size} bytes, more than the {TABLE_BYTES} allowed.")
     if place.chunks and int(np.prod(place.chunks, dtype=object)) * place.dtype.itemsize > CHUNK_BYTES:
         raise InvalidInput(f"{name} is packed in pieces of more than {CHUNK_BYTES} bytes.")
+    if place.dtype.kind == "O" and (longest := _longest_text(place, name)) > TEXT_BYTES:
+        raise InvalidInput(f"{name} claims a text of {longest} bytes, more than the {TEXT_BYTES} allowed.")
     return place
+
+
+def _longest_text(place: Any, name: str) -> int:
+    """The most bytes that a text of an HDF5 data set claims: the library takes them before it looks whether they are
+    there. Every text is stored as its length, then where it lies."""
+    low = place.id
+    address, _ = place.file.id.get_create_plist().get_sizes()
+    if (start := low.get_offset()) is not None:
+        with open(place.file.filename, "rb") as file:
+            file.seek(start)
+            pieces = [file.read(low.get_storage_size())]
+    elif place.chunks and place.compression in (None, "gzip") and not (place.shuffle or place.scaleoffset):
+        pieces = []
+        for number in range(low.get_num_chunks()):
+            _, piece = low.read_direct_chunk(low.get_chunk_info(number).chunk_offset)
+            pieces.append(zlib.decompressobj().decompress(piece, CHUNK_BYTES) if place.compression else piece)
+    elif not low.get_storage_size():
+        return 0
+    else:
+        raise InvalidInput(f"{name} stores its texts in a way that is not read; save them with a fixed length.")
+    width = 4 + address + 4  # its length, the address of a heap, and its number there
+    found = 0
+    for piece in pieces:
+        rows = np.frombuffer(piece[: len(piece) // width * width], np.uint8).reshape(-1, width)
+        found = max(found, int(np.ascontiguousarray(rows[:, :4]).view("<u4").max(initial=0)))
+    return found
 
 
 def frames(file: Any, key: str = "image") -> Any:

@@ -14,6 +14,8 @@ from typing import TYPE_CHECKING, Any
 
 from threedpain.errors import InvalidInput, MissingFile
 
+from . import plain
+
 if TYPE_CHECKING:
     from datasets import Dataset, DatasetDict
 
@@ -79,7 +81,7 @@ def load(
     """
     spec = parse_set(name) if path is None else SetSpec(name, str(path), dict(options))
     if not spec.adapter:
-        return _choose(_plain(spec.path, config), split, spec.path)
+        return _choose(plain.read(spec.path, config), split, spec.path)
     if spec.adapter not in ADAPTERS:
         raise InvalidInput(f"unknown adapter {spec.adapter!r}; known are {', '.join(ADAPTERS)}")
     module, attribute = ADAPTERS[spec.adapter]
@@ -146,20 +148,6 @@ def _stamp(path: Path) -> str:
     if path.is_file():  # a csv speaks of files beside it
         digest.update(_stamp(path.parent).encode())
     return digest.hexdigest()[:16]
-
-
-def _plain(path: str, config: str) -> DatasetDict:
-    """This project's own sets: a folder of Parquet files as the generator writes it, or a Hub id."""
-    import datasets
-
-    if not Path(path).exists() and not re.fullmatch(r"[\w.-]+(/[\w.-]+)?", path):
-        raise MissingFile(f"{path} does not exist, and is no Hub id")
-    try:
-        return datasets.load_dataset(path, config)
-    except ValueError as error:
-        raise InvalidInput(f"{path} cannot be read as config {config!r}: {error}") from None
-    except (FileNotFoundError, ConnectionError) as error:
-        raise MissingFile(f"{path}: {error}") from None
 
 
 def _choose(splits: DatasetDict, split: str | None, where: str) -> Any:

@@ -23,6 +23,7 @@ from __future__ import annotations
 
 import io
 import re
+import zlib
 from collections import defaultdict
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -42,6 +43,8 @@ from .text_labels import landmark_columns, numbers
 
 FOLDS = 5
 _KINDS = ("Images", "PSPI", "FACS", "AAM_landmarks")
+# What h5py makes of a broken file; every one of these was seen.
+_BROKEN = (OSError, RuntimeError, KeyError, TypeError, ValueError, OverflowError, MemoryError, zlib.error)
 _IBUG_OF_AAM = [i for i in range(68) if i not in (60, 64)]
 
 
@@ -178,8 +181,8 @@ def _hdf5(paths: list[Path], problems: Problems) -> Iterator[Entry]:
             with h5py.File(path) as file:
                 marks = {"image": "frames", "subject_name": "annotations", "fold-0": "folds"}
                 kind = next((marks[key] for key in marks if file.get(key, getlink=True) is not None), None)
-        except OSError as error:
-            problems.add("damaged HDF5 file", f"{path.name} ({error})")
+        except _BROKEN as error:
+            problems.add("damaged HDF5 file", f"{path.name} ({' '.join(str(error).split())[:120]})")
             continue
         if kind is not None:
             found.setdefault(kind, path)
@@ -238,7 +241,7 @@ def _opened(path: Path, h5py: Any) -> Iterator[Any]:
     try:
         with h5py.File(path) as file:
             yield file
-    except (OSError, RuntimeError, KeyError, TypeError, ValueError, OverflowError, MemoryError) as problem:
+    except _BROKEN as problem:
         if isinstance(problem, InvalidInput):
             raise InvalidInput(f"unbc: {problem}") from None
         raise InvalidInput(f"unbc: {path.name} cannot be read ({' '.join(str(problem).split())[:120]})") from None

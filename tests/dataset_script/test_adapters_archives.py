@@ -138,6 +138,23 @@ def test_files_treats_archives_as_folders_and_follows_no_link_out(tmp_path):
     assert problems.entries == {"link to a place outside the folder, not followed": ["leak.txt"]}
 
 
+def test_what_calls_itself_the_hubs_cache_leads_nowhere_else(tmp_path):
+    (tmp_path / "secret.txt").write_text("s")
+    for name, place in (("true", None), ("false", tmp_path)):
+        snapshot = tmp_path / name / "snapshots" / "main"
+        snapshot.mkdir(parents=True)
+        blobs = tmp_path / name / "blobs"
+        if place is None:
+            blobs.mkdir()
+            (blobs / "secret.txt").write_text("ours")
+        else:
+            blobs.symlink_to(place)
+        (snapshot / "a.txt").symlink_to("../../blobs/secret.txt")
+        problems = Problems()
+        assert [found for found, _ in files(snapshot, problems)] == (["a.txt"] if place is None else [])
+        assert bool(problems) == (place is not None)
+
+
 OPEN = """
 import sys, time
 from pathlib import Path

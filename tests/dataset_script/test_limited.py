@@ -11,6 +11,7 @@ import pytest
 from threedpain import strict_json
 from threedpain.dataset_script import limited
 from threedpain.dataset_script.archives import Problems
+from threedpain.dataset_script.load import load
 from threedpain.dataset_script.unbc import Unbc
 from threedpain.errors import InvalidInput, ThreeDPainError, printable
 
@@ -120,6 +121,64 @@ def test_parquet_that_claims_much_is_not_read(tmp_path):
         limited.parquet(path)
     pq.write_table(pa.table({"x": range(9)}), path)
     assert limited.parquet(path).metadata.num_rows == 9
+
+
+def test_a_value_that_all_rows_share_is_not_spelled_out_for_each(tmp_path, monkeypatch):
+    """Three megabytes that 90,000 rows share would be 270 gigabytes in memory; here it is smaller."""
+    monkeypatch.setattr(limited, "GROUP_BYTES", 50_000_000)
+    value = np.random.default_rng(0).bytes(100_000)
+    for column in ([value] * 900, [{"bytes": value}] * 900):
+        pq.write_table(pa.table({"image": column}), tmp_path / "bomb.parquet", compression="none")
+        assert (tmp_path / "bomb.parquet").stat().st_size < 200_000
+        with pytest.raises(InvalidInput, match=r"bomb.parquet: image.* holds 90000000 bytes of .* that rows share"):
+            limited.parquet(tmp_path / "bomb.parquet")
+        pq.write_table(pa.table({"image": column[:400]}), tmp_path / "sound.parquet", compression="none")
+        assert limited.parquet(tmp_path / "sound.parquet").metadata.num_rows == 400
+
+
+@pytest.mark.parametrize("storage", ["whole", "chunks", "packed"])
+def test_a_text_that_claims_much_takes_no_memory(sets, storage):
+    """Two gigabytes were taken for one name before it was looked for."""
+    folder, frames, labels = sets
+    names = [f"{number:03d}-aa{number:03d}".encode() for number in range(COUNT)]
+    del labels["subject_name"]
+    options = {"whole": {}, "chunks": {"chunks": (2,)}, "packed": {"chunks": (2,), "compression": "gzip"}}[storage]
+    labels.create_dataset("subject_name", data=names, dtype=h5py.string_dtype(), **options)
+    labels.flush()
+    assert limited._longest_text(labels["subject_name"], "x") == 9
+    labels["subject_name"][1] = "x" * 5000
+    with pytest.raises(InvalidInput, match="subject_name claims a text of 5000 bytes, more than the 4096 allowed"):
+        read(folder, frames, labels)
+
+
+def stranger(folder, path: str, name: str = "train.parquet"):
+    """A set whose README says what to read."""
+    (folder / "set").mkdir()
+    pq.write_table(pa.table({"id": ["a", "b"]}), folder / "set" / name)
+    (folder / "set" / "README.md").write_text(
+        f"---\nconfigs:\n- config_name: images\n  data_files:\n  - split: train\n    path: '{path}'\n---\n"
+    )
+    return str(folder / "set")
+
+
+def test_a_plain_set_is_its_own_parquet_files(tmp_path):
+    assert load(stranger(tmp_path, "train.parquet"), split="train")["id"][:] == ["a", "b"]
+
+
+@pytest.mark.parametrize("way", ["absolute", "above", "link", "csv", "bomb"])
+def test_a_plain_set_reads_nothing_else(tmp_path, way):
+    pq.write_table(pa.table({"id": ["secret"]}), tmp_path / "mine.parquet")
+    place = {"absolute": str(tmp_path / "mine.parquet"), "above": "../mine.parquet", "csv": "*.csv"}
+    source = stranger(tmp_path, place.get(way, "*.parquet"))
+    if way == "link":
+        (tmp_path / "set" / "more.parquet").symlink_to(tmp_path / "mine.parquet")
+    elif way == "csv":
+        (tmp_path / "set" / "a.csv").write_text("id\nx\n")
+    elif way == "bomb":
+        bomb = pa.table({"id": ["a" * 50_000_000]})
+        pq.write_table(bomb, tmp_path / "set" / "b.parquet", compression="zstd", use_dictionary=False)
+    with pytest.raises(InvalidInput, match="a file elsewhere|is Parquet files|claims 500"):
+        load(source)
 
 
 @pytest.mark.parametrize(
