@@ -9,6 +9,7 @@ import sys
 from pathlib import Path
 
 import hub_server
+import kills
 import pytest
 import standin
 from datasets import load_dataset
@@ -304,3 +305,16 @@ def test_models_and_spaces_go_the_same_way(hub, tmp_path):
         done = publish(hub, folder, f"someone/{kind}", "--type", kind)
         assert done.returncode == 0, done.stderr
         assert sorted(hub.files(kind, f"someone/{kind}")) == files
+
+
+@pytest.mark.parametrize("stride", [4, pytest.param(1, marks=pytest.mark.slow)])
+def test_killed_at_every_request(hub, dataset, tmp_path, stride):
+    """Whoever looks sees no set or all of it; the same command again, and it is all there, with its tag."""
+    killed = kills.every_step("publish", tmp_path / "killed", stride, str(dataset), **hub_server.environment(hub))
+    assert len(killed) > 2
+    whole = {name: (dataset / name).read_bytes() for name in dataset_files(dataset)}
+    for place in killed:
+        repository = hub.repositories["dataset", f"someone/set-{place.name}"]
+        assert all(set(files) in (set(), set(whole)) for files in repository.commits.values())
+        assert hub.files("dataset", f"someone/set-{place.name}") == whole
+        assert list(repository.tags) == [f"v{GENERATOR_VERSION}"]
