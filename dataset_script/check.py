@@ -15,7 +15,6 @@ from typing import Any
 import av
 import numpy as np
 import pyarrow.parquet as pq
-from PIL import Image
 
 from threedpain import demographics, facs, strict_json
 from threedpain.errors import InvalidInput, MissingFile, ThreeDPainError
@@ -23,7 +22,7 @@ from threedpain.generation.dataset.manifest import Manifest, environment, read_p
 from threedpain.generation.dataset.plan import VIDEO_FPS, VIDEO_SECONDS, Plan
 from threedpain.generation.dataset.swap import JOURNAL
 from threedpain.generation.seeds import child
-from threedpain.pictures import FORMATS
+from threedpain.pictures import open_picture
 from threedpain.schema import AU_COLUMNS, GENERATOR_VERSION, TRUTHS, features
 
 from .check_laws import Finding, Seen, digest, names, row_laws, set_laws
@@ -254,7 +253,7 @@ def _expression_laws(row: dict, plan: Plan) -> Iterator[tuple[str, str]]:
     if abs(pspi - row["PSPI"]) > 1e-4:
         yield "PSPI", f"PSPI is {row['PSPI']:g}, its action units give {pspi:g}"
     try:
-        np.asarray(Image.open(io.BytesIO(row["heatmap"]["bytes"]), formats=FORMATS))
+        open_picture(row["heatmap"]["bytes"])
     except Exception:
         yield "decodable", "heatmap cannot be decoded"
 
@@ -357,8 +356,6 @@ def _row(path: Path, number: int) -> dict:
 
 
 def _psnr(one: bytes, other: bytes) -> float:
-    a, b = (
-        np.asarray(Image.open(io.BytesIO(data), formats=FORMATS).convert("RGB"), np.float64) for data in (one, other)
-    )
+    a, b = (np.asarray(open_picture(data).convert("RGB"), np.float64) for data in (one, other))
     error = ((a - b) ** 2).mean()
     return 99.0 if error == 0 else float(min(99.0, 10 * np.log10(255**2 / error)))

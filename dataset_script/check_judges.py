@@ -2,22 +2,20 @@
 
 from __future__ import annotations
 
-import io
 import itertools
 from collections import defaultdict
 from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
-import pyarrow.parquet as pq
-from PIL import Image
 from scipy.stats import mannwhitneyu, spearmanr
 
 from threedpain import demographics
 from threedpain.extras import need_extra
-from threedpain.pictures import FORMATS
+from threedpain.pictures import open_picture
 
 from .check_laws import Finding, names
+from .limited import parquet
 
 COLUMNS = [
     "id", "identity_id", "view_id", "image", "expression", "age_group", "gender", "ethnicity", "AU4", "AU10", "AU43",
@@ -63,7 +61,7 @@ def judge(folder: Path) -> tuple[dict, list[Finding]]:
 
 def _front(folder: Path) -> Iterator[dict]:
     for path in sorted(folder.glob("images/*.parquet")):
-        for batch in pq.ParquetFile(path).iter_batches(batch_size=33, columns=COLUMNS):
+        for batch in parquet(path).iter_batches(batch_size=33, columns=COLUMNS):
             for row in batch.to_pylist():
                 if row["view_id"] == "front" and int(row["identity_id"].removeprefix("id_")) < PEOPLE:
                     yield names(row)
@@ -73,7 +71,7 @@ def _seen(row: dict) -> dict:
     """One picture as the judges see it."""
     from .judges import detect_faces, embed, landmarks68
 
-    image = np.asarray(Image.open(io.BytesIO(row.pop("image")["bytes"]), formats=FORMATS).convert("RGB"))
+    image = np.asarray(open_picture(row.pop("image")["bytes"]).convert("RGB"))
     boxes = detect_faces(image, upsample=0 if image.shape[0] >= 400 else 1)
     row["found"] = bool(boxes)
     if boxes:

@@ -3,19 +3,17 @@
 from __future__ import annotations
 
 import hashlib
-import io
 from collections import Counter, defaultdict
 from collections.abc import Iterator
 from dataclasses import dataclass
 
 import numpy as np
-from PIL import Image
 
 from threedpain import demographics, facs
 from threedpain.generation.dataset.plan import Plan
 from threedpain.generation.dataset.rows import mask_share
 from threedpain.masks import MASK_CLASSES
-from threedpain.pictures import FORMATS
+from threedpain.pictures import open_picture
 from threedpain.schema import AU_COLUMNS, FEATURES, TRUTHS
 
 FACE = (1, 4, 5, 6, 7)  # mask classes between the hairline and the chin
@@ -155,8 +153,7 @@ def _pictures(row: dict, size: int) -> Iterator[tuple[str, str]]:
         if row.get(name) is None:
             continue
         try:
-            with Image.open(io.BytesIO(row[name]["bytes"]), formats=FORMATS) as picture:
-                decoded[name] = np.asarray(picture)
+            decoded[name] = np.asarray(open_picture(row[name]["bytes"]))
         except Exception as trouble:  # whatever a decoder makes of broken bytes
             yield "decodable", f"{name} cannot be decoded: {' '.join(str(trouble).split())[:80]}"
             continue

@@ -11,16 +11,16 @@ from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
-import pyarrow.parquet as pq
 from PIL import Image, ImageDraw
 
 from threedpain import demographics
 from threedpain.generation.dataset.writer import write_text
 from threedpain.page import render_page
-from threedpain.pictures import FORMATS
+from threedpain.pictures import open_picture
 
 from .check import Report
 from .check_judges import LEAST_SPEARMAN
+from .limited import parquet
 
 INK, SOFT, ACCENT, WARM, PAPER = "#1d2433", "#8a93a6", "#2f6f8f", "#c4553b", "#fbfaf7"
 TONES = ("#3b2a24", "#e8c7a6", "#b98a5e", "#8c5f3c", "#d9ab72")  # one an ethnicity
@@ -240,7 +240,7 @@ def _samples(folder: Path) -> str:
     tiles = []
     for path in sorted(folder.glob("images/*.parquet")):
         try:
-            rows = pq.ParquetFile(path).read_row_group(0).to_pylist()
+            rows = parquet(path).read_row_group(0).to_pylist()
         except Exception:  # a damaged file is among the findings; here it only gives no picture
             continue
         for row in rows[7 :: max(1, len(rows) // 3)]:
@@ -252,9 +252,7 @@ def _samples(folder: Path) -> str:
 
 def _sample(row: dict) -> str:
     try:
-        photo, heat, mask = (
-            Image.open(io.BytesIO(row[name]["bytes"]), formats=FORMATS) for name in ("image", "heatmap", "mask")
-        )
+        photo, heat, mask = (open_picture(row[name]["bytes"]) for name in ("image", "heatmap", "mask"))
         scale = TILE / photo.size[0]
         marked = photo.convert("RGB").resize((TILE, TILE))
         classes = Image.fromarray(PALETTE[np.asarray(mask).clip(0, 10)]).resize((TILE, TILE), Image.Resampling.NEAREST)

@@ -6,6 +6,7 @@ import subprocess
 import sys
 import tracemalloc
 import zlib
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -119,3 +120,13 @@ def test_the_door_and_the_processor_agree_about_sides():
         image_processing_vitpain.MIN_SIDE,
         image_processing_vitpain.MAX_SIDE,
     )
+
+
+def test_pictures_of_unknown_origin_have_one_door():
+    """Modules that read sets, photographs or uploads call no decoder themselves; the card shows what was just made."""
+    rooms = (
+        Path(__file__).parents[2] / room for room in ("dataset_script", "modeling/reading", "modeling/faces", "spaces")
+    )
+    files = [path for room in rooms for path in room.glob("*.py") if path.name not in ("card.py", "augment.py")]
+    assert len(files) > 40
+    assert [path.name for path in files if "Image.open(" in path.read_text()] == []
