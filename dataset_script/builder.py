@@ -8,6 +8,7 @@ import logging
 import os
 from dataclasses import asdict, dataclass, fields
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import datasets
 import pyarrow.parquet as pq
@@ -17,12 +18,16 @@ from threedpain.assets import cache_dir
 from threedpain.demographics import SPLITS
 from threedpain.errors import InvalidInput, MissingFile
 from threedpain.generation.dataset.manifest import read_plan
+from threedpain.extras import has, need_extra
 from threedpain.generation.dataset.swap import recover
 from threedpain.schema import CONFIGS, GENERATOR_VERSION, features
 
 from . import NAME
 from .card import FOLDER, about, write_card
 from .plain import check
+
+if TYPE_CHECKING:
+    from threedpain.generation.dataset.plan import Config
 
 logger = logging.getLogger(__name__)
 
@@ -89,22 +94,35 @@ class ThreeDPain(Parquet):
             for split, paths in files.items()
         ]
 
+    def to_make(self) -> Config:
+        """What is made where there is no folder. Videos that nobody asked for are left out where none can be made."""
+        from threedpain.generation.dataset.plan import Config
+
+        asked = {name: getattr(self.config, name) for name in PARAMETERS if name != "workers"}
+        if asked["videos"] or self.config.name == "videos":
+            need_extra("av", "video")
+        elif not has("av"):
+            asked["videos"] = 0
+        try:
+            return Config(**asked)
+        except TypeError as mistake:
+            raise InvalidInput(str(mistake)) from None
+
     def _make(self) -> Path:
         """The folder in the cache that holds the set this config describes; made now unless it is there."""
         from threedpain.generation.dataset.generate import generate
-        from threedpain.generation.dataset.plan import Config
+        from threedpain.generation.dataset.plan import Plan
 
-        asked = {name: getattr(self.config, name) for name in PARAMETERS}
-        workers = asked.pop("workers") or len(os.sched_getaffinity(0))
-        try:
-            config = Config(**asked)
-        except TypeError as mistake:
-            raise InvalidInput(str(mistake)) from None
+        config, workers = self.to_make(), self.config.workers or len(os.sched_getaffinity(0))
         what = json.dumps([GENERATOR_VERSION, asdict(config)], sort_keys=True)
         folder = cache_dir() / "sets" / hashlib.sha256(what.encode()).hexdigest()[:16]
         if not _whole(folder):
             why = "" if self.asked else f"There is no folder ./{NAME}: "
-            logger.warning(f"{why}making {config.identities} identities at {config.size} px in {folder}, once.")
+            fewer = "" if self.asked else f" Fewer are made sooner: load_dataset({NAME!r}, identities=10, workers=2)."
+            logger.warning(
+                f"{why}making {config.identities} identities at {config.size} px in {folder}, once; "
+                f"about {Plan(config).duration(workers)}.{fewer}"
+            )
             generate(folder, config, workers, finish=write_card, progress=not datasets.are_progress_bars_disabled())
         return folder
 

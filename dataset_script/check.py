@@ -12,12 +12,12 @@ from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
-import av
 import numpy as np
 import pyarrow.parquet as pq
 
 from threedpain import demographics, facs, strict_json
 from threedpain.errors import InvalidInput, MissingFile, ThreeDPainError
+from threedpain.extras import need_extra
 from threedpain.generation.dataset.manifest import Manifest, environment, read_plan, sound
 from threedpain.generation.dataset.plan import VIDEO_FPS, VIDEO_SECONDS, Plan
 from threedpain.generation.dataset.swap import JOURNAL
@@ -275,6 +275,9 @@ def _identity_laws(row: dict, plan: Plan) -> Iterator[tuple[str, str]]:
 
 
 def _video_laws(row: dict, plan: Plan) -> Iterator[tuple[str, str]]:
+    need_extra("av", "video")
+    import av
+
     try:
         with av.open(io.BytesIO(row["video"]["bytes"]), format="mp4") as container:
             rate = float(container.streams.video[0].average_rate)

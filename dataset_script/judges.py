@@ -6,15 +6,14 @@ need the extra `judges`, whose package only carries dlib's published models as f
 
 from __future__ import annotations
 
-import importlib.util
 import itertools
 from functools import lru_cache
-from pathlib import Path
 
 import dlib
 import numpy as np
 
-from threedpain.errors import InvalidInput, MissingExtra
+from threedpain.errors import InvalidInput
+from threedpain.extras import extra_folder
 
 Box = tuple[float, float, float, float]
 
@@ -86,7 +85,4 @@ def _embedder():
 
 def _model(name: str) -> str:
     """Path of a model file; the package itself is not imported (it needs pkg_resources, which is gone)."""
-    spec = importlib.util.find_spec(_MODELS)
-    if spec is None or not spec.submodule_search_locations:
-        raise MissingExtra("landmarks and embeddings of independent judges need: pip install 'threedpain[judges]'")
-    return str(Path(spec.submodule_search_locations[0]) / "models" / name)
+    return str(extra_folder(_MODELS, "judges", "independent judgement of landmarks and identity") / "models" / name)

@@ -21,7 +21,7 @@ from typing import Any
 from datasets import DatasetInfo, Features, Value
 
 from threedpain import strict_json
-from threedpain.errors import InvalidInput, MissingExtra, MissingFile
+from threedpain.errors import InvalidInput, MissingFile
 from threedpain.facs import PAIN_UNITS, pspi
 
 from .adapter import SPLITS, Adapter, AdapterConfig, Blob, Entry, deal
@@ -53,11 +53,9 @@ class Official(Adapter):
             return local
         if not re.fullmatch(r"[\w.-]+/[\w.-]+", str(path)):
             raise MissingFile(f"official: {path} is neither a folder nor a Hub id such as SoroushMehraban/3D-Pain")
-        try:
-            from huggingface_hub import snapshot_download
-            from huggingface_hub.errors import HfHubHTTPError, LocalEntryNotFoundError
-        except ImportError:
-            raise MissingExtra("downloading from the Hub needs: pip install huggingface_hub") from None
+        from huggingface_hub import snapshot_download
+        from huggingface_hub.errors import HfHubHTTPError, LocalEntryNotFoundError
+
         try:
             return Path(snapshot_download(str(path), repo_type="dataset"))
         except (HfHubHTTPError, LocalEntryNotFoundError, OSError) as error:

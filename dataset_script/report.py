@@ -14,6 +14,7 @@ import numpy as np
 from PIL import Image, ImageDraw
 
 from threedpain import demographics
+from threedpain.extras import need_extra
 from threedpain.generation.dataset.writer import write_text
 from threedpain.page import render_page
 from threedpain.pictures import open_picture
@@ -176,6 +177,7 @@ def _figures(*parts: tuple[Callable, object]) -> str:
 
 def _figure(draw: Callable, size: tuple[float, float]) -> str:
     """A plot as an inline picture; drawn without the global state of pyplot."""
+    need_extra("matplotlib", "report")
     from matplotlib.figure import Figure
 
     figure = Figure(figsize=size, facecolor="none", layout="constrained")

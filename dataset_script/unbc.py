@@ -33,7 +33,8 @@ from typing import Any
 import numpy as np
 import PIL.Image
 
-from threedpain.errors import InvalidInput, MissingExtra
+from threedpain.errors import InvalidInput
+from threedpain.extras import need_extra
 from threedpain.facs import ACTION_UNITS, PAIN_UNITS, pspi
 
 from . import limited
@@ -171,10 +172,9 @@ def _landmarks(points: np.ndarray) -> dict[str, Any]:
 
 
 def _hdf5(paths: list[Path], problems: Problems) -> Iterator[Entry]:
-    try:
-        import h5py
-    except ImportError:
-        raise MissingExtra("reading UNBC's HDF5 files needs: pip install h5py") from None
+    need_extra("h5py", "data")
+    import h5py
+
     found: dict[str, Path] = {}
     for path in paths:
         try:

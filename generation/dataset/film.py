@@ -7,9 +7,9 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from fractions import Fraction
 
-import av
 import numpy as np
 
+from threedpain.extras import need_extra
 from threedpain.generation.records import Scene
 from threedpain.generation.scene.scene import sample_scene
 from threedpain.generation.seeds import child
@@ -30,6 +30,9 @@ class Clip:
 
     def mp4(self) -> bytes:
         """H.264 as every player reads it; one thread and no time stamps of the day, so equal frames are equal bytes."""
+        need_extra("av", "video")
+        import av
+
         height, width = (edge - edge % 2 for edge in self.frames.shape[1:3])  # 4:2:0 wants even edges
         buffer = io.BytesIO()
         with av.open(buffer, "w", format="mp4", options={"fflags": "+bitexact"}) as container:

@@ -16,6 +16,7 @@ from pathlib import Path
 from tqdm.auto import tqdm
 
 from threedpain.errors import InvalidInput
+from threedpain.extras import need_extra
 
 from . import workers as team
 from .manifest import WORK, Manifest, check_same, locked, save_config
@@ -55,6 +56,8 @@ def generate(
         raise InvalidInput(f"executor is one of {', '.join(EXECUTORS)}, not {executor!r}.")
     if not 1 <= workers <= 10_000:
         raise InvalidInput(f"workers is a whole number from 1 up, not {workers}.")
+    if config.videos:
+        need_extra("av", "video", "a set with videos (--videos 0 makes none)")
     check_same(out, config)
     with locked(out), _terminable():
         manifest = Manifest(out)

@@ -24,6 +24,7 @@ from typing import Any
 from threedpain import strict_json
 from threedpain.demographics import SPLITS
 from threedpain.errors import InvalidInput
+from threedpain.extras import has
 from threedpain.schema import CONFIGS, GENERATOR_VERSION
 
 from .plan import Config, Plan, Shard
@@ -47,7 +48,7 @@ def environment(device: str) -> dict:
     return {
         "generator": GENERATOR_VERSION,
         "python": platform.python_version(),
-        "packages": {name: version(name) for name in PACKAGES},
+        "packages": {name: version(name) for name in PACKAGES if name != "av" or has("av")},
         "device": torch.cuda.get_device_name() if device == "cuda" else "cpu",
         "cpu": {"name": llvmlite.binding.get_host_cpu_name(), "torch": torch.backends.cpu.get_cpu_capability()},
     }

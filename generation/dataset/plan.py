@@ -262,6 +262,10 @@ class Plan:
         size = pictures * (PICTURE_BYTES + MEGAPIXEL_BYTES * megapixels) + c.identities * PERSON_BYTES
         return seconds / workers, size
 
+    def duration(self, workers: int) -> str:
+        """The estimate's time in words."""
+        return f"{_duration(self.estimate(workers)[0])} with {workers} worker{'s'[: workers - 1]} on a CPU"
+
     def table(self, workers: int) -> str:
         """The plan in a few lines, with the time and room it will take."""
         splits = tuple(self.members)
@@ -272,15 +276,13 @@ class Plan:
                 numbers = [*(rows.get(split, 0) for split in splits), sum(rows.values())]
                 lines.append(f"{config:12}" + "".join(f"{number:12,}" for number in numbers))
         per_cell = self.cells().values()
-        seconds, size = self.estimate(workers)
+        _, size = self.estimate(workers)
         people = f"{min(per_cell)}" if min(per_cell) == max(per_cell) else f"{min(per_cell)} to {max(per_cell)}"
         cells = f"{people} in each of {len(per_cell)} cells of age, gender and ethnicity"
         lines.append(
             f"{self.config.identities:,} people, {cells}; views: {', '.join(self.views)}; {self.config.size} pixels."
         )
-        lines.append(
-            f"About {_duration(seconds)} with {workers} worker{'s'[: workers - 1]} on a CPU, {size / 1e9:.2g} GB."
-        )
+        lines.append(f"About {self.duration(workers)}, {size / 1e9:.2g} GB.")
         return "\n".join(lines)
 
     def to_json(self) -> dict:

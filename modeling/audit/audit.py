@@ -20,6 +20,7 @@ import numpy as np
 import pandas as pd
 
 from threedpain.errors import InvalidInput
+from threedpain.extras import need_extra
 from threedpain.modeling.evaluation import metrics
 
 from .detector import open_detector
@@ -57,6 +58,7 @@ def audit(
     scale: what the answers are: "pspi" (0 to 16), or "score", any number that grows with pain. A score is told in
     PSPI points only where it reads pain at all, quantile by quantile of the balanced set.
     """
+    need_extra("matplotlib", "report")  # before the work, not after it
     from .page import write_page
 
     if scale not in SCALES:

@@ -14,6 +14,7 @@ import pandas as pd
 import PIL.Image
 
 from threedpain.demographics import AGE_GROUPS, ETHNICITIES, GENDERS
+from threedpain.extras import need_extra
 from threedpain.page import render_page
 
 from .pictures import FACTORS, opened
@@ -361,6 +362,7 @@ def _picture(data: bytes, alt: str) -> str:
 
 
 def _plot(draw: Callable, size: tuple[float, float], alt: str) -> str:
+    need_extra("matplotlib", "report")
     from matplotlib.figure import Figure
 
     figure = Figure(figsize=size, facecolor="none", layout="constrained")

@@ -7,9 +7,12 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
+from threedpain.extras import need_extra
+
 
 def save_plots(out: Path, results: dict, tables: dict[str, pd.DataFrame]) -> list[Path]:
     """scatter.png (truth against answer, by condition), groups.png (MAE by group) and alarms.png."""
+    need_extra("matplotlib", "report")
     from matplotlib.figure import Figure
 
     paths = []

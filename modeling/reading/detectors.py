@@ -9,14 +9,13 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import lru_cache
-from importlib.util import find_spec
-from pathlib import Path
 from typing import Protocol
 
 import numpy as np
 from PIL import Image
 
-from threedpain.errors import InvalidInput, MissingExtra
+from threedpain.errors import InvalidInput
+from threedpain.extras import extra_folder, has
 from threedpain.landmarks import face_box, roll
 
 from . import photos
@@ -102,9 +101,8 @@ def _cnn() -> Detector:
     """dlib's convolutional detector: turned and tilted faces too, at a multiple of the cost."""
     import dlib
 
-    if (weights := _weights("mmod_human_face_detector.dat")) is None:
-        raise MissingExtra("the detector dlib-cnn needs: pip install 'threedpain[judges]'")
-    net = dlib.cnn_face_detection_model_v1(weights)
+    models = extra_folder("face_recognition_models", "judges", "the detector dlib-cnn") / "models"
+    net = dlib.cnn_face_detection_model_v1(str(models / "mmod_human_face_detector.dat"))
 
     def find(photo: Image.Image) -> list[Found]:
         shrink = min(1.0, photos._DETECT_AT / max(photo.size))
@@ -137,14 +135,10 @@ def _landmarks(photo: Image.Image, box: Box) -> np.ndarray | None:
 def _shape_model():
     import dlib
 
-    weights = _weights("shape_predictor_68_face_landmarks.dat")
-    return None if weights is None else dlib.shape_predictor(weights)
-
-
-def _weights(name: str) -> str | None:
-    """A file of the package face-recognition-models, which is not imported: doing so warns of its own age."""
-    package = find_spec("face_recognition_models")
-    return str(Path(package.origin).parent / "models" / name) if package and package.origin else None
+    if not has("face_recognition_models"):
+        return None
+    models = extra_folder("face_recognition_models", "judges") / "models"  # not imported: it warns of its own age
+    return dlib.shape_predictor(str(models / "shape_predictor_68_face_landmarks.dat"))
 
 
 register("dlib", _hog)

@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
-from peft import LoraConfig, PeftModel, get_peft_model
 from torch import nn
 from transformers import PreTrainedModel
+
+from threedpain.extras import need_extra
 
 
 def add_lora(model: PreTrainedModel, rank: int, alpha: int, dropout: float) -> None:
     """Adapters on every linear layer of the backbones' attention; the backbones themselves stay frozen."""
+    need_extra("peft", "train")
+    from peft import LoraConfig, get_peft_model
+
     for encoder in _encoders(model):
         targets = [
             name for name, module in encoder.backbone.named_modules()
@@ -21,7 +25,7 @@ def add_lora(model: PreTrainedModel, rank: int, alpha: int, dropout: float) -> N
 def merge_lora(model: PreTrainedModel) -> PreTrainedModel:
     """The same model with plain layers, in place."""
     for encoder in _encoders(model):
-        if isinstance(encoder.backbone, PeftModel):
+        if hasattr(encoder.backbone, "merge_and_unload"):  # peft's, which is not imported to ask
             encoder.backbone = encoder.backbone.merge_and_unload()
     return model
 

@@ -24,6 +24,7 @@ from tqdm import tqdm
 from transformers import PreTrainedModel
 
 from threedpain.errors import InvalidInput
+from threedpain.extras import need_extra
 from threedpain.generation.process import plain_attention
 from threedpain.modeling.evaluation.conformal import fit_edges, half_widths
 from threedpain.modeling.evaluation.evaluate import predict
@@ -50,6 +51,7 @@ class Run:
     def __init__(
         self, config: TrainConfig, train_set: FaceSet, validation_set: FaceSet, model: PreTrainedModel | None = None
     ):
+        need_extra("accelerate", "train")
         from accelerate import Accelerator, DistributedDataParallelKwargs
 
         self.config, self.out = config, Path(config.out)

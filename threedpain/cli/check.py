@@ -36,7 +36,9 @@ def command(
     from tqdm.auto import tqdm
 
     from threedpain.dataset_script.check import check
+    from threedpain.extras import need_extra
 
+    need_extra("matplotlib", "report")  # before the work, not after it
     with tqdm(total=100, unit="%", bar_format="{l_bar}{bar}| {elapsed} {remaining} left") as bar:
         report = check(folder, judges, replays, progress=lambda share: bar.update(round(100 * share) - bar.n))
     page = _written(report, out or folder)

@@ -32,6 +32,7 @@ def command(
 
     from threedpain import PainFacePipeline, facs, schema
     from threedpain.errors import InvalidInput
+    from threedpain.extras import need_extra
     from threedpain.generation.dataset.film import film
     from threedpain.generation.dataset.rows import plain_units
     from threedpain.generation.people.identity import sample_identity
@@ -46,6 +47,7 @@ def command(
     if size % 2:
         raise InvalidInput(f"size is an even number of pixels for a film, not {size}.")
     writable(out)
+    need_extra("av", "video")
     pipe = PainFacePipeline.from_pretrained(device=device)
     person = pipe.person(sample_identity(seed, age=age, gender=gender, ethnicity=ethnicity, head=pipe.head))
     with tqdm(total=round(seconds * fps), unit="frame") as bar:

@@ -68,12 +68,14 @@ def command(
         typer.echo(run(protocol, settings, out)["table"])
         return
     from threedpain.dataset_script.load import load, parse_set
+    from threedpain.extras import need_extra
     from threedpain.modeling.evaluation.evaluate import check_changes, check_choices, check_ramps, evaluate, save
     from threedpain.modeling.evaluation.report import against_targets
     from threedpain.modeling.faces.faces import CONDITIONS, FaceSet, packed_size
     from threedpain.modeling.faces.retake import add_aligned, ramps
     from threedpain.modeling.vitpain.loading import load_model, load_processor
 
+    need_extra("matplotlib", "report")  # before the work, not after it
     wanted = [name.strip() for name in conditions.split(",") if name.strip()] if conditions is not None else None
     groups = [name.strip() for name in by.split(",") if name.strip()]
     check_choices(CONDITIONS if wanted is None else wanted, groups)

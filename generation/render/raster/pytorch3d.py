@@ -29,8 +29,7 @@ def load():
         from pytorch3d.structures import Meshes
     except ImportError as problem:
         raise MissingExtra(
-            "PyTorch3D is not installed or does not fit this torch: "
-            "pip install easypytorch3d==0.7.9.post1 torch==2.12.0"
+            "PyTorch3D is not installed or does not fit this torch: pip install 'threedpain[pytorch3d]'"
         ) from problem
     return rasterizer, Meshes
 

@@ -16,6 +16,7 @@ import torch
 from PIL import Image
 
 from threedpain.errors import InvalidInput
+from threedpain.extras import need_extra
 from threedpain.generation.colour import lab_of_linear, linear_of_lab, to_linear, to_srgb
 from threedpain.generation.frames import look_at
 from threedpain.generation.records import Identity, SkinMaps
@@ -89,6 +90,7 @@ class DepthToImageTexture:
     ):
         if size % 64 or not 64 <= size <= 2048:
             raise InvalidInput(f"size is {size}: allowed are multiples of 64 from 64 to 2048.")
+        need_extra("diffusers", "texture")
         from diffusers import (
             ControlNetModel,
             StableDiffusionControlNetInpaintPipeline,

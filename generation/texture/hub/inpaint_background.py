@@ -10,6 +10,7 @@ import torch
 from PIL import Image
 
 from threedpain.errors import InvalidInput, ThreeDPainError
+from threedpain.extras import need_extra
 from threedpain.generation.records import MASK_CLASSES, Identity, Sample, Scene
 from threedpain.generation.seeds import child
 
@@ -46,6 +47,7 @@ class BackgroundInpainter:
 
     @classmethod
     def from_pretrained(cls, name: str, device: str = "cpu", **options) -> BackgroundInpainter:
+        need_extra("diffusers", "texture")
         from diffusers import AutoPipelineForInpainting
 
         with enough_memory(name, 512, 8):

@@ -6,6 +6,7 @@ FOLDER holds skins/ and brows/ (CC0 photographs on the upright hm08 crop). Inter
 last checkpoint. `runs/texture/model` is the finished folder, `losses.csv` the curve, `sheet_*.png` samples on the way.
 """
 
+# ruff: noqa: E402 - what is missing is said before the first import that needs it
 from __future__ import annotations
 
 import argparse
@@ -19,6 +20,12 @@ from pathlib import Path
 
 import numpy as np
 import torch
+
+from threedpain.extras import need_extra
+
+for library in ("diffusers", "accelerate"):
+    need_extra(library, "texture", "training the skin model")
+
 from accelerate import Accelerator
 from accelerate.utils import set_seed
 from diffusers.training_utils import EMAModel
