@@ -5,10 +5,31 @@ dataset builder are entered when (and only when) transformers and datasets are t
 """
 
 from importlib import import_module
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from . import registration
 from .errors import InvalidInput, MissingExtra, MissingFile, ThreeDPainError
+
+if TYPE_CHECKING:  # what editors and type checkers see; at run time the names below are loaded when first used
+    from threedpain import assets as assets
+    from threedpain import demographics as demographics
+    from threedpain import expressions as expressions
+    from threedpain import facs as facs
+    from threedpain import limits as limits
+    from threedpain import masks as masks
+    from threedpain import regions as regions
+    from threedpain import schema as schema
+    from threedpain import unit_regions as unit_regions
+    from threedpain.assets import weights
+    from threedpain.dataset_script.load import load
+    from threedpain.facs import ACTION_UNITS, PAIN_UNITS, pspi
+    from threedpain.generation.dataset.replay import replay
+    from threedpain.generation.pipeline import PainFacePipeline
+    from threedpain.masks import MASK_CLASSES
+    from threedpain.modeling.vitpain.configuration_vitpain import ViTPainConfig
+    from threedpain.modeling.vitpain.image_processing_vitpain import ViTPainImageProcessor
+    from threedpain.modeling.vitpain.modeling_vitpain import ViTPainModel
+    from threedpain.schema import features
 
 __version__ = "0.1.0"
 
@@ -31,7 +52,25 @@ _LAZY = {
 # So that `threedpain.facs` needs no second import.
 _MODULES = ("assets", "demographics", "expressions", "facs", "limits", "masks", "regions", "schema", "unit_regions")
 
-__all__ = ["InvalidInput", "MissingExtra", "MissingFile", "ThreeDPainError", "__version__", *_LAZY]
+__all__ = [  # written out for editors, which read no dictionaries
+    "ACTION_UNITS",
+    "MASK_CLASSES",
+    "PAIN_UNITS",
+    "InvalidInput",
+    "MissingExtra",
+    "MissingFile",
+    "PainFacePipeline",
+    "ThreeDPainError",
+    "ViTPainConfig",
+    "ViTPainImageProcessor",
+    "ViTPainModel",
+    "__version__",
+    "features",
+    "load",
+    "pspi",
+    "replay",
+    "weights",
+]
 
 
 def __getattr__(name: str) -> Any:

@@ -1,9 +1,13 @@
 """`import threedpain` is light, and whatever the order of imports, transformers and datasets know us."""
 
+import ast
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
+
+import threedpain
 
 HEAVY = ("torch", "numba", "numpy", "datasets", "transformers", "scipy", "PIL", "gradio", "typer")
 
@@ -157,6 +161,23 @@ try: threedpain.nonsense
 except AttributeError as error: print(error)
 """
     assert " ".join(run(code)) == "module 'threedpain' has no attribute 'nonsense'"
+
+
+def test_editors_see_every_lazy_name():
+    """An editor reads the source: what stands under TYPE_CHECKING and in __all__ is what is loaded when first used."""
+    (shown,) = [
+        node for node in ast.walk(ast.parse(Path(threedpain.__file__).read_text()))
+        if isinstance(node, ast.If) and isinstance(node.test, ast.Name) and node.test.id == "TYPE_CHECKING"
+    ]  # fmt: skip
+    names = {alias.name: line.module for line in shown.body for alias in line.names}
+    modules = {name for name, module in names.items() if module == "threedpain"}
+    assert modules == set(threedpain._MODULES)
+    assert {name: names[name] for name in set(names) - modules} == {
+        name: module for name, (module, attribute) in threedpain._LAZY.items() if attribute == name
+    }
+    eager = {"InvalidInput", "MissingExtra", "MissingFile", "ThreeDPainError", "__version__"}
+    assert set(threedpain.__all__) == eager | set(threedpain._LAZY)
+    assert Path(threedpain.__file__).with_name("py.typed").is_file()
 
 
 @pytest.mark.slow

@@ -3,7 +3,7 @@
 import gc
 from pathlib import Path
 from threading import Thread
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
@@ -57,14 +57,16 @@ def command(
     skins = texture if texture == "flat" else Aside(texture, device)  # at work from here on, beside the next import
     from threedpain import PainFacePipeline
 
-    asked = {
+    asked: dict[str, Any] = {
         "age": age, "gender": gender, "ethnicity": ethnicity, "yaw": yaw, "pitch": pitch, "roll": roll, "fov": fov,
         "light": light, "size": size,
     }  # fmt: skip
     PainFacePipeline.check_inputs(units, **asked)
     pipe = PainFacePipeline.from_pretrained(texture=skins, device=device)
     Thread(target=pipe.rehearse).start()
-    changes = {name: value for name, value in {"skin_tone": skin_tone, "hair": hair}.items() if value is not None}
+    changes: dict[str, Any] = {
+        name: value for name, value in {"skin_tone": skin_tone, "hair": hair}.items() if value is not None
+    }
     face = pipe(units, seed=seed, **asked, **changes)
     for path, picture in ((out, "image"), (heatmap, "heatmap"), (neutral, "neutral")):
         if path:
