@@ -10,7 +10,10 @@ sample   = render(face, maps, scene)               # the picture, and the truth
 
 from __future__ import annotations
 
+import base64
 import functools
+import html
+import io
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -28,6 +31,7 @@ from threedpain.generation.people.identity import average_identity, sample_ident
 from threedpain.generation.render.renderer import Renderer
 from threedpain.generation.scene.scene import sample_scene
 
+from . import compiling as compiling  # it says what takes long
 from .device import available
 from .records import SKIN_HEIGHT, SKIN_WIDTH, Identity, Sample, Scene, SkinMaps
 from .texture import Texture, load_texture
@@ -38,7 +42,7 @@ if TYPE_CHECKING:
 PEOPLE_KEPT = 8
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class Person:
     """An identity made flesh: what all pictures of one person share."""
 
@@ -46,10 +50,14 @@ class Person:
     bust: Bust
     maps: SkinMaps
 
+    def __repr__(self) -> str:
+        who = self.identity
+        return f"Person({who.gender}, {who.ethnicity.replace('_', ' ')}, {who.age:.0f} years, seed {who.seed})"
 
-@dataclass(frozen=True)
+
+@dataclass(frozen=True, repr=False)
 class PainFaceOutput:
-    """One face with its truth; arrays as in `records.Sample`."""
+    """One face with its truth; arrays as in `records.Sample`. A notebook shows the picture."""
 
     image: Image.Image
     """RGB, size x size."""
@@ -82,6 +90,21 @@ class PainFaceOutput:
         from .export import to_trimesh
 
         return to_trimesh(self.face, self.person.maps, heat=True)
+
+    def __repr__(self) -> str:
+        units = ", ".join(f"{name} {value:g}" for name, value in self.action_units.items() if value) or "at rest"
+        width, height = self.image.size
+        return f"PainFaceOutput(PSPI {self.pspi:g}: {units}; {width} x {height}; {self.person})"
+
+    def _repr_png_(self) -> bytes:
+        buffer = io.BytesIO()
+        self.image.save(buffer, "png")
+        return buffer.getvalue()
+
+    def _repr_html_(self) -> str:
+        picture, words = base64.b64encode(self._repr_png_()).decode(), html.escape(repr(self))
+        shown = f"<img alt='{words}' src='data:image/png;base64,{picture}'>"
+        return f"<figure>{shown}<figcaption>{words}</figcaption></figure>"
 
 
 class PainFacePipeline:

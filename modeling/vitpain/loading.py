@@ -51,7 +51,7 @@ def load_model(name: str | Path) -> PreTrainedModel:
     config = _checked_config(folder)
     _check_weights(folder, config)
     bars = logging.is_progress_bar_enabled()
-    logging.disable_progress_bar()  # it takes no second
+    logging.disable_progress_bar()  # the baselines' too: it takes no second
     try:
         model, found = AutoModel.from_pretrained(
             folder, config=config, output_loading_info=True, use_safetensors=True, trust_remote_code=False

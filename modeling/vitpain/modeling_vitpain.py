@@ -15,7 +15,7 @@ from torch import nn
 from torch.nn import functional as F
 from transformers import AutoModel, PreTrainedModel
 from transformers import initialization as init
-from transformers.utils import ModelOutput
+from transformers.utils import ModelOutput, logging
 
 from .configuration_vitpain import AU_MAXIMA, LITE_STEMS, PAIN_THRESHOLDS, PAIN_UNITS, PSPI_MAX, ViTPainConfig
 
@@ -433,6 +433,17 @@ class ViTPainModel(PreTrainedModel):
         self.heads = PainHeads(config)
         self.familiarity = Familiarity(config.hidden_size) if config.familiarity else None
         self.post_init()
+
+    @classmethod
+    def from_pretrained(cls, *args, **kwargs):
+        """As in every model, without a progress bar: it takes no second."""
+        shown = logging.is_progress_bar_enabled()
+        logging.disable_progress_bar()
+        try:
+            return super().from_pretrained(*args, **kwargs)
+        finally:
+            if shown:
+                logging.enable_progress_bar()
 
     @torch.no_grad()
     def _init_weights(self, module: nn.Module) -> None:

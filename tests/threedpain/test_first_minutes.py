@@ -1,0 +1,107 @@
+"""What a newcomer sees first: no long silence, no bars of what takes no time, objects that fit a screen."""
+
+import base64
+import io
+import logging
+import os
+import re
+import subprocess
+import sys
+from functools import partial
+from types import SimpleNamespace
+
+import datasets
+import pytest
+from PIL import Image
+from transformers import AutoModel
+from transformers.utils import logging as theirs
+
+import threedpain
+from threedpain.dataset_script.builder import ThreeDPain
+from threedpain.generation import compiling
+from threedpain.generation.pipeline import PainFacePipeline
+
+WIDTH, LINES = 120, 3  # of a narrow screen
+
+
+def compiled(module):
+    """numba's event for a function of this module."""
+    function = SimpleNamespace(__module__=module, __name__="kernel")
+    return SimpleNamespace(data={"dispatcher": SimpleNamespace(py_func=function)})
+
+
+def test_compiling_that_takes_long_is_said_once(monkeypatch, caplog):
+    now = iter([0.0, 0.5, 1.9, 2.1, 9.0])
+    monkeypatch.setattr(compiling.time, "monotonic", partial(next, now))
+    notice, ours = compiling.Notice(), compiled("threedpain.generation.geometry")
+    for _ in range(3):
+        notice.on_start(ours)
+    assert not caplog.records
+    notice.on_start(compiled("numba.np.arrayobj"))  # theirs and other people's are no news of ours
+    notice.on_start(ours)
+    notice.on_start(ours)
+    assert [record.message for record in caplog.records] == [compiling.SENTENCE]
+
+
+@pytest.mark.slow
+def test_the_first_face_of_a_machine_says_that_it_compiles(tmp_path):
+    code = (
+        "from threedpain import PainFacePipeline\n"
+        "PainFacePipeline.from_pretrained(texture='flat')({'AU4': 3}, seed=1, size=64)"
+    )
+    said = [
+        subprocess.run(
+            [sys.executable, "-c", code],
+            env={**os.environ, "NUMBA_CACHE_DIR": str(tmp_path)},
+            capture_output=True,
+            text=True,
+        ).stderr
+        for _ in range(2)
+    ]
+    assert said == [compiling.SENTENCE + "\n", ""]
+
+
+def test_loading_a_model_shows_no_bar_and_leaves_the_setting(capfd):
+    theirs.enable_progress_bar()
+    AutoModel.from_pretrained(threedpain.weights("vitpain"))
+    assert "Loading" not in capfd.readouterr().err
+    assert theirs.is_progress_bar_enabled()
+    theirs.disable_progress_bar()
+    AutoModel.from_pretrained(threedpain.weights("vitpain"))
+    assert not theirs.is_progress_bar_enabled()
+
+
+def test_a_face_fits_a_screen_and_shows_itself_in_a_notebook():
+    pipe = PainFacePipeline.from_pretrained(texture="flat", device="cpu")
+    face = pipe({"AU4": 4, "AU43": 1}, age=72, gender="female", ethnicity="middle_eastern", seed=7, size=64)
+    text = "PSPI 5: AU4 4, AU43 1; 64 x 64; Person(female, middle eastern, 72 years, seed 7)"
+    assert str(face) == repr(face) == f"PainFaceOutput({text})"
+    assert Image.open(io.BytesIO(face._repr_png_())).tobytes() == face.image.tobytes()
+    page = face._repr_html_()
+    (png,) = re.findall(r"src='data:image/png;base64,([^']+)'", page)
+    assert base64.b64decode(png) == face._repr_png_() and text in page
+    assert "at rest" in repr(pipe({}, seed=7, size=64))
+    assert (
+        len(repr(pipe(dict.fromkeys(threedpain.ACTION_UNITS, 0.125) | {"AU27": 0, "AU26": 0}, size=64))) < WIDTH * LINES
+    )
+
+
+def test_a_bare_set_says_how_long_it_takes_and_how_to_ask_for_fewer(tmp_path, monkeypatch, caplog):
+    monkeypatch.chdir(tmp_path)
+    made = []
+    monkeypatch.setattr("threedpain.generation.dataset.generate.generate", lambda *asked, **more: made.append(asked))
+    caplog.set_level(logging.WARNING)
+    bare = datasets.load_dataset_builder("3dpain")
+    assert isinstance(bare, ThreeDPain)
+    bare._make()
+    datasets.load_dataset_builder("3dpain", identities=3, workers=1)._make()
+    first, second = (record.message for record in caplog.records)
+    assert re.fullmatch(
+        r"There is no folder ./3dpain: making 50 identities at 256 px in \S+, once; about \d+ \w+ with \d+ "
+        r"workers? on a CPU. Fewer are made sooner: load_dataset\('3dpain', identities=10, workers=2\).",
+        first,
+    )
+    assert re.fullmatch(
+        r"making 3 identities at 256 px in \S+, once; about \d+ seconds with 1 worker on a CPU.", second
+    )
+    assert len(made) == 2
