@@ -17,12 +17,12 @@ from datasets.packaged_modules.parquet.parquet import Parquet, ParquetConfig
 from threedpain.assets import cache_dir
 from threedpain.demographics import SPLITS
 from threedpain.errors import InvalidInput, MissingFile
-from threedpain.generation.dataset.manifest import read_plan
 from threedpain.extras import has, need_extra
+from threedpain.generation.dataset.manifest import read_plan
 from threedpain.generation.dataset.swap import recover
 from threedpain.schema import CONFIGS, GENERATOR_VERSION, features
 
-from . import NAME
+from . import NAME, sample
 from .card import FOLDER, about, write_card
 from .plain import check
 
@@ -57,14 +57,22 @@ class ThreeDPain(Parquet):
     """Parquet files as every reader of datasets reads them; what is ours is where they come from."""
 
     BUILDER_CONFIG_CLASS = PainConfig
-    BUILDER_CONFIGS = [PainConfig(name=name, version=datasets.Version(GENERATOR_VERSION)) for name in CONFIGS]
+    BUILDER_CONFIGS = [
+        *(PainConfig(name=name, version=datasets.Version(GENERATOR_VERSION)) for name in CONFIGS),
+        PainConfig(name="sample", version=datasets.Version(GENERATOR_VERSION), **sample.PLAN),
+    ]
     DEFAULT_CONFIG_NAME = "images"
 
     def __init__(self, *args, hash: str | None = None, **kwargs):
         self.asked = any(name in kwargs for name in PARAMETERS)
-        self.folder = None if self.asked or not Path(NAME).is_dir() else Path(NAME).resolve()
-        if self.folder is not None:
-            recover(self.folder)
+        if kwargs.get("config_name") == "sample":
+            if self.asked:
+                raise InvalidInput(f"the sample is as it came; other sets are load_dataset({NAME!r}, identities=...)")
+            self.folder = sample.shipped()
+        else:
+            self.folder = None if self.asked or not Path(NAME).is_dir() else Path(NAME).resolve()
+            if self.folder is not None:
+                recover(self.folder)
         # The library's cache may not outlive the folder it was made from.
         source = (self.folder / "manifest.json").read_bytes() if _whole(self.folder) else GENERATOR_VERSION.encode()
         super().__init__(*args, hash=hashlib.sha256(source).hexdigest()[:32], **kwargs)
@@ -74,7 +82,8 @@ class ThreeDPain(Parquet):
         if not _whole(folder):
             raise MissingFile(f"{folder} is not a finished dataset: `3dpain generate --out {folder}` goes on with one.")
         name = self.config.name
-        files = {split: sorted(map(str, folder.glob(f"{FOLDER[name]}/{split}-*.parquet"))) for split in SPLITS}
+        kind = FOLDER.get(name, "images")
+        files = {split: sorted(map(str, folder.glob(f"{kind}/{split}-*.parquet"))) for split in SPLITS}
         files = {split: paths for split, paths in files.items() if paths}
         if not files:
             raise MissingFile(f"{folder} was made without {name}.")
@@ -87,7 +96,7 @@ class ThreeDPain(Parquet):
             self.config.filters = [("expression", "!=", features("images")["expression"].str2int("neutral"))]
         self.info.features = columns
         version, made_with = read_plan(folder / "plan.json")
-        for what, text in about(name, made_with, version).items():
+        for what, text in about("images" if name == "sample" else name, made_with, version).items():
             setattr(self.info, what, text)
         return [
             datasets.SplitGenerator(name=split, gen_kwargs={"files": paths, "row_groups_list": [None] * len(paths)})
@@ -117,12 +126,15 @@ class ThreeDPain(Parquet):
         what = json.dumps([GENERATOR_VERSION, asdict(config)], sort_keys=True)
         folder = cache_dir() / "sets" / hashlib.sha256(what.encode()).hexdigest()[:16]
         if not _whole(folder):
-            why = "" if self.asked else f"There is no folder ./{NAME}: "
-            fewer = "" if self.asked else f" Fewer are made sooner: load_dataset({NAME!r}, identities=10, workers=2)."
-            logger.warning(
-                f"{why}making {config.identities} identities at {config.size} px in {folder}, once; "
-                f"about {Plan(config).duration(workers)}.{fewer}"
-            )
+            what = f"making {config.identities} identities at {config.size} px in {folder}, once; about "
+            what += f"{Plan(config).duration(workers)}."
+            if not self.asked and self.config.name != "sample":
+                what = (
+                    f"There is no folder ./{NAME}: {what} Fewer are made sooner: load_dataset({NAME!r}, identities=10)."
+                )
+                if sample.shipped():
+                    what += f" Some came with the package: load_dataset({NAME!r}, 'sample')."
+            logger.warning(what)
             generate(folder, config, workers, finish=write_card, progress=not datasets.are_progress_bars_disabled())
         return folder
 

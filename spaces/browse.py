@@ -27,8 +27,7 @@ from . import drawing
 logger = logging.getLogger(__name__)
 
 PAGE = 24
-SAMPLE = "sample"  # a small set made on this machine at first use
-SAMPLE_PLAN = {"identities": 10, "expressions": 2, "others": 1, "views": 3, "size": 256}
+SAMPLE = "sample"  # the pictures that come with the package
 FROM_HUB = 600  # rows taken from a set on the Hub: enough to look at, and it fits on any disk
 LABELS = ["expression_name", "age_group", "gender", "ethnicity", "PSPI", "view_id"]
 PIXELS = ("image", "heatmap", "mask", "landmarks", "landmarks_3d", "landmarks_visible", "depth", "regions")
@@ -43,7 +42,7 @@ def open_set(source: str) -> Dataset:
     """Rows of the built-in sample, of a 3dpain folder below the working folder, or of a Hub id (the first of its test
     split); the visitor of a public page reads no other folder."""
     if source == SAMPLE:
-        return concatenate_datasets(list(load_dataset("3dpain", **SAMPLE_PLAN).values()))
+        return concatenate_datasets(list(load_dataset("3dpain", SAMPLE).values()))
     if Path(source).is_absolute() or ".." in Path(source).parts or "\0" in source:
         raise InvalidInput(UNKNOWN_SET)
     folder = Path(source)
@@ -156,7 +155,7 @@ def build() -> dict:
     with gr.Row():
         source = gr.Textbox(
             str(local) if (local / "manifest.json").is_file() else SAMPLE, elem_id="set", scale=2, min_width=240,
-            label="Set", info="'sample' (made here in about a minute, once), a 3dpain folder, or a Hub id",
+            label="Set", info="'sample' (120 pictures), a 3dpain folder, or a Hub id",
         )  # fmt: skip
         low = gr.Slider(0, 16, value=0, step=1, label="PSPI from", elem_id="pspi-low", min_width=140)
         high = gr.Slider(0, 16, value=16, step=1, label="PSPI to", elem_id="pspi-high", min_width=140)

@@ -8,6 +8,7 @@ from pathlib import Path
 from .errors import InvalidInput, MissingFile
 
 WEIGHTS = Path(__file__).parent / "weights"
+SAMPLE = Path(__file__).parent / "sample"  # see dataset_script.sample
 KNOWN = ("head", "head-scan", "texture", "vitpain", "vitpain-teacher")
 
 
