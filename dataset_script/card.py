@@ -19,6 +19,7 @@ from threedpain.generation.dataset.writer import replacing, write_text
 from threedpain.pictures import FORMATS
 
 from .card_text import ABOUT, CITATION, DESCRIPTION, HEADS, LABELS, LEGEND, MEANINGS, SKINS, TEXT
+from .croissant import croissant
 
 FOLDER = {
     "images": "images",
@@ -32,12 +33,14 @@ CELL = 192  # pixels of a picture in the grid
 
 
 def write_card(out: Path) -> None:
-    """README.md and its sample grid for the finished dataset in `out`; the same bytes for the same dataset."""
+    """README.md, its sample grid and croissant.json for the finished dataset in `out`; always the same bytes for it."""
     plan = json.loads((out / "plan.json").read_text())
     manifest = json.loads((out / "manifest.json").read_text())
     config = Config.from_json(plan["config"])
     with replacing(out / GRID) as file:
         file.write(_grid(out))
+    said = about("images", config, plan["generator_version"])
+    write_text(out / "croissant.json", json.dumps(croissant(config, plan, said, MEANINGS), indent=1))
     write_text(out / "README.md", f"---\n{_yaml(config, plan, manifest)}---\n{_text(out, config, plan, manifest)}")
 
 

@@ -1,7 +1,7 @@
 """What of a dataset's folder is finished: one small entry a shard while it grows, one manifest.json when it is whole.
 
 3dpain/
-    README.md, grid.jpg, plan.json, manifest.json
+    README.md, grid.jpg, croissant.json, plan.json, manifest.json
     images/train-00000.parquet ...      expressions/ identities/ videos/ alike
     .generate/                           lock, log, and in new/ and shards/ what is not yet put in (swap.py); no part of
                                          the dataset
@@ -33,7 +33,7 @@ from .writer import sha256, write_text
 WORK = ".generate"
 NEW = f"{WORK}/new"  # a whole set grows here beside the one that is there
 SHARD = re.compile(r"(images|expressions|identities|videos)/(train|validation|test)-\d{5}\.parquet")
-PAGE = re.compile(r"(README|grid)(\.new(-\d+)?)?\.(md|jpg)")
+PAGE = re.compile(r"(README|grid|croissant)(\.new(-\d+)?)?\.(md|jpg|json)")
 PACKAGES = ("torch", "numpy", "numba", "pillow", "pyarrow", "datasets", "av")
 # What may differ when a folder is continued: the set may grow.
 GROWING = ("identities", "videos")

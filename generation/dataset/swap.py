@@ -24,7 +24,7 @@ from .manifest import NEW, PAGE, SHARD, WORK, Manifest, locked, read_plan, sound
 from .plan import Plan, Shard, identity_id
 from .writer import sha256, write_text
 
-PAGES = ("README.md", "grid.jpg")
+PAGES = ("README.md", "grid.jpg", "croissant.json")
 JOURNAL = f"{WORK}/swap.json"
 KEPT = f"{WORK}/kept"
 

@@ -216,7 +216,7 @@ def test_a_broken_plan_or_manifest_is_a_finding(folder, tmp_path, name, text):
     assert write_report(checked, tmp_path / "out").is_file()
 
 
-@pytest.mark.parametrize("name", ["README.md", "grid.jpg"])
+@pytest.mark.parametrize("name", ["README.md", "grid.jpg", "croissant.json"])
 def test_a_changed_or_missing_page_is_found(folder, name):
     data = (folder / name).read_bytes()
     (folder / name).write_bytes(data[:-1] + bytes([data[-1] ^ 1]))
