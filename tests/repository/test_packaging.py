@@ -93,7 +93,7 @@ def test_no_room_is_importable_by_its_bare_name():
 def test_metadata():
     metadata = config()["metadata"]
     assert metadata["license_expression"] == "Apache-2.0" and "Apache License" in (ROOT / "LICENSE").read_text()
-    expected = "texture train pytorch3d data report space video judges cluster onnx anny all dev"
+    expected = "texture train pytorch3d data report space video judges cluster onnx anny all docs dev"
     assert list(extras()) == expected.split()
     assert f"version: {threedpain.__version__}" in (ROOT / "CITATION.cff").read_text()
     assert f"## {threedpain.__version__}" in (ROOT / "CHANGELOG.md").read_text()

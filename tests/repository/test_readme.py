@@ -1,91 +1,64 @@
-"""What README.md tells people to type works: its Python runs, its commands are commands, its links lead somewhere."""
+"""README.md keeps to one screen above its first heading, and its Python runs. Its commands and links: test_docs.py."""
 
 import re
-import shlex
 import subprocess
 import sys
 from pathlib import Path
 
-import pytest
-import typer
-
-from threedpain import cli
-
 ROOT = Path(__file__).parents[2]
 TEXT = (ROOT / "README.md").read_text()
-PAGES = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *sorted((ROOT / "docs").glob("*.md"))]
+FOLD = TEXT.split("\n## ")[0]
 
 
-def blocks(language):
-    return re.findall(rf"^```{language}\n(.*?)^```$", TEXT, re.MULTILINE | re.DOTALL)
+def blocks(language, text=TEXT):
+    return re.findall(rf"^```{language}\n(.*?)^```$", text, re.MULTILINE | re.DOTALL)
 
 
-def test_there_are_blocks_for_the_two_commands_and_the_three_uses():
+def test_there_are_blocks_for_the_commands_and_the_three_uses():
     code = "\n".join(blocks("python") + blocks("bash"))
-    for must in ("make demo", "make test", "load_dataset(", "AutoModel.from_pretrained(", "3dpain demo"):
+    for must in (
+        "make demo",
+        "make test",
+        "make docs",
+        "load_dataset(",
+        "PainFacePipeline",
+        "PainReader",
+        "3dpain demo",
+    ):
         assert must in code
+    assert "AutoModel.from_pretrained(" in (ROOT / "docs" / "howto" / "hub.md").read_text()
 
 
-@pytest.mark.parametrize("line", [line for block in blocks("bash") for line in block.splitlines() if line.strip()])
-def test_every_command_line_parses(line):
-    words = shlex.split(line, comments=True)
-    if words[0] == "make":
-        known = re.findall(r"^([a-z-]+):", (ROOT / "Makefile").read_text(), re.MULTILINE)
-        assert {word for word in words[1:] if "=" not in word} <= set(known)
-        return
-    assert words[0] == "3dpain"
-    group = typer.main.get_command(cli.app)
-    command = group.commands[words[1]]
-    context = command.make_context(words[1], words[2:])  # parses and validates, runs nothing
-    assert context.params
+def test_one_screen_says_what_this_is():
+    """Picture, two sentences, how to install, three blocks, where to go on; looked at in a browser it is one screen."""
+    assert "docs/hero.png" in FOLD and len(blocks("python", FOLD)) == 3
+    assert blocks("bash", FOLD)[0].startswith("pip install threedpain")
+    assert len(FOLD.splitlines()) <= 40
+    for page in ("tutorial", "howto/student", "howto/hub", "howto/clinic", "howto/auditor", "howto/builder", "limits"):
+        assert f"(docs/{page}.md)" in FOLD
 
 
 def test_the_python_of_the_readme_runs(tmp_path):
     """In the order of the page, in one fresh process, in a folder that holds a small ./3dpain."""
+    options = "--identities 1 --expressions 2 --views 1 --size 128 --videos 0 --workers 1"
     done = subprocess.run(
-        [
-            sys.executable,
-            "-m",
-            "threedpain.cli",
-            "generate",
-            "--out",
-            "3dpain",
-            "--identities",
-            "1",
-            "--expressions",
-            "2",
-            "--views",
-            "1",
-            "--size",
-            "128",
-            "--videos",
-            "0",
-            "--workers",
-            "1",
-        ],
-        cwd=tmp_path,
-        capture_output=True,
-        text=True,
-        timeout=900,
-    )
+        [sys.executable, "-m", "threedpain.cli", "generate", "--out", "3dpain", *options.split()],
+        cwd=tmp_path, capture_output=True, text=True, timeout=900,
+    )  # fmt: skip
     assert done.returncode == 0, done.stderr[-2000:]
     (tmp_path / "readme.py").write_text("\n".join(blocks("python")))
     done = subprocess.run([sys.executable, "readme.py"], cwd=tmp_path, capture_output=True, text=True, timeout=900)
     assert done.returncode == 0, done.stderr[-3000:]
     assert (tmp_path / "face.png").stat().st_size > 1000
-    au4, score, again = done.stdout.splitlines()[0].split()
-    assert float(score) == float(again) >= float(au4) >= 0
-
-
-@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
-def test_local_links_lead_somewhere(page):
-    for target in re.findall(r"\]\((?!https?:|#|mailto:)([^)#]+)", page.read_text()):
-        assert (page.parent / target).exists(), target
+    read, row = done.stdout.splitlines()
+    truth, reading = map(float, read.split()[:2])
+    assert truth == 8 and 0 <= reading <= 16
+    assert 1 <= float(row.split()[0]) <= 16
 
 
 def test_every_shipped_weight_has_a_licence_row():
     from threedpain.assets import shipped
 
-    table = TEXT.split("## Licences")[1].split("## ")[0]
+    table = (ROOT / "docs" / "licences.md").read_text().split("\n## ")[0]
     for name in shipped():
         assert f"`{name}" in table or f"({name}" in table or (name.startswith("vitpain") and "`vitpain`" in table), name

@@ -1,0 +1,227 @@
+"""Reference pages from the source: public names from their docstrings, commands from their help, columns from the card.
+
+Docstrings are read with `ast`, so that a page is made without importing torch, and shows the source's own words.
+"""
+
+from __future__ import annotations
+
+import ast
+import re
+from functools import cache
+from pathlib import Path
+
+import typer
+
+from threedpain import cli
+from threedpain.cli import COMMANDS
+
+ROOT = Path(__file__).parents[2]
+ROOMS = ("generation", "dataset_script", "modeling", "spaces")
+
+# What a page of the reference shows, in order: heading -> dotted names. Everything a how-to calls stands here.
+PUBLIC: dict[str, tuple[str, ...]] = {
+    "Faces": (
+        "threedpain.generation.pipeline.PainFacePipeline",
+        "threedpain.generation.pipeline.PainFaceOutput",
+        "threedpain.generation.dataset.replay.replay",
+        "threedpain.generation.morphs.save_animated",
+    ),
+    "Action units": (
+        "threedpain.facs.ActionUnit",
+        "threedpain.facs.pspi",
+        "threedpain.facs.validate",
+        "threedpain.expressions.sample_for_pspi",
+        "threedpain.expressions.sample_other",
+    ),
+    "Data": (
+        "threedpain.dataset_script.load.load",
+        "threedpain.dataset_script.load.problems",
+        "threedpain.schema.features",
+    ),
+    "Reading": (
+        "threedpain.modeling.reading.reader.PainReader",
+        "threedpain.modeling.reading.reader.Reading",
+        "threedpain.modeling.reading.detectors.register",
+        "threedpain.assets.weights",
+    ),
+    "Model": (
+        "threedpain.modeling.vitpain.configuration_vitpain.ViTPainConfig",
+        "threedpain.modeling.vitpain.modeling_vitpain.ViTPainModel",
+        "threedpain.modeling.vitpain.modeling_vitpain.ViTPainOutput",
+        "threedpain.modeling.vitpain.image_processing_vitpain.ViTPainImageProcessor",
+    ),
+    "Training and judging": (
+        "threedpain.modeling.faces.faces.FaceSet",
+        "threedpain.modeling.training.settings.TrainConfig",
+        "threedpain.modeling.training.run.Run",
+        "threedpain.modeling.evaluation.evaluate.evaluate",
+        "threedpain.modeling.protocols.protocols.run",
+    ),
+    "Audit": (
+        "threedpain.modeling.audit.audit.audit",
+        "threedpain.modeling.audit.pictures.Plan",
+    ),
+    "Errors": (
+        "threedpain.errors.ThreeDPainError",
+        "threedpain.errors.InvalidInput",
+        "threedpain.errors.MissingExtra",
+        "threedpain.errors.MissingFile",
+    ),
+}  # fmt: skip
+SHORT = {  # names that users import from the package itself
+    "PainFacePipeline", "replay", "pspi", "load", "features", "weights", "ViTPainConfig", "ViTPainModel",
+    "ViTPainImageProcessor", "InvalidInput", "MissingExtra", "MissingFile", "ThreeDPainError",
+}  # fmt: skip
+
+Definition = ast.ClassDef | ast.FunctionDef
+
+
+def python() -> str:
+    """The page of public names."""
+    parts = [
+        "# Python",
+        "Public names with the words of their source. A name shown as `threedpain.name` is imported from the package "
+        "itself; importing the package is light, and what it names is loaded when first used.",
+    ]
+    for heading, names in PUBLIC.items():
+        parts.append(f"## {heading}")
+        parts += [_entry(name) for name in names]
+    return "\n\n".join(parts) + "\n"
+
+
+def commands() -> str:
+    """The page of commands: every option with its words and default, as `--help` says them."""
+    group = typer.main.get_command(cli.app)
+    parts = [
+        "# Commands",
+        "Every command ends with 0, with 2 after a user's mistake (one sentence says which), with 130 when "
+        "interrupted. `3dpain COMMAND --help` prints what stands here.",
+    ]
+    for name in COMMANDS:
+        command = group.commands[name]
+        parts += [f"## 3dpain {name}", command.help or "", "| option | what it is | default |\n|---|---|---|"]
+        for one in command.params:
+            parts[-1] += "\n" + _option(one)
+    return "\n\n".join(parts) + "\n"
+
+
+def _option(one) -> str:
+    default = getattr(one.default, "value", one.default)
+    words = "none" if default is None or callable(default) else str(default)
+    given = "required" if one.required else f"`{words}`" if words not in ("", "none") else words
+    spelt = ", ".join(f"`{name}`" for name in one.opts) if one.opts[0].startswith("-") else f"`{one.name.upper()}`"
+    return f"| {spelt} | {_cell(getattr(one, 'help', None) or '')} | {given} |"
+
+
+def _cell(text: str) -> str:
+    return " ".join(text.split()).replace("|", "\\|").replace("<", "&lt;")
+
+
+def _entry(dotted: str) -> str:
+    module, name = dotted.rsplit(".", 1)
+    node = _definitions(module)[name]
+    shown = f"threedpain.{name}" if name in SHORT else dotted
+    if isinstance(node, ast.FunctionDef):
+        return f"### {shown}\n\n{_code(f'def {name}{_signature(node)}')}\n\n{_prose(node)}"
+    bases = ", ".join(ast.unparse(base) for base in node.bases)
+    parts = [f"### {shown}", _code(f"class {name}({bases})" if bases else f"class {name}"), _prose(node)]
+    if fields := _fields(node, module):
+        parts.append("| field | type | what it is |\n|---|---|---|\n" + "\n".join(fields))
+    for method in node.body:
+        public = isinstance(method, ast.FunctionDef) and (not method.name.startswith("_") or method.name == "__call__")
+        if public and ast.get_docstring(method):
+            decorators = {ast.unparse(decorator) for decorator in method.decorator_list}
+            value = decorators & {"property", "functools.cached_property", "cached_property"}
+            called = f"{name}.{method.name}" if value else f"{name}.{method.name}{_signature(method)}"
+            parts += [f"#### {name}.{method.name}", _code(called), _prose(method)]
+    return "\n\n".join(part for part in parts if part)
+
+
+@cache
+def _definitions(module: str) -> dict[str, Definition]:
+    tree = ast.parse(_file(module).read_text())
+    return {node.name: node for node in tree.body if isinstance(node, Definition)}
+
+
+def _file(module: str) -> Path:
+    parts = module.split(".")[1:]
+    base = ROOT if parts and parts[0] in ROOMS else ROOT / "threedpain"
+    path = base.joinpath(*parts)
+    return path / "__init__.py" if path.is_dir() else path.with_suffix(".py")
+
+
+def _signature(node: ast.FunctionDef) -> str:
+    arguments = node.args
+    for group in (arguments.posonlyargs, arguments.args):
+        group[:] = [one for one in group if one.arg not in ("self", "cls")]
+    back = f" -> {ast.unparse(node.returns)}" if node.returns else ""
+    text = f"({ast.unparse(arguments)}){back}"
+    if len(text) < 90:
+        return text
+    parts = [ast.unparse(one) for one in _one_by_one(arguments)]
+    return "(\n" + "".join(f"    {part},\n" for part in parts) + f"){back}"
+
+
+def _one_by_one(arguments: ast.arguments) -> list[ast.arguments]:
+    """Each parameter with its default as an argument list of its own, in order."""
+    plain = [*arguments.posonlyargs, *arguments.args]
+    defaults = [None] * (len(plain) - len(arguments.defaults)) + list(arguments.defaults)
+    found = [_alone(args=[one], defaults=[value] if value else []) for one, value in zip(plain, defaults, strict=True)]
+    if arguments.vararg:
+        found.append(_alone(vararg=arguments.vararg))
+    elif arguments.kwonlyargs:
+        found.append(_alone(args=[ast.arg("*")]))
+    for one, value in zip(arguments.kwonlyargs, arguments.kw_defaults, strict=True):
+        found.append(_alone(args=[one], defaults=[value] if value else []))
+    if arguments.kwarg:
+        found.append(_alone(kwarg=arguments.kwarg))
+    return found
+
+
+def _alone(args=(), defaults=(), vararg=None, kwarg=None) -> ast.arguments:
+    return ast.arguments([], list(args), vararg, [], [], kwarg, list(defaults))
+
+
+def _fields(node: ast.ClassDef, module: str) -> list[str]:
+    """A dataclass's fields with the string below each, or the comment beside it."""
+    lines, found = _file(module).read_text().splitlines(), []
+    for at, statement in enumerate(node.body):
+        if not isinstance(statement, ast.AnnAssign) or ast.unparse(statement.target).startswith("_"):
+            continue
+        below = node.body[at + 1] if at + 1 < len(node.body) else None
+        text = ""
+        if isinstance(below, ast.Expr) and isinstance(below.value, ast.Constant) and isinstance(below.value.value, str):
+            text = below.value.value
+        elif "  # " in (line := lines[statement.end_lineno - 1]):
+            text = line.split("  # ", 1)[1]
+        default = f" = {ast.unparse(statement.value)}" if statement.value else ""
+        name = ast.unparse(statement.target)
+        found.append(f"| `{name}` | `{_bar(ast.unparse(statement.annotation) + default)}` | {_cell(text)} |")
+    return found
+
+
+def _bar(code: str) -> str:
+    return code.replace("|", "\\|")
+
+
+def _code(text: str) -> str:
+    return f"```python\n{text}\n```"
+
+
+def _prose(node: Definition) -> str:
+    """A docstring as Markdown: `Args:` and the like become headed lists."""
+    text = ast.get_docstring(node) or ""
+    lines, listed = [], False
+    for line in text.splitlines():
+        if re.fullmatch(r"(Args|Returns|Raises):", line):
+            lines += ["", f"**{line}**", ""]
+            listed = True
+        elif listed and re.match(r"    \S", line):
+            name, colon, rest = line.strip().partition(": ")
+            lines.append(f"- `{name}`: {rest}" if colon and " " not in name else f"- {line.strip()}")
+        elif listed and line.startswith("        "):
+            lines.append("  " + line.strip())
+        else:
+            listed = listed and not line.strip()
+            lines.append(line)
+    return "\n".join(lines).replace("<", "&lt;").strip()
