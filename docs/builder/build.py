@@ -1,7 +1,8 @@
 """Build the documentation as static pages: `python docs/builder/build.py [--out site]` (`make docs`).
 
 The pages are put together first (pages.py), then mkdocs-material makes the site of them, strictly: a warning is a
-failure. The finished folder needs no server and no network: open index.html, or put it on any host of static files.
+failure. The finished folder needs no network: put it on any host of static files, or open index.html (browsers let its
+search run only when a server gives the pages, as `python -m http.server -d site` does).
 """
 
 from __future__ import annotations

@@ -80,8 +80,8 @@ def python() -> str:
     """The page of public names."""
     parts = [
         "# Python",
-        "Public names with the words of their source. A name shown as `threedpain.name` is imported from the package "
-        "itself; importing the package is light, and what it names is loaded when first used.",
+        "Public names with the words of their source. Importing the package is light: what it names is loaded when "
+        "first used.",
     ]
     for heading, names in PUBLIC.items():
         parts.append(f"## {heading}")
@@ -120,11 +120,11 @@ def _cell(text: str) -> str:
 def _entry(dotted: str) -> str:
     module, name = dotted.rsplit(".", 1)
     node = _definitions(module)[name]
-    shown = f"threedpain.{name}" if name in SHORT else dotted
+    where = f"from {'threedpain' if name in SHORT else module} import {name}\n\n"
     if isinstance(node, ast.FunctionDef):
-        return f"### {shown}\n\n{_code(f'def {name}{_signature(node)}')}\n\n{_prose(node)}"
+        return f"### `{name}`\n\n{_code(f'{where}{name}{_signature(node)}')}\n\n{_prose(node)}"
     bases = ", ".join(ast.unparse(base) for base in node.bases)
-    parts = [f"### {shown}", _code(f"class {name}({bases})" if bases else f"class {name}"), _prose(node)]
+    parts = [f"### `{name}`", _code(where + (f"class {name}({bases})" if bases else f"class {name}")), _prose(node)]
     if fields := _fields(node, module):
         parts.append("| field | type | what it is |\n|---|---|---|\n" + "\n".join(fields))
     for method in node.body:
@@ -133,7 +133,7 @@ def _entry(dotted: str) -> str:
             decorators = {ast.unparse(decorator) for decorator in method.decorator_list}
             value = decorators & {"property", "functools.cached_property", "cached_property"}
             called = f"{name}.{method.name}" if value else f"{name}.{method.name}{_signature(method)}"
-            parts += [f"#### {name}.{method.name}", _code(called), _prose(method)]
+            parts += [f"#### `{method.name}`", _code(called), _prose(method)]
     return "\n\n".join(part for part in parts if part)
 
 

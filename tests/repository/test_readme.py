@@ -1,9 +1,13 @@
 """README.md keeps to one screen above its first heading, and its Python runs. Its commands and links: test_docs.py."""
 
+import os
 import re
+import shutil
 import subprocess
 import sys
 from pathlib import Path
+
+import pytest
 
 ROOT = Path(__file__).parents[2]
 TEXT = (ROOT / "README.md").read_text()
@@ -30,12 +34,38 @@ def test_there_are_blocks_for_the_commands_and_the_three_uses():
 
 
 def test_one_screen_says_what_this_is():
-    """Picture, two sentences, how to install, three blocks, where to go on; looked at in a browser it is one screen."""
+    """Picture, two sentences, how to install, three blocks, where to go on."""
     assert "docs/hero.png" in FOLD and len(blocks("python", FOLD)) == 3
     assert blocks("bash", FOLD)[0].startswith("pip install threedpain")
     assert len(FOLD.splitlines()) <= 40
     for page in ("tutorial", "howto/student", "howto/hub", "howto/clinic", "howto/auditor", "howto/builder", "limits"):
         assert f"(docs/{page}.md)" in FOLD
+
+
+# How a repository's page is commonly drawn: a column of 830 pixels, text of 16.
+STYLE = """body { margin: 24px auto; width: 830px; font: 16px/1.5 sans-serif } h1 { font-size: 32px; margin: 0 0 16px }
+p, pre { margin: 0 0 16px } pre { padding: 16px; font: 13.6px/1.45 monospace; overflow: auto }"""
+
+
+@pytest.mark.browser
+@pytest.mark.skipif(
+    shutil.which("chromium") is None and not os.environ.get("CI"), reason="Debian's chromium is not installed"
+)
+def test_it_is_one_screen_in_a_browser(tmp_path):
+    """Up to the first heading at most 1,000 pixels high, and no line of code runs out of its box."""
+    markdown = pytest.importorskip("markdown", reason="Markdown is missing: it comes with the extra docs")
+    play = pytest.importorskip("playwright.sync_api", reason="playwright is missing: it comes with the extra dev")
+    text = markdown.markdown(FOLD, extensions=["fenced_code"])
+    (tmp_path / "docs").symlink_to(ROOT / "docs")
+    (tmp_path / "fold.html").write_text(f"<meta charset='utf-8'><style>{STYLE}</style>{text}")
+    with play.sync_playwright() as browsers:
+        browser = browsers.chromium.launch(executable_path=shutil.which("chromium"), args=["--no-sandbox"])
+        tab = browser.new_page(viewport={"width": 1280, "height": 1000})
+        tab.goto((tmp_path / "fold.html").as_uri())
+        assert tab.evaluate("document.querySelector('img').naturalWidth") > 600
+        assert tab.evaluate("document.body.getBoundingClientRect().bottom") <= 1000
+        assert tab.evaluate("[...document.querySelectorAll('pre')].every(one => one.scrollWidth <= one.clientWidth)")
+        browser.close()
 
 
 def test_the_python_of_the_readme_runs(tmp_path):
