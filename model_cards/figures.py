@@ -110,7 +110,11 @@ def take_audit(report: Mapping, generator_version: str) -> dict:
     kept = ("words", "expression", "value_share", "low_share", "high_share", "sure")
     return {name: report[name] for name in ("model", "plan", "headline")} | {
         "generator_version": generator_version,
-        "effects": [{name: effect[name] for name in kept} for effect in report["effects"]],
+        "effects": [
+            {name: effect[name] for name in kept}
+            for effect in report["effects"]
+            if effect["value_share"] is not None  # a detector with one answer has no spread
+        ],
     }
 
 

@@ -183,8 +183,8 @@ def _alone(args=(), defaults=(), vararg=None, kwarg=None) -> ast.arguments:
 
 
 def _fields(node: ast.ClassDef, module: str) -> list[str]:
-    """A dataclass's fields with the string below each, or the comment beside it."""
-    lines, found = _file(module).read_text().splitlines(), []
+    """A dataclass's fields with the string below each, or the comment beside it; none if they say nothing."""
+    lines, found, told = _file(module).read_text().splitlines(), [], False
     for at, statement in enumerate(node.body):
         if not isinstance(statement, ast.AnnAssign) or ast.unparse(statement.target).startswith("_"):
             continue
@@ -194,10 +194,12 @@ def _fields(node: ast.ClassDef, module: str) -> list[str]:
             text = below.value.value
         elif "  # " in (line := lines[statement.end_lineno - 1]):
             text = line.split("  # ", 1)[1]
-        default = f" = {ast.unparse(statement.value)}" if statement.value else ""
+        given = ast.unparse(statement.value) if statement.value else "field("
+        default = "" if given.startswith("field(") else f" = {given}"
         name = ast.unparse(statement.target)
         found.append(f"| `{name}` | `{_bar(ast.unparse(statement.annotation) + default)}` | {_cell(text)} |")
-    return found
+        told = told or bool(text) or bool(default)
+    return found if told else []
 
 
 def _bar(code: str) -> str:
@@ -208,20 +210,26 @@ def _code(text: str) -> str:
     return f"```python\n{text}\n```"
 
 
+_ITEM = re.compile(r"([a-z_]\w*(?:, [a-z_]\w*)*): (.+)")
+
+
 def _prose(node: Definition) -> str:
-    """A docstring as Markdown: `Args:` and the like become headed lists."""
-    text = ast.get_docstring(node) or ""
-    lines, listed = [], False
-    for line in text.splitlines():
+    """A docstring as Markdown: lines of the form `name: what it is`, under `Args:` or without it, become lists."""
+    lines: list[str] = []
+    item, headed = False, False  # within an item; below `Args:`, where items are indented
+    for line in (ast.get_docstring(node) or "").splitlines():
+        text = line.strip()
         if re.fullmatch(r"(Args|Returns|Raises):", line):
             lines += ["", f"**{line}**", ""]
-            listed = True
-        elif listed and re.match(r"    \S", line):
-            name, colon, rest = line.strip().partition(": ")
-            lines.append(f"- `{name}`: {rest}" if colon and " " not in name else f"- {line.strip()}")
-        elif listed and line.startswith("        "):
-            lines.append("  " + line.strip())
+            item, headed = False, True
+        elif (found := _ITEM.fullmatch(text)) and line.startswith("    ") == headed and not line.startswith("     "):
+            lines += [""] * (not item)
+            lines.append(f"- {', '.join(f'`{name}`' for name in found[1].split(', '))}: {found[2]}")
+            item = True
+        elif item and line.startswith("    "):
+            lines.append(f"  {text}")
         else:
-            listed = listed and not line.strip()
+            lines += [""] * (item and bool(text))
             lines.append(line)
-    return "\n".join(lines).replace("<", "&lt;").strip()
+            item, headed = False, False
+    return re.sub("\n{3,}", "\n\n", "\n".join(lines)).replace("<", "&lt;").strip()

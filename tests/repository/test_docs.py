@@ -162,6 +162,31 @@ def test_the_reference_has_what_the_package_offers(builder):
             assert re.sub(r"```.*?```", "", part, flags=re.DOTALL).strip(), f"{dotted} has no words"
 
 
+SOURCE = '''
+def read(photo, neutral: str | None = None, *, box=(0, 0, 1, 1), **more) -> dict[str, float]:
+    """One sentence.
+
+    Args:
+        photo: a picture,
+            of any size.
+        neutral, box: what else there is, < 1.
+
+    photo: told again. Not an item: x
+    """
+'''
+
+
+def test_docstrings_become_lists(builder):
+    node = ast.parse(SOURCE).body[0]
+    assert builder[1]._signature(node) == (
+        "(photo, neutral: str | None=None, *, box=(0, 0, 1, 1), **more) -> dict[str, float]"
+    )
+    assert builder[1]._prose(node) == (
+        "One sentence.\n\n**Args:**\n\n- `photo`: a picture,\n  of any size.\n"
+        "- `neutral`, `box`: what else there is, &lt; 1.\n\n- `photo`: told again. Not an item: x"
+    )
+
+
 def test_figures_of_pages_are_those_of_the_results(figures):
     blocks = 0
     for path in figures.pages():
