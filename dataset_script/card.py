@@ -208,7 +208,7 @@ def _text(out: Path, config: Config, plan: dict, manifest: dict) -> str:
             for name, rows in plan["rows"].items()
             if rows
         ),
-        columns="\n".join(_column_rows(columns_of("pairs", config))),
+        columns="\n".join(column_rows(columns_of("pairs", config))),
         ethnicities=", ".join(ethnicities),
         ethnicity_columns=" | ".join(ethnicities),
         ethnicity_rules="---|" * len(ethnicities),
@@ -247,27 +247,28 @@ def _others(out: Path) -> str:
     return f"\nPictures of other expressions: {', '.join(others)}.\n" if others else ""
 
 
-def _column_rows(columns: Features) -> Iterator[str]:
+def column_rows(columns: Features) -> Iterator[str]:
     """A line a column; the action units share one."""
     for name, kind in columns.items():
         if name == schema.AU_COLUMNS[0]:
             units = ", ".join(f"`{unit}`" for unit in schema.AU_COLUMNS)
-            yield _table_row(units, f"{_kind(kind)} each", "intensity of the FACS action unit, 0 to 5; AU43 0 to 1")
+            yield _table_row(units, f"{kind_of(kind)} each", "intensity of the FACS action unit, 0 to 5; AU43 0 to 1")
         if name not in schema.AU_COLUMNS:
-            yield _table_row(f"`{name}`", _kind(kind), MEANINGS[name])
+            yield _table_row(f"`{name}`", kind_of(kind), MEANINGS[name])
 
 
 def _table_row(*values: object) -> str:
     return f"| {' | '.join(map(str, values))} |"
 
 
-def _kind(kind) -> str:
+def kind_of(kind) -> str:
+    """A column's type in words."""
     if isinstance(kind, ClassLabel):
         return f"ClassLabel: {', '.join(kind.names)}"
     if isinstance(kind, dict):
         return f"struct of {', '.join(kind)}"
     length = getattr(kind, "length", None)
     if hasattr(kind, "feature"):
-        inner = _kind(kind.feature)
+        inner = kind_of(kind.feature)
         return f"list of {inner}" if length in (None, -1) else f"{length} x {inner}"
     return getattr(kind, "dtype", None) if type(kind).__name__ == "Value" else type(kind).__name__

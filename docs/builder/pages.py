@@ -37,7 +37,12 @@ FILES = {  # that pages link to and that are no pages
     "LICENSES/ICT-FaceKit.txt": "files/ICT-FaceKit.txt",
     "threedpain/weights/texture/skin.jpg": "cards/skin.jpg",
 }
-MADE = {"reference/python.md": reference.python, "reference/commands.md": reference.commands}
+MADE = {
+    "reference/python.md": reference.python,
+    "reference/commands.md": reference.commands,
+    "reference/columns.md": reference.columns,
+    "reference/action-units.md": reference.action_units,
+}
 _LINK = re.compile(r"(\]\(|\bsrc=\")(?!https?:|mailto:|#)([^)\s#\"]+)")
 _CODE = re.compile(r"^(```|~~~).*?^\1|`[^`\n]*`", re.MULTILINE | re.DOTALL)
 

@@ -14,6 +14,7 @@ import typer
 
 from threedpain import cli
 from threedpain.cli import COMMANDS
+from threedpain.facs import ACTION_UNITS, PAIN_UNITS
 
 ROOT = Path(__file__).parents[2]
 ROOMS = ("generation", "dataset_script", "modeling", "spaces")
@@ -102,6 +103,51 @@ def commands() -> str:
         parts += [f"## 3dpain {name}", command.help or "", "| option | what it is | default |\n|---|---|---|"]
         for one in command.params:
             parts[-1] += "\n" + _option(one)
+    return "\n\n".join(parts) + "\n"
+
+
+def columns() -> str:
+    """The page of the dataset's columns, with the words of its card."""
+    from threedpain import schema
+    from threedpain.dataset_script.card import column_rows, kind_of
+
+    images = schema.features("images", schema.TRUTHS)
+    parts = [
+        "# Columns",
+        "What `3dpain generate` writes and `load_dataset` reads; [frames, units, signs](../frames.md) says what the "
+        "numbers mean. Left and right are the subject's.",
+        "## images and pairs",
+        "`depth`, `regions` and `aligned_neutral` are there if `--truth` asked for them. `pairs` also has "
+        "`neutral_image`, another photograph of the person at rest.",
+        "| column | type | meaning |\n|---|---|---|\n" + "\n".join(column_rows(images)),
+    ]
+    for config in ("expressions", "identities", "videos"):
+        found = schema.features(config)
+        shared = [f"`{name}`" for name in found if name in images and name not in (*ACTION_UNITS, "PSPI")]
+        more = " with one value a frame" if config == "videos" else ""
+        parts += [
+            f"## {config}",
+            f"As above: {', '.join(shared)}, the action units and `PSPI`{more}. And:",
+            "| column | type |\n|---|---|",
+        ]
+        parts[-1] += "".join(f"\n| `{name}` | {kind_of(found[name])} |" for name in found if name not in images)
+    return "\n\n".join(parts) + "\n"
+
+
+def action_units() -> str:
+    """The page of action units: what FACS calls them, the muscles, the regions they may move."""
+    parts = [
+        "# Action units",
+        "FACS intensities (Ekman, Friesen and Hager, 2002): 0 absent, 1 trace, 2 slight, 3 marked, 4 severe, 5 "
+        f"maximum. The units of pain are {', '.join(PAIN_UNITS)}; PSPI (Prkachin and Solomon, 2008) adds them up: "
+        "AU4 + max(AU6, AU7) + max(AU9, AU10) + AU43, 0 to 16. One-sided units are asked for as `AU12L` and "
+        "`AU12R`, the subject's left and right.",
+        "| unit | FACS calls it | muscles | may move | a side alone | up to |\n|---|---|---|---|---|---|",
+    ]
+    for unit in ACTION_UNITS.values():
+        regions = ", ".join(unit.regions).replace("_", " ")
+        parts[-1] += f"\n| `{unit.name}` | {unit.facs_name} | {'; '.join(unit.muscles)} | {regions} | "
+        parts[-1] += f"{'yes' if unit.sided else 'no'} | {unit.maximum:g} |"
     return "\n\n".join(parts) + "\n"
 
 
