@@ -16,6 +16,7 @@ from threedpain.errors import InvalidInput
 GROUP_ROWS = 100_000
 GROUP_BYTES = 1 << 30  # unpacked
 COLUMN_RATIO = 2000  # of a column's unpacked to its packed bytes; a dictionary of one value packs a great deal
+UNSHARED = 16  # times GROUP_BYTES: rows times bytes of a column without a dictionary that are taken on trust
 HEADER_BYTES = 64 << 20
 
 ROWS = 2_000_000  # of an HDF5 data set
@@ -46,8 +47,10 @@ def parquet(source: Path | BinaryIO, name: str = "") -> pq.ParquetFile:
                 raise InvalidInput(
                     f"{name}: {column.path_in_schema} of row group {number} claims {unpacked} bytes from {packed}."
                 )
-            # Every row may name the same value of a dictionary; where that could be too much, it is added up.
-            if column.physical_type == "BYTE_ARRAY" and group.num_rows * unpacked > GROUP_BYTES:
+            # Every row may name the same value of a dictionary; where that could be too much, it is added up. A column
+            # that says it has none may still be believed for less than any of ours could hold.
+            enough = GROUP_BYTES if column.has_dictionary_page else UNSHARED * GROUP_BYTES
+            if column.physical_type == "BYTE_ARRAY" and group.num_rows * unpacked > enough:
                 spelled = _spelled_out(source, number, column.path_in_schema)
                 if spelled > GROUP_BYTES:
                     raise InvalidInput(
