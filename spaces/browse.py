@@ -6,6 +6,9 @@ import functools
 import json
 import logging
 import re
+import tempfile
+from collections import deque
+from collections.abc import Iterable, Iterator
 from html import escape
 from itertools import islice
 from pathlib import Path
@@ -14,13 +17,16 @@ import datasets
 import gradio as gr
 import numpy as np
 from datasets import Dataset, concatenate_datasets, load_dataset
+from huggingface_hub import HfFileSystem
 from PIL import Image
 
 from threedpain import demographics, expressions, facs
+from threedpain.dataset_script.plain import check, read
 from threedpain.errors import InvalidInput, ThreeDPainError
 from threedpain.limits import HEAT_STEP
 from threedpain.pictures import shown as plain
 from threedpain.pictures import stored_picture
+from threedpain.schema import features
 
 from . import drawing
 
@@ -29,6 +35,9 @@ logger = logging.getLogger(__name__)
 PAGE = 24
 SAMPLE = "sample"  # the pictures that come with the package
 FROM_HUB = 600  # rows taken from a set on the Hub: enough to look at, and it fits on any disk
+FILES_FROM_HUB = 32  # files they may lie in
+BYTES_FROM_HUB = 700_000_000  # of their pictures
+SETS_KEPT = 2
 LABELS = ["expression_name", "age_group", "gender", "ethnicity", "PSPI", "view_id"]
 PIXELS = ("image", "heatmap", "mask", "landmarks", "landmarks_3d", "landmarks_visible", "depth", "regions")
 PICTURES = ("image", "heatmap", "mask")  # what an opened row shows
@@ -49,13 +58,44 @@ def open_set(source: str) -> Dataset:
     if folder.exists():  # a folder is never asked for at the Hub, nor the other way round
         if not folder.resolve().is_relative_to(Path.cwd()) or not (folder / "manifest.json").is_file():
             raise InvalidInput(UNKNOWN_SET)
-        return concatenate_datasets(list(load_dataset(source, "images").values()))
+        return concatenate_datasets(list(read(source, "images").values()))
     if not HUB_ID.fullmatch(source):
         raise InvalidInput(UNKNOWN_SET)
-    # Its files by name: what a stranger's README says of files could be any file of this machine.
-    files = {"test": f"hf://datasets/{source}/images/test-*.parquet"}
-    rows = load_dataset("parquet", data_files=files, split="test", streaming=True)
-    return Dataset.from_generator(lambda: islice(rows, FROM_HUB), features=rows.features)
+    return _from_hub(source)
+
+
+_shelves: deque[tempfile.TemporaryDirectory] = deque()
+
+
+def _from_hub(source: str) -> Dataset:
+    """The first rows of a stranger's set, in a folder that goes when others have been looked at since.
+
+    Its files by name: what its README says of files could be any file of this machine. Its columns by type: the library
+    opens what a cell of some types names, so only ours are let in, and no picture is decoded here.
+    """
+    names = [f"hf://{name}" for name in sorted(HfFileSystem().glob(f"datasets/{source}/images/test-*.parquet"))]
+    names = names[:FILES_FROM_HUB]
+    check(names, source)
+    rows = load_dataset("parquet", data_files={"test": names}, split="test", streaming=True)
+    known = features("images")
+    if odd := [name for name, kind in known.items() if rows.features.get(name) != kind]:
+        raise InvalidInput(f"{plain(source)} is no 3dpain set: it has no column {odd[0]} of the right type")
+    rows = rows.select_columns(list(known)).decode(False)
+    while len(_shelves) >= SETS_KEPT:
+        _shelves.popleft().cleanup()
+    _shelves.append(tempfile.TemporaryDirectory(prefix="3dpain-"))
+    given = {"rows": rows}
+    return Dataset.from_generator(_within_reason, known, _shelves[-1].name, gen_kwargs=given)
+
+
+def _within_reason(rows: Iterable[dict]) -> Iterator[dict]:
+    """The first rows, as long as they are not larger together than any of ours would be."""
+    taken = 0
+    for row in islice(rows, FROM_HUB):
+        taken += sum(len(cell["bytes"] or b"") for cell in row.values() if isinstance(cell, dict) and "bytes" in cell)
+        if taken > BYTES_FROM_HUB:
+            raise InvalidInput("the pictures of this set are too large to be looked at here")
+        yield row
 
 
 @functools.lru_cache(maxsize=2)
