@@ -9,7 +9,6 @@ from __future__ import annotations
 import hashlib
 import json
 import logging
-import os
 import shutil
 from collections import defaultdict
 from collections.abc import Iterator, Sequence
@@ -23,6 +22,7 @@ from PIL import Image
 from tqdm import tqdm
 
 from threedpain.assets import cache_dir
+from threedpain.dataset_script.archives import alone, sweep
 from threedpain.errors import InvalidInput
 from threedpain.facs import PAIN_UNITS
 from threedpain.modeling.vitpain.image_processing_vitpain import CROP_SCALE, as_picture, face_crop, whole_picture
@@ -163,7 +163,12 @@ class FaceSet:
         key = hashlib.sha256(json.dumps([_FORMAT, dataset._fingerprint, size, whole, MARGIN]).encode()).hexdigest()[:20]
         folder = (cache or cache_dir() / "faces") / key
         if not (folder / "table.parquet").exists():
-            _pack(dataset, folder, size, whole, workers)
+            folder.parent.mkdir(parents=True, exist_ok=True)
+            with alone(folder):  # whoever comes second finds what the first one packed
+                if not (folder / "table.parquet").exists():
+                    sweep(folder.parent, folder)
+                    shutil.rmtree(folder, ignore_errors=True)
+                    _pack(dataset, folder, size, whole, workers)
         table = pd.read_parquet(folder / "table.parquet")
         arrays = [np.load(folder / f"{name}.npy", mmap_mode="r") for name in ("images", "heatmaps", "masks")]
         return cls(table.drop(columns="references"), np.arange(len(table)), *arrays, _references(table))
@@ -216,9 +221,8 @@ def _pack(dataset, folder: Path, size: int, whole: bool, workers: int) -> None:
     keep = [*pictures, *(["bbox"] if "bbox" in dataset.column_names else [])]
     dataset = dataset.select_columns(keep)
 
-    part = folder.with_name(f"{folder.name}.part{os.getpid()}")
-    shutil.rmtree(part, ignore_errors=True)
-    part.mkdir(parents=True)
+    part = folder.with_name(f"{folder.name}.part")
+    part.mkdir()
     half = size // 2
     shapes = {"images": (count, size, size, 3), "heatmaps": (count, half, half), "masks": (count, half, half)}
     arrays = {
@@ -250,10 +254,7 @@ def _pack(dataset, folder: Path, size: int, whole: bool, workers: int) -> None:
     for array in arrays.values():
         array.flush()
     table.to_parquet(part / "table.parquet")
-    try:
-        part.replace(folder)
-    except OSError:  # another process packed the same set meanwhile
-        shutil.rmtree(part)
+    part.replace(folder)
 
 
 def _table(dataset) -> pd.DataFrame:
