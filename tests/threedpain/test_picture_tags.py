@@ -74,7 +74,7 @@ def test_honest_tags_are_read(kind):
 
 
 def test_a_picture_of_countless_scans_is_given_up(monkeypatch):
-    """Each scan of a progressive JPEG is a few bytes, and goes over every pixel: a megabyte took half an hour."""
+    """Each scan of a progressive JPEG may be a few bytes, and its decoder goes over every pixel for it."""
     monkeypatch.setattr(pictures, "PATIENCE", 0.3)
     out = io.BytesIO()
     Image.new("L", (1600, 1600), 128).save(out, "JPEG", progressive=True)
