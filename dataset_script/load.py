@@ -14,8 +14,6 @@ from typing import TYPE_CHECKING, Any
 
 from threedpain.errors import InvalidInput, MissingFile
 
-from . import plain
-
 if TYPE_CHECKING:
     from datasets import Dataset, DatasetDict
 
@@ -81,6 +79,8 @@ def load(
     """
     spec = parse_set(name) if path is None else SetSpec(name, str(path), dict(options))
     if not spec.adapter:
+        from . import plain  # brings pyarrow
+
         return _choose(plain.read(spec.path, config), split, spec.path)
     if spec.adapter not in ADAPTERS:
         raise InvalidInput(f"unknown adapter {spec.adapter!r}; known are {', '.join(ADAPTERS)}")
