@@ -1,6 +1,8 @@
 """What an installation of the package with some of its extras would hold, and a Python that has nothing else.
 
 The names come from setup.cfg and from the metadata of what is installed here, so nothing has to be listed twice.
+
+    python tests/support/installed.py       # what the core and each extra weigh, of what is installed here
 """
 
 import configparser
@@ -65,6 +67,37 @@ def distributions(*wanted: str) -> set[str]:
     return {name for name, _ in seen}
 
 
+def megabytes(names: set[str], part: str = "") -> float:
+    """Of the files of these distributions that have `part` in their names."""
+    files = ((distribution(name), file) for name in names for file in distribution(name).files or ())
+    places = [owner.locate_file(file) for owner, file in files if part in file.name]
+    return sum(os.stat(place).st_size for place in places if os.path.isfile(place)) / 1e6
+
+
+def weigh() -> None:
+    core = {name for name in distributions() if _is_here(name)}
+    cuda = {name for name in core if name.startswith(("nvidia-", "cuda-")) or name == "triton"}
+    kernels = megabytes({"torch"}, "torch_cuda")
+    weights = sum(path.stat().st_size for path in (ROOT / "threedpain" / "weights").rglob("*.*")) / 1e6
+    print(
+        f"core      {megabytes(core - cuda - {'torch'}) + weights:5.0f} MB without torch, {weights:.0f} of them weights"
+    )
+    print(
+        f"torch     {megabytes({'torch'}) - kernels:5.0f} MB without CUDA, {kernels + megabytes(cuda):.0f} MB for CUDA"
+    )
+    for extra in extras():
+        more = {name for name in distributions(extra) - core if _is_here(name)}
+        if extra != "dev":
+            print(f"{extra:9} {megabytes(more):5.0f} MB more")
+
+
+def _is_here(name: str) -> bool:
+    try:
+        return bool(distribution(name))
+    except PackageNotFoundError:
+        return False
+
+
 def hidden(*wanted: str) -> list[str]:
     """Every module that can be imported here, and could not where only the core and the extras `wanted` are."""
     there = distributions(*wanted) | {"threedpain", "pip", "setuptools"}
@@ -88,3 +121,7 @@ def run(code: str, *wanted: str, folder: Path, cwd: Path | None = None) -> subpr
 
 def _plain(name: str) -> str:
     return re.sub(r"[-_.]+", "-", name).lower()
+
+
+if __name__ == "__main__":
+    weigh()

@@ -15,12 +15,8 @@ ROOMS = {  # folder of the repository -> where it is installed
 
 @pytest.fixture(scope="session")
 def wheel(tmp_path_factory):
-    return build_wheel(tmp_path_factory.mktemp("wheel"))
-
-
-def build_wheel(folder: Path) -> tuple[Path, list[Path]]:
-    """A wheel in `folder`, and the files of the repository from which alone it is built: neither the network nor the
-    working tree is touched."""
+    """Built from the files of the repository alone, without touching the network or the working tree."""
+    folder = tmp_path_factory.mktemp("wheel")
     source = folder / "source"
     listed = subprocess.run(["git", "ls-files", "-z"], cwd=ROOT, capture_output=True, text=True)
     files = (
