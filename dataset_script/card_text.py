@@ -26,6 +26,16 @@ pairs = load_dataset("3dpain", "pairs", split="train")     # a face beside the s
 `images` and `pairs` are two readings of the same files. Nobody is in two splits; over every 500 people, each
 cell of age, gender and ethnicity is split 7 : 2 : 1.
 
+Every row has the same shapes: `DataLoader(images.with_format("torch"), batch_size=32)` batches all columns (without
+`aligned_neutral`, which only `pairs` has in every row). Other tools read a copy, or the metadata:
+
+```
+3dpain export 3dpain --to coco --out 3dpain-coco           # or webdataset, or openface (a csv with its columns)
+```
+
+`croissant.json` describes files, columns and legends by MLCommons Croissant; the front matter's `generated_by` holds
+the parameters of this set.
+
 ## Columns
 
 Those of `pairs`; `images` has all but `neutral_image`.

@@ -23,7 +23,7 @@ if TYPE_CHECKING:  # what editors and type checkers see; at run time the names b
     from threedpain.assets import weights
     from threedpain.dataset_script.load import load
     from threedpain.facs import ACTION_UNITS, PAIN_UNITS, pspi
-    from threedpain.generation.dataset.replay import replay
+    from threedpain.generation.dataset.replay import dense_landmarks, replay
     from threedpain.generation.pipeline import PainFacePipeline
     from threedpain.masks import MASK_CLASSES
     from threedpain.modeling.vitpain.configuration_vitpain import ViTPainConfig
@@ -43,6 +43,7 @@ _LAZY = {
     "features": ("threedpain.schema", "features"),
     "PainFacePipeline": ("threedpain.generation.pipeline", "PainFacePipeline"),
     "replay": ("threedpain.generation.dataset.replay", "replay"),
+    "dense_landmarks": ("threedpain.generation.dataset.replay", "dense_landmarks"),
     "load": ("threedpain.dataset_script.load", "load"),
     "ViTPainConfig": ("threedpain.modeling.vitpain.configuration_vitpain", "ViTPainConfig"),
     "ViTPainModel": ("threedpain.modeling.vitpain.modeling_vitpain", "ViTPainModel"),
@@ -65,6 +66,7 @@ __all__ = [  # written out for editors, which read no dictionaries
     "ViTPainImageProcessor",
     "ViTPainModel",
     "__version__",
+    "dense_landmarks",
     "features",
     "load",
     "pspi",

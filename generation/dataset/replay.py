@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 from collections.abc import Mapping
+from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any
 
@@ -12,11 +13,15 @@ from PIL import Image
 
 from threedpain import schema
 from threedpain.errors import InvalidInput
+from threedpain.generation.frames import project
+from threedpain.generation.head.bust import Bust, Head
+from threedpain.generation.head.rig import rig
 from threedpain.generation.people.identity import sample_identity
 from threedpain.generation.process import one_thread
+from threedpain.generation.records import Scene
 
 from .plan import Config, Expression, in_order
-from .rows import generator_version, image_row, take
+from .rows import RETAKES, generator_version, image_row, setting, take
 
 NEEDED = (
     "seed",
@@ -26,9 +31,18 @@ NEEDED = (
     "age",
     "gender",
     "ethnicity",
-    "image",
     *schema.AU_COLUMNS,
 )
+
+
+@dataclass(frozen=True)
+class DenseLandmarks:
+    """The head's whole surface in a picture, its vertices in one order for everybody with the same head model."""
+
+    points: np.ndarray  # float64 [V, 2], pixels
+    points_3d: np.ndarray  # float64 [V, 3], metres, camera frame
+    faces: np.ndarray  # int [F, 3]
+    face_class: np.ndarray  # int8 [F], index into MASK_CLASSES: what of the surface is skin, lips, eyes ...
 
 
 def replay(row: Mapping[str, Any], pipe=None) -> Image.Image:
@@ -42,23 +56,58 @@ def replay(row: Mapping[str, Any], pipe=None) -> Image.Image:
 
 def replay_row(row: Mapping[str, Any], pipe=None) -> dict:
     """All columns of a row made again, pictures as encoded bytes: what the writer would write."""
-    missing = [name for name in NEEDED if name not in row]
+    _check(row, "image")
+    size, kind = _format(row["image"])
+    truth = tuple(name for name in schema.TRUTHS if row.get(name) is not None)
+    config = Config(identities=1, size=size, picture=kind, truth=truth)
+    with one_thread():
+        return _again(row, pipe or _own(row), config, truth)
+
+
+def dense_landmarks(row: Mapping[str, Any], pipe=None) -> DenseLandmarks:
+    """Where every vertex of the head lies in the picture of a row of `images` or `pairs`; nothing is rendered.
+
+    The same points on the same kind of machine, elsewhere within rounding. `pipe` as in `replay`.
+    """
+    _check(row, "camera")
+    head = (pipe or _own(row)).head
+    asked = (_plain(name, row[name]) for name in ("seed", "age", "gender", "ethnicity"))
+    units = in_order({name: _plain(name, row[name]) for name in schema.AU_COLUMNS})
+    with one_thread():
+        bust = _bust(head, *asked)
+        scene, angles = _setting(row)
+        face = rig(bust, units, head_angles=angles)
+    points, solid = project(scene.camera, face.vertices)
+    return DenseLandmarks(points, solid, bust.topology.faces, bust.topology.face_class)
+
+
+def _setting(row: Mapping[str, Any]) -> tuple[Scene, tuple[float, float, float]]:
+    """The take that became the row, known by its camera."""
+    K, t = np.asarray(row["camera"]["K"], float), np.asarray(row["camera"]["t"], float)
+    for number in range(RETAKES):
+        scene, angles = setting(row["seed"], row["expression_id"], row["view_id"], round(2 * K[0, 2]), number)
+        if np.allclose(scene.camera.K, K, rtol=1e-6) and np.allclose(scene.camera.t, t, rtol=1e-6):
+            return scene, angles
+    raise InvalidInput(f"the camera of {row['expression_id']} from {row['view_id']} is none that its seed draws.")
+
+
+def _check(row: Mapping[str, Any], *more: str) -> None:
+    missing = [name for name in (*NEEDED, *more) if name not in row]
     if missing:
         raise InvalidInput(
             f"a row of the images config is needed to render it again; this one lacks {', '.join(missing)}."
         )
-    size, kind = _format(row["image"])
-    truth = tuple(name for name in schema.TRUTHS if row.get(name) is not None)
-    config = Config(identities=1, size=size, picture=kind, truth=truth)
-    if pipe is None:
-        if row["generator_version"] != generator_version(config):
-            raise InvalidInput(
-                f"this row was made by generator {row['generator_version']} and here is {generator_version(config)}; "
-                "install that version, or give the pipeline that made it as `pipe`."
-            )
-        pipe = _pipeline()
-    with one_thread():
-        return _again(row, pipe, config, truth)
+
+
+def _own(row: Mapping[str, Any]):
+    """The shipped pipeline, if it is the one that made the row."""
+    here = generator_version(Config(identities=1))
+    if row["generator_version"] != here:
+        raise InvalidInput(
+            f"this row was made by generator {row['generator_version']} and here is {here}; "
+            "install that version, or give the pipeline that made it as `pipe`."
+        )
+    return _pipeline()
 
 
 def _again(row: Mapping[str, Any], pipe, config: Config, truth: tuple[str, ...]) -> dict:
@@ -85,6 +134,11 @@ def _pipeline():
 @lru_cache(maxsize=4)
 def _person(pipe, seed: int, age: float, gender: str, ethnicity: str):
     return pipe.people([sample_identity(seed, age=age, gender=gender, ethnicity=ethnicity, head=pipe.head)])[0]
+
+
+@lru_cache(maxsize=4)
+def _bust(head: Head, seed: int, age: float, gender: str, ethnicity: str) -> Bust:
+    return head(sample_identity(seed, age=age, gender=gender, ethnicity=ethnicity, head=head))
 
 
 def _plain(name: str, value: Any) -> Any:

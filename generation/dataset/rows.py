@@ -58,12 +58,8 @@ def take(
     truth: tuple[str, ...] = (),
 ) -> Photo:
     """The picture of that name: scene and head pose follow from identity's seed, expression's id and view."""
-    seed = person.identity.seed
     for number in range(RETAKES):
-        scene_seed = int(child(seed, "photo", expression_id, view, number).integers(2**62))
-        scene = _dressed(sample_scene(scene_seed, view=VIEWS[view], size=size), seed)
-        angles = np.clip(child(scene_seed, "head").normal(0.0, HEAD_SPREAD), -10.0, 10.0)
-        head_angles = tuple(round(float(angle), 2) for angle in angles)
+        scene, head_angles = setting(person.identity.seed, expression_id, view, size, number)
         labels = tuple(name for name in truth if name != "aligned_neutral")
         sample = pipe.photograph(person, action_units, scene, truth=labels, head_angles=head_angles)
         if in_frame(sample):
@@ -72,6 +68,16 @@ def take(
     if "aligned_neutral" in truth and any(action_units.values()):
         rest = pipe.photograph(person, {}, scene, head_angles=head_angles)
     return Photo(sample, scene, head_angles, number + 1, rest)
+
+
+def setting(
+    seed: int, expression_id: str, view: str, size: int, number: int
+) -> tuple[Scene, tuple[float, float, float]]:
+    """The scene of the `number`-th take of a picture, and the head's own (yaw, pitch, roll) in it, degrees."""
+    scene_seed = int(child(seed, "photo", expression_id, view, number).integers(2**62))
+    scene = _dressed(sample_scene(scene_seed, view=VIEWS[view], size=size), seed)
+    yaw, pitch, roll = np.clip(child(scene_seed, "head").normal(0.0, HEAD_SPREAD), -10.0, 10.0)
+    return scene, (round(float(yaw), 2), round(float(pitch), 2), round(float(roll), 2))
 
 
 def _dressed(scene: Scene, seed: int) -> Scene:

@@ -10,10 +10,11 @@ from PIL import Image
 
 from threedpain.errors import InvalidInput
 from threedpain.generation.dataset.plan import Config, Expression, Plan
-from threedpain.generation.dataset.replay import replay, replay_row
+from threedpain.generation.dataset.replay import dense_landmarks, replay, replay_row
 from threedpain.generation.dataset.rows import image_row, take
 from threedpain.generation.dataset.shards import cast_one
 from threedpain.generation.dataset.workers import load_pipeline
+from threedpain.generation.people.identity import sample_identity
 from threedpain.generation.process import one_thread, threads
 from threedpain.schema import GENERATOR_VERSION
 
@@ -42,6 +43,26 @@ def test_rows_come_again_with_equal_bytes(made):
         again = replay_row(row, pipe)
         assert again["image"]["bytes"] == row["image"]["bytes"]
         assert again == row
+
+
+def test_dense_landmarks_are_the_surface_of_the_picture(made):
+    """The row's 68 points lie on the mesh that is rendered nowhere, at each person's, view's and expression's place."""
+    pipe, rows = made
+    topology = pipe.head(sample_identity(0, head=pipe.head)).topology
+    corners = topology.faces[topology.landmark_faces]
+    for row in rows:
+        dense = dense_landmarks(row, pipe)
+        assert len(dense.points) == len(dense.points_3d) > 4000 and len(dense.faces) == len(dense.face_class)
+        for points, column, least in ((dense.points_3d, "landmarks_3d", 1e-4), (dense.points, "landmarks", 0.1)):
+            again = (points[corners] * topology.landmark_barycentric[:, :, None]).sum(axis=1)
+            np.testing.assert_allclose(again, row[column], atol=least)
+
+
+def test_dense_landmarks_of_a_row_with_another_camera_are_refused(made):
+    pipe, rows = made
+    camera = rows[0]["camera"] | {"t": [0.0, 0.0, 9.0]}
+    with pytest.raises(InvalidInput, match="id_00000_neutral from front is none that its seed draws"):
+        dense_landmarks(rows[0] | {"camera": camera}, pipe)
 
 
 def test_replay_leaves_the_number_of_threads_as_it_was(made):
