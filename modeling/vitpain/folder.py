@@ -54,8 +54,8 @@ def evaluation(figure: str, value: float, *, data: str, condition: str) -> EvalR
     """One figure of a card, under the name the Hub knows."""
     kind, name = METRICS[figure]
     return EvalResult(
-        task_type="image-regression",
-        dataset_type="3dpain",
+        task_type=PIPELINE_TAG,
+        dataset_type="custom",  # not on the Hub: made by `3dpain generate`, or a user's own
         dataset_name=data,
         dataset_config=f"reference: {condition}",
         metric_type=kind,

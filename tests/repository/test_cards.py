@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 from huggingface_hub import DatasetCard, ModelCard, SpaceCard
+from PIL import Image
 
 ROOT = Path(__file__).parents[2]
 spec = importlib.util.spec_from_file_location("cards_render", ROOT / "model_cards" / "render.py")
@@ -103,10 +104,27 @@ def test_front_matter_carries_the_figures():
     found = {(e.dataset_config, e.metric_type): e.metric_value for e in card.data.eval_results}
     for condition, figures in results("vitpain")["conditions"].items():
         assert found[f"reference: {condition}", "mae"] == pytest.approx(figures["overall"]["mae"][0], abs=1e-4)
-    texture = ModelCard.load(ROOT / "model_cards" / "texture.md")
-    skin = {e.metric_type: e.metric_value for e in texture.data.eval_results}
-    for kind, ratio in results("texture")["variety"]["ratio"].items():
-        assert skin[f"variety_{kind}"] == pytest.approx(ratio, abs=1e-4)
+
+
+# Of the metrics and tasks that the Hub has pages for, those our figures and models could have.
+METRICS = {"mae", "mse", "pearsonr", "spearmanr", "roc_auc", "f1", "accuracy"}
+TASKS = {"image-classification", "unconditional-image-generation", "text-to-image"}
+
+
+@pytest.mark.parametrize("name", ["vitpain", "vitpain-teacher", "texture"])
+def test_front_matter_names_what_the_hub_knows_and_nothing_that_is_not_there(name):
+    data = render_of(name)(results(name)).data
+    assert data.pipeline_tag in TASKS and not data.get("datasets"), "there is no such repository on the Hub"
+    for found in data.eval_results or []:
+        assert found.metric_type in METRICS and found.task_type in TASKS and found.dataset_type == "custom"
+    for example in data.get("widget") or []:
+        picture = Image.open(render.WEIGHTS / name / example["src"])
+        assert picture.format == "JPEG" and min(picture.size) >= 256
+
+
+def test_a_model_that_reads_photographs_has_one_to_be_tried_on():
+    assert render_of("vitpain")(results("vitpain")).data["widget"][0]["src"] == "example.jpg"
+    assert not render_of("vitpain-teacher")(results("vitpain-teacher")).data.get("widget"), "it reads heatmaps"
 
 
 def test_front_matter_is_what_the_hub_reads():
