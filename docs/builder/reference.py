@@ -25,6 +25,8 @@ PUBLIC: dict[str, tuple[str, ...]] = {
         "threedpain.generation.pipeline.PainFacePipeline",
         "threedpain.generation.pipeline.PainFaceOutput",
         "threedpain.generation.dataset.replay.replay",
+        "threedpain.generation.dataset.replay.dense_landmarks",
+        "threedpain.generation.dataset.replay.DenseLandmarks",
         "threedpain.generation.morphs.save_animated",
     ),
     "Action units": (
@@ -38,6 +40,7 @@ PUBLIC: dict[str, tuple[str, ...]] = {
         "threedpain.dataset_script.load.load",
         "threedpain.dataset_script.load.problems",
         "threedpain.schema.features",
+        "threedpain.dataset_script.export.export",
     ),
     "Reading": (
         "threedpain.modeling.reading.reader.PainReader",
@@ -70,8 +73,8 @@ PUBLIC: dict[str, tuple[str, ...]] = {
     ),
 }  # fmt: skip
 SHORT = {  # names that users import from the package itself
-    "PainFacePipeline", "replay", "pspi", "load", "features", "weights", "ViTPainConfig", "ViTPainModel",
-    "ViTPainImageProcessor", "InvalidInput", "MissingExtra", "MissingFile", "ThreeDPainError",
+    "PainFacePipeline", "replay", "dense_landmarks", "pspi", "load", "features", "weights", "ViTPainConfig",
+    "ViTPainModel", "ViTPainImageProcessor", "InvalidInput", "MissingExtra", "MissingFile", "ThreeDPainError",
 }  # fmt: skip
 
 Definition = ast.ClassDef | ast.FunctionDef
