@@ -67,7 +67,9 @@ SPLITS = "splits"
 MASK = "mask_classes"
 
 
-def croissant(config: Config, plan: Mapping[str, Any], about: Mapping[str, str], meanings: Mapping[str, str]) -> dict:
+def croissant(
+    config: Config, plan: Mapping[str, Any], about: Mapping[str, str], meanings: Mapping[str, str]
+) -> dict[str, Any]:
     """The JSON-LD of a set. about: as `ds.info` has it; meanings: column -> words."""
     names = [name for name, rows in plan["rows"].items() if rows and name != "pairs"]
     made = {name: schema.features(name, config.truth if name == "images" else ()) for name in names}
@@ -94,7 +96,7 @@ def croissant(config: Config, plan: Mapping[str, Any], about: Mapping[str, str],
     }
 
 
-def _files(name: str) -> dict:
+def _files(name: str) -> dict[str, Any]:
     return {
         "@type": "cr:FileSet",
         "@id": f"{name}-files",
@@ -104,7 +106,7 @@ def _files(name: str) -> dict:
     }
 
 
-def _inline(name: str, words: str, values: Iterable[str], numbered: bool = False) -> dict:
+def _inline(name: str, words: str, values: Iterable[str], numbered: bool = False) -> dict[str, Any]:
     """A RecordSet that holds its records: names, and their numbers from 0 up where these stand in the columns."""
     field = {"@type": "cr:Field", "@id": f"{name}/name", "name": "name", "dataType": "sc:Text"}
     number = {"@type": "cr:Field", "@id": f"{name}/number", "name": "number", "dataType": "cr:Int64"}
@@ -124,7 +126,7 @@ def _inline(name: str, words: str, values: Iterable[str], numbered: bool = False
     }
 
 
-def _records(name: str, columns: Features, meanings: Mapping[str, str]) -> dict:
+def _records(name: str, columns: Features, meanings: Mapping[str, str]) -> dict[str, Any]:
     split = {
         "@type": "cr:Field",
         "@id": f"{name}/split",
@@ -141,7 +143,7 @@ def _records(name: str, columns: Features, meanings: Mapping[str, str]) -> dict:
     return {"@type": "cr:RecordSet", "@id": name, "name": name, "field": [split, *fields]}
 
 
-def _field(config: str, column: str, kind: Any, words: str) -> dict:
+def _field(config: str, column: str, kind: Any, words: str) -> dict[str, Any]:
     """A column; of a struct, each leaf as a sub-field that reads it from the column's own record."""
     field: dict[str, Any] = {"@type": "cr:Field", "@id": f"{config}/{column}", "name": column}
     if words:

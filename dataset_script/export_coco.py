@@ -15,12 +15,13 @@ from pathlib import Path
 from typing import IO, Any
 
 import numpy as np
+from PIL import Image
 
 from threedpain.errors import InvalidInput
 from threedpain.masks import MASK_CLASSES
 from threedpain.pictures import stored_picture
 
-from .export import file_name, pictures, suffix
+from .export import file_name, suffix
 
 FACE = 100
 OF_FACE = ("skin", "brows", "eyes", "lips", "mouth", "facial_hair")
@@ -55,7 +56,7 @@ def write_split(rows: Iterable[dict[str, Any]], split: str, out: Path) -> int:
             (out / split / name).write_bytes(row["image"]["bytes"])
             image = {"id": count, "file_name": name, "width": width, "height": height}
             _join(file, image, count == 1)
-            for annotation in annotations(row, width, height):
+            for annotation in marks(row, width, height):
                 annotated += 1
                 _join(waiting, {"id": annotated, "image_id": count, **annotation}, annotated == 1)
         file.write('], "annotations": [')
@@ -74,7 +75,7 @@ def categories() -> list[dict[str, Any]]:
     return [*classes, face]
 
 
-def annotations(row: Mapping[str, Any], width: int, height: int) -> Iterator[dict[str, Any]]:
+def marks(row: Mapping[str, Any], width: int, height: int) -> Iterator[dict[str, Any]]:
     """The face, if its box is known, and every class that the mask shows."""
     mask = None
     if row.get("mask"):
@@ -110,7 +111,7 @@ def run_lengths(mask: np.ndarray) -> str:
     """Bool [H, W] in COCO's compressed form: runs of zeros and ones by turns, down the columns, each written as the
     difference to the run two before, in groups of five bits with a sixth for "more follows"."""
     flat = mask.T.ravel()
-    edges = np.flatnonzero(flat[1:] != flat[:-1]) + 1
+    edges: np.ndarray = np.flatnonzero(flat[1:] != flat[:-1]) + 1
     runs = np.diff(np.concatenate([[0], edges, [flat.size]])).tolist()
     if flat[0]:
         runs.insert(0, 0)
@@ -146,10 +147,11 @@ def _attributes(row: Mapping[str, Any]) -> dict[str, Any]:
     return {name: value for name, value in row.items() if isinstance(value, (str, int, float)) and value == value}
 
 
-def _image(row: Mapping[str, Any]):
-    if "image" not in pictures(row):
+def _image(row: Mapping[str, Any]) -> Image.Image:
+    picture = stored_picture(row.get("image"), row["id"])
+    if picture is None:
         raise InvalidInput(f"{row['id']} holds no picture")
-    return stored_picture(row["image"], row["id"])
+    return picture
 
 
 def _join(file: IO[str], record: Mapping[str, Any], first: bool) -> None:
