@@ -7,8 +7,8 @@ import pytest
 
 from threedpain.generation.colour import pigment
 from threedpain.generation.frames import project
-from threedpain.generation.head.model import HeadModel
 from threedpain.generation.head.rig import rig
+from threedpain.generation.head.scan import ScanHeadModel
 from threedpain.generation.people.identity import sample_identity
 from threedpain.generation.records import MASK_CLASSES
 from threedpain.generation.render.renderer import Renderer
@@ -29,13 +29,13 @@ BROWS = range(17, 27)
 
 @pytest.fixture(scope="module")
 def head():
-    return HeadModel.load()
+    return ScanHeadModel.load()
 
 
 def person(head, style="bald", beard="none", seed=0, **change):
     """A bust with this hair; gender and ethnicity come from the seed unless changed."""
     who = {key: change.pop(key) for key in ("age", "gender", "ethnicity") if key in change}
-    identity = sample_identity(seed, **who)
+    identity = sample_identity(seed, head=head, **who)
     hair = dataclasses.replace(identity.hair, style=style, beard=beard, **change)
     return head(dataclasses.replace(identity, hair=hair))
 
@@ -114,7 +114,7 @@ def test_hair_stays_out_of_the_skin(head, style):
     for seed in range(2):
         bust, mesh = built(head, style, seed)
         height = Surface(bust).height(mesh.vertices.astype(np.float64), through_ears=True)[0]
-        assert (height < -0.004).mean() < 0.03, (style, seed)
+        assert (height < -0.004).mean() < 0.035, (style, seed)
 
 
 @pytest.mark.parametrize("style", ["short", "medium", "long", "coily", "tied_back"])

@@ -42,7 +42,7 @@ def test_one_side_acts_alone(twin, unit):
 def test_sides_mirror_each_other(twin, unit):
     most = facs.ACTION_UNITS[unit].maximum
     left, right = (rig(twin, {f"{unit}{side}": most}).vertices for side in "LR")
-    assert np.abs(right[twin.topology.mirror] * [-1, 1, 1] - left).max() < 2e-4
+    assert np.abs(right[twin.topology.mirror] * [-1, 1, 1] - left).max() < 3e-4
 
 
 @pytest.mark.parametrize("unit", ["AU4", "AU6", "AU9", "AU12", "AU20"])

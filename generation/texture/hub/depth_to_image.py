@@ -118,9 +118,9 @@ class DepthToImageTexture:
         for each in (self.paint, self.repaint):
             each.set_progress_bar_config(disable=True)
         if head is None:
-            from threedpain.generation.head.model import HeadModel
+            from threedpain.generation.head.scan import ScanHeadModel
 
-            head = HeadModel.load()
+            head = ScanHeadModel.load()
         self.head = head
 
     def __call__(self, identities: Sequence[Identity]) -> list[SkinMaps]:
