@@ -7,7 +7,7 @@ BIN := .venv/bin
 export OMP_NUM_THREADS := 1
 export MKL_NUM_THREADS := 1
 
-.PHONY: help demo test test-slow lint docs sample weights-head weights-head-scan weights-texture weights-vitpain install clean
+.PHONY: help demo test test-slow lint docs sample weights-head weights-head-scan weights-texture weights-panoramas weights-vitpain install clean
 
 help:  ## Say what there is
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "make %-16s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -41,6 +41,10 @@ weights-head-scan: install  ## Fit the scan head to ICT=folder (a clone of ICT-F
 
 weights-texture: install  ## Train the skin model on SKINS=folder (skins/ and brows/, CC0)
 	@$(BIN)/python -m threedpain.generation.texture.training.train --data $(SKINS) --out runs/texture
+
+weights-panoramas: install  ## Build the photographed places from PANORAMAS=folder (npm package @pmndrs/assets 1.7.0, CC0)
+	@$(BIN)/python -m threedpain.generation.scene.build_panoramas --panoramas $(PANORAMAS) \
+		--out threedpain/weights/panoramas.safetensors
 
 # The shipped teacher and student, from the shipped generator alone. Each of the three steps continues where it stopped.
 # New people teach more than more epochs: PEOPLE and the seed say exactly who they are.

@@ -4,7 +4,7 @@ action_units.webp: every unit at intensities 1, 3, 5; ages.webp: one person of e
 expressions.webp: PSPI targets and the non-pain expressions; people.webp: different identities of two cells. Plain
 light, frontal, the flat or embedded skin. cells.webp: one person of each of the 50 cells in the three standard views,
 in their own scenes; hair.webp and beards.webp: every style on four people; light.webp: two people in eight rooms of
-each kind.
+each kind; panoramas.webp: three people in every photographed place, each turned another way.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ from threedpain.generation.render.renderer import Renderer
 from threedpain.generation.scene.scene import VIEWS, sample_scene
 from threedpain.generation.seeds import child
 from threedpain.generation.texture import load_texture
-from threedpain.limits import LIGHTS
+from threedpain.limits import LIGHTS, PANORAMAS
 
 QUALITY = 50  # of WebP: 10 kB a portrait of 512 pixels
 
@@ -162,6 +162,22 @@ def light(studio: Studio) -> Image.Image:
     )
 
 
+def panoramas(studio: Studio) -> Image.Image:
+    people = [
+        sample_identity(610, age=30, gender="female", ethnicity="white"),
+        sample_identity(611, age=45, gender="male", ethnicity="south_asian"),
+        sample_identity(612, age=70, gender="female", ethnicity="black"),
+    ]
+    return sheet(
+        (
+            studio.portrait(person, {}, place, sample_scene(seed, "front", studio.size, light=place))
+            for place in PANORAMAS
+            for seed, person in enumerate(people)
+        ),
+        6,
+    )
+
+
 SHEETS = {
     "action_units": action_units,
     "ages": ages,
@@ -171,6 +187,7 @@ SHEETS = {
     "hair": hair,
     "beards": beards,
     "light": light,
+    "panoramas": panoramas,
 }
 
 

@@ -236,6 +236,7 @@ class PainFacePipeline:
         roll: float = 0.0,
         fov: float | None = None,
         light: str | None = None,
+        background: str | None = None,
         size: int = 512,
         **changes,
     ) -> PainFaceOutput:
@@ -246,7 +247,9 @@ class PainFacePipeline:
             age: years, 18 to 90. Age, gender and ethnicity (`threedpain.demographics`) are drawn if not given.
             yaw: degrees the head turns to the subject's own left; pitch: up; roll: clockwise in the image.
             fov: vertical field of view of the camera in degrees; drawn from the seed if not given.
-            light: "indoor", "clinical" or "outdoor"; drawn from the seed if not given.
+            light: "indoor", "clinical" or "outdoor", drawn from the seed if not given; or a photographed place of
+                `threedpain.limits.PANORAMAS`, such as "lobby".
+            background: where the person is seen, any of the same names; where the light is if not given.
             changes: what else to change of the person, all else of the seed staying as it was: skin_tone (typology
                 angle in degrees), hair (a style), asymmetry, ...
         """
@@ -259,13 +262,14 @@ class PainFacePipeline:
             "roll": roll,
             "fov": fov,
             "light": light,
+            "background": background,
         }
         units = self.check_inputs(action_units or {}, **asked, size=size)
         identity = _identity(self.head, seed, age, gender, ethnicity, tuple(sorted(changes.items())))
         bust = self._bust(identity)
         maps = self._maps(identity)
         face = rig(bust, units, head_angles=(yaw, pitch, roll))
-        scene = sample_scene(seed, view="front", size=size, light=light, fov=fov)
+        scene = sample_scene(seed, view="front", size=size, light=light, fov=fov, background=background)
         sample = self._shoot(face, identity, maps, scene)
         person = Person(identity, bust, maps)
         return PainFaceOutput(
@@ -295,6 +299,7 @@ class PainFacePipeline:
         roll: float = 0.0,
         fov: float | None = None,
         light: str | None = None,
+        background: str | None = None,
         size: int = 512,
     ) -> dict[str, float]:
         """The validated action units, or one sentence for anything that no face or camera can do."""
@@ -308,8 +313,9 @@ class PainFacePipeline:
                 check(value)
         for limit, value in ((limits.YAW, yaw), (limits.PITCH, pitch), (limits.ROLL, roll), (limits.SIZE, size)):
             limit.check(value)
-        if light is not None and light not in limits.LIGHTS:
-            raise InvalidInput(f"unknown light {light!r}; known are {', '.join(limits.LIGHTS)}")
+        for name, place in (("light", light), ("background", background)):
+            if place is not None and place not in limits.PLACES:
+                raise InvalidInput(f"unknown {name} {place!r}; known are {', '.join(limits.PLACES)}")
         return facs.validate(action_units)
 
 

@@ -163,7 +163,7 @@ class Light:
 
 @dataclass(frozen=True)
 class Background:
-    kind: str  # indoor, clinical, outdoor, plain
+    kind: str  # of limits.PLACES, or plain
     seed: int
 
 

@@ -9,7 +9,7 @@ from .errors import InvalidInput, MissingFile
 
 WEIGHTS = Path(__file__).parent / "weights"
 SAMPLE = Path(__file__).parent / "sample"  # see dataset_script.sample
-KNOWN = ("head", "head-scan", "texture", "vitpain", "vitpain-teacher")
+KNOWN = ("head", "head-scan", "texture", "vitpain", "vitpain-teacher", "panoramas")
 
 
 def weights(name: str) -> Path:

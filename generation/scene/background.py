@@ -1,4 +1,5 @@
-"""Defocused surroundings, painted as a panorama in angles around the camera: the views of one room belong together.
+"""Defocused surroundings, painted as a panorama in angles around the camera, or seen in a photographed one: the views
+of one room belong together.
 
 Everything is drawn small, with edges as soft as the lens leaves them, and enlarged with a smooth spline: out of focus
 there is nothing finer. Surfaces take the scene's light; windows, lamps and sky shine by themselves.
@@ -13,16 +14,20 @@ from numba import njit
 
 from threedpain.generation.records import Background, Camera, Light
 from threedpain.generation.seeds import child
+from threedpain.limits import PANORAMAS
 
 from .light import irradiance
+from .panorama import level, look_into
 
-BACKGROUND_KINDS = ("indoor", "clinical", "outdoor", "plain")
 _GRID = 80  # control points across the picture
 
 
 def paint(background: Background, size: int, light: Light, camera: Camera) -> np.ndarray:
     """Linear radiance float32 [size, size, 3] behind the person, before exposure and tone curve."""
     azimuth, elevation, toward = _angles(camera)
+    if background.kind in PANORAMAS:  # as bright as the light on the face says, which for the same place is its own
+        seen = look_into(background.kind, background.seed, azimuth, elevation)
+        return _enlarge(level(light) * seen, size)
     lit = irradiance(light, -toward)  # what a wall behind the person, facing the camera, sends back
     if background.kind == "plain":
         small = np.full((_GRID, _GRID, 3), 0.32) * lit

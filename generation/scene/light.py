@@ -9,11 +9,9 @@ import numpy as np
 
 from threedpain.generation.records import KeyLight, Light
 
-LIGHT_KINDS = ("indoor", "clinical", "outdoor", "plain")
-
 # Ramamoorthi and Hanrahan (2001), "An efficient representation for irradiance environment maps": the cosine lobe's
 # factors per band, divided by pi, so that irradiance / pi is a plain sum of coefficients and basis functions.
-_COSINE_BAND = np.array([1.0] + [2.0 / 3.0] * 3 + [0.25] * 5)
+COSINE_BAND = np.array([1.0] + [2.0 / 3.0] * 3 + [0.25] * 5)
 _DIRECTIONS = 512
 
 
@@ -69,9 +67,9 @@ def sample_light(rng: np.random.Generator, kind: str) -> Light:
     if kind == "plain":
         environment = _project(lambda d: np.full((len(d), 3), 0.62))
         keys = [KeyLight(direction(30, 35), (0.45, 0.45, 0.45), 0.6), KeyLight(direction(-40, 20), (0.15,) * 3, 0.9)]
-        return _exposed(kind, environment, keys, stops=0.0)
+        return exposed(kind, environment, keys, stops=0.0)
     environment, keys = {"indoor": _indoor, "clinical": _clinical, "outdoor": _outdoor}[kind](rng)
-    return _exposed(kind, environment, keys, stops=float(np.clip(rng.normal(0.0, 0.22), -0.5, 0.45)))
+    return exposed(kind, environment, keys, stops=float(np.clip(rng.normal(0.0, 0.22), -0.5, 0.45)))
 
 
 def _indoor(rng: np.random.Generator) -> tuple[np.ndarray, list[KeyLight]]:
@@ -147,15 +145,20 @@ def _lobe(directions: np.ndarray, axis: np.ndarray, sharpness: float) -> np.ndar
 
 def _project(radiance) -> np.ndarray:
     """Radiance over the sphere (function of directions [D, 3] -> [D, 3]) to coefficients of irradiance / pi, [9, 3]."""
-    i = np.arange(_DIRECTIONS) + 0.5  # a Fibonacci sphere: equal areas, no poles
-    y, turn = 1 - 2 * i / _DIRECTIONS, np.pi * (1 + 5**0.5) * i
-    radius = np.sqrt(1 - y * y)
-    directions = np.stack([radius * np.cos(turn), y, radius * np.sin(turn)], axis=1)
+    directions = sphere(_DIRECTIONS)
     moments = sh_basis(directions).T @ radiance(directions) * (4 * np.pi / _DIRECTIONS)
-    return (moments * _COSINE_BAND[:, None]).astype(np.float32)
+    return (moments * COSINE_BAND[:, None]).astype(np.float32)
 
 
-def _exposed(kind: str, environment: np.ndarray, keys: list[KeyLight], stops: float) -> Light:
+def sphere(count: int) -> np.ndarray:
+    """Unit vectors [count, 3] of a Fibonacci sphere: equal areas, no poles."""
+    i = np.arange(count) + 0.5
+    y, turn = 1 - 2 * i / count, np.pi * (1 + 5**0.5) * i
+    radius = np.sqrt(1 - y * y)
+    return np.stack([radius * np.cos(turn), y, radius * np.sin(turn)], axis=1)
+
+
+def exposed(kind: str, environment: np.ndarray, keys: list[KeyLight], stops: float) -> Light:
     """Exposed for the face: the mean over normals to the front, sides and above sends back 1 on a white card."""
     keys = tuple(
         KeyLight(tuple(float(v) for v in k.direction), tuple(float(v) for v in k.colour), k.softness) for k in keys

@@ -15,9 +15,10 @@ from threedpain.generation.frames import look_at
 from threedpain.generation.records import Background, Camera, Clothes, Scene, Sensor
 from threedpain.generation.seeds import child
 from threedpain.generation.worn.clothes import sample_clothes
-from threedpain.limits import LIGHTS
+from threedpain.limits import LIGHTS, PANORAMAS, PLACES
 
 from .light import sample_light
+from .panorama import panorama_light
 from .sensor import sample_sensor
 
 _LIGHT_SHARE = (0.45, 0.35, 0.2)
@@ -40,14 +41,17 @@ def sample_scene(
     light: str | None = None,
     fov: float | None = None,
     plain: bool = False,
+    background: str | None = None,
 ) -> Scene:
     """A random scene; `plain` switches every accident off: grey wall, studio light, bare shoulders, perfect camera.
 
     view: "front", "left", "right" (jittered), or the exact (yaw, pitch) of the head relative to the camera in degrees.
-    light: one of LIGHTS, or None to draw. fov: vertical field of view in degrees instead of a drawn focal length.
+    light: one of PLACES, or None to draw one of LIGHTS. background: one of PLACES, or None for where the light is.
+    fov: vertical field of view in degrees instead of a drawn focal length.
     """
-    if light is not None and light not in LIGHTS:
-        raise InvalidInput(f"light must be one of {', '.join(LIGHTS)}; got {light!r}")
+    for name, place in (("light", light), ("background", background)):
+        if place is not None and place not in PLACES:
+            raise InvalidInput(f"{name} must be one of {', '.join(PLACES)}; got {place!r}")
     camera = _camera(seed, view, size, fov, plain)
     if plain:
         return Scene(
@@ -58,10 +62,12 @@ def sample_scene(
             Clothes("none", (0.5, 0.5, 0.5), 0),
         )
     kind = light or str(child(seed, "place").choice(LIGHTS, p=_LIGHT_SHARE))
+    behind = Background(background or kind, int(child(seed, "background").integers(2**31)))
+    rng = child(seed, "light", kind)
     return Scene(
         camera=camera,
-        light=sample_light(child(seed, "light", kind), kind),
-        background=Background(kind, int(child(seed, "background").integers(2**31))),
+        light=panorama_light(rng, kind, behind.seed) if kind in PANORAMAS else sample_light(rng, kind),
+        background=behind,
         sensor=sample_sensor(child(seed, "sensor", _view_name(view))),
         clothes=sample_clothes(child(seed, "clothes"), kind),
     )

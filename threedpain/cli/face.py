@@ -27,7 +27,14 @@ def command(
     roll: Annotated[float, typer.Option(help=limits.ROLL.help())] = 0.0,
     fov: Annotated[float | None, typer.Option(help=limits.FOV.help("drawn from the seed"))] = None,
     light: Annotated[
-        str | None, typer.Option(help=f"{', '.join(limits.LIGHTS)}. Default: drawn from the seed.")
+        str | None,
+        typer.Option(
+            help=f"{', '.join(limits.LIGHTS)}, or a photographed place: {', '.join(limits.PANORAMAS)}. "
+            "Default: one of the first three, drawn from the seed."
+        ),
+    ] = None,
+    background: Annotated[
+        str | None, typer.Option(help="Where the face is seen, any name of --light. Default: where the light is.")
     ] = None,
     skin_tone: Annotated[
         float | None,
@@ -59,7 +66,7 @@ def command(
 
     asked: dict[str, Any] = {
         "age": age, "gender": gender, "ethnicity": ethnicity, "yaw": yaw, "pitch": pitch, "roll": roll, "fov": fov,
-        "light": light, "size": size,
+        "light": light, "background": background, "size": size,
     }  # fmt: skip
     PainFacePipeline.check_inputs(units, **asked)
     pipe = PainFacePipeline.from_pretrained(texture=skins, device=device)
