@@ -1,4 +1,4 @@
-"""The page: Make, Read, Browse, About. Run this file on a Space, or `3dpain demo` on a laptop."""
+"""The page: Make, Compare, Read, Browse, About. Run this file on a Space, or `3dpain demo` on a laptop."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from pathlib import Path
 import gradio as gr
 from starlette.middleware import Middleware
 
-from threedpain.spaces import about, api, browse, engine, gate, make, read  # absolute: a Space runs this file itself
+from threedpain.spaces import about, api, browse, compare, engine, gate, make, read, thumbnails  # absolute: see the end
 from threedpain.spaces.theme import CSS, THEME
 
 QUEUE_LENGTH = 24  # requests waiting beyond this get an honest "busy"
@@ -28,6 +28,8 @@ def build() -> gate.Page:
         with gr.Tabs() as tabs:
             with gr.Tab("Make", id="make"):
                 made = make.build()
+            with gr.Tab("Compare", id="compare") as compare_tab:
+                compared = compare.build()
             with gr.Tab("Read", id="read"):
                 reading = read.build()
             with gr.Tab("Browse", id="browse") as browse_tab:
@@ -36,6 +38,7 @@ def build() -> gate.Page:
                 about.build()
         api.build()
         page.load(**made.first_call, concurrency_id="render", show_progress="hidden", api_visibility="private")
+        compare_tab.select(**compared, concurrency_id="render", show_progress="minimal", api_visibility="private")
         browse_tab.select(**found, concurrency_id="browse", show_progress="minimal", api_visibility="private")
         made.send.click(
             read.read_made, [made.made, reading.strength], reading.receive, concurrency_id="read",
@@ -46,8 +49,8 @@ def build() -> gate.Page:
 
 def launch(host: str = "127.0.0.1", port: int | None = None) -> None:
     """Serve the page until interrupted. It listens on the loopback interface unless told otherwise."""
-    first = engine.make(make.request_of({}))  # before the first visitor, not while they wait
-    engine.read(first.image, first.neutral)
+    engine.reading_of(make.first_request())  # before the first visitor, not while they wait
+    style = CSS + thumbnails.css()
     signal.signal(signal.SIGTERM, signal.default_int_handler)  # a stopped Space tidies up like an interrupted demo
     with tempfile.TemporaryDirectory(prefix="3dpain-demo-") as uploads:
         os.environ["GRADIO_TEMP_DIR"] = uploads
@@ -55,7 +58,7 @@ def launch(host: str = "127.0.0.1", port: int | None = None) -> None:
         hosts = gate.LOOPBACK if host in gate.LOOPBACK else None
         guard = Middleware(gate.Gate, uploads=Path(uploads), hosts=hosts)
         build().launch(
-            server_name=host, server_port=port, theme=THEME, css=CSS, max_file_size=f"{engine.UPLOAD_MEGABYTES}mb",
+            server_name=host, server_port=port, theme=THEME, css=style, max_file_size=f"{engine.UPLOAD_MEGABYTES}mb",
             show_error=False, ssr_mode=False, footer_links=["api"], run_history=False,
             app_kwargs={"middleware": [guard]},
         )  # fmt: skip
@@ -63,4 +66,5 @@ def launch(host: str = "127.0.0.1", port: int | None = None) -> None:
 
 
 if __name__ == "__main__":
-    launch(host="0.0.0.0")  # a Space's container is reached through its proxy
+    # A Space runs this file itself: hence the absolute imports. Its container is reached through its proxy.
+    launch(host="0.0.0.0")

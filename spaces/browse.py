@@ -38,7 +38,7 @@ FROM_HUB = 600  # rows taken from a set on the Hub: enough to look at, and it fi
 FILES_FROM_HUB = 32  # files they may lie in
 BYTES_FROM_HUB = 700_000_000  # of their pictures
 SETS_KEPT = 2
-LABELS = ["expression_name", "age_group", "gender", "ethnicity", "PSPI", "view_id"]
+LABELS = ["identity_id", "expression_name", "age_group", "gender", "ethnicity", "PSPI", "view_id"]
 PIXELS = ("image", "heatmap", "mask", "landmarks", "landmarks_3d", "landmarks_visible", "depth", "regions")
 PICTURES = ("image", "heatmap", "mask")  # what an opened row shows
 ANY = ("any", "")
@@ -127,19 +127,35 @@ def matching(
     return np.flatnonzero(keep)
 
 
-def find(source: str, *filters):
-    """Gallery, row numbers and a sentence for the rows that fit all filters; the row opened before is put away."""
+def mixed(source: str, rows: np.ndarray) -> np.ndarray:
+    """The same rows, each person's most painful picture first, then everybody's next: every page shows many people."""
+    table = _labels(source).iloc[rows].sort_values("PSPI", ascending=False, kind="stable")
+    turn = table.groupby("identity_id", sort=False).cumcount()
+    return np.asarray(turn.sort_values(kind="stable").index)
+
+
+def find(source: str, *filters, page: int = 0):
+    """Gallery, row numbers, a sentence, the page and the first row opened, for the rows that fit all filters."""
     source, closed = (source or SAMPLE).strip(), (None, None, "", None)
     try:
-        rows = matching(source, *filters)
+        rows = mixed(source, matching(source, *filters))
     except ThreeDPainError as problem:
-        return [], [], drawing.sentence(str(problem)), *closed
-    shown = rows[:PAGE].tolist()
+        return [], [], drawing.sentence(str(problem)), 0, *closed
+    page = min(max(page, 0), max(len(rows) - 1, 0) // PAGE)
+    shown = rows[PAGE * page : PAGE * (page + 1)].tolist()
     table, pictures = _labels(source), _undecoded(open_set(source).select_columns(["image"]))
     captions = [_caption(table["PSPI"][row], table["expression_name"][row]) for row in shown]
     gallery = list(zip(_decoded(pictures[shown]["image"]), captions, strict=True)) if shown else []
-    said = f"{len(rows)} of {len(table)} pictures fit" + (f"; the first {PAGE} are shown." if len(rows) > PAGE else ".")
-    return gallery, shown, drawing.notice(said + (" Open one to see all its labels." if shown else "")), *closed
+    said = f"{len(rows)} of {len(table)} pictures fit."
+    if len(rows) > PAGE:
+        said += f" Here are {PAGE * page + 1} to {PAGE * page + len(shown)}."
+    opened = described(source, shown[0]) if shown else closed
+    return gallery, shown, drawing.notice(said), page, *opened
+
+
+def turn(step: int, page: int, source: str, *filters):
+    """The page before or after."""
+    return find(source, *filters, page=page + step)
 
 
 def _undecoded(data: Dataset) -> Dataset:
@@ -167,9 +183,14 @@ def labels_of(row: dict, columns) -> dict:
 
 
 def open_row(source: str, shown: list[int], event: gr.SelectData):
+    """The row that was chosen in the gallery."""
+    return described((source or SAMPLE).strip(), shown[event.index])
+
+
+def described(source: str, number: int) -> tuple:
     """One row with its mask, box and landmarks drawn, its heat, and all its labels."""
-    data = open_set((source or SAMPLE).strip())
-    row = _undecoded(data)[shown[event.index]]
+    data = open_set(source)
+    row = _undecoded(data)[number]
     row |= dict(zip(PICTURES, _decoded([row[name] for name in PICTURES]), strict=True))
     drawn = drawing.draw_truth(row["image"], row["mask"], row["landmarks"], row["landmarks_visible"], row["bbox"])
     heat = drawing.heat_overlay(row["image"], np.asarray(row["heatmap"]) * HEAT_STEP, 0.8)
@@ -191,7 +212,7 @@ def _choice(label: str, names, name: str) -> gr.Dropdown:
 def build() -> dict:
     """Lay out the tab; returns the event that fills it when it is first opened."""
     local = Path("3dpain")
-    gr.Markdown("### A set and its labels\nEvery picture was rendered, so every label is exact.")
+    gr.Markdown("## A set and its labels\nEvery picture was rendered, so every label is exact.")
     with gr.Row():
         source = gr.Textbox(
             str(local) if (local / "manifest.json").is_file() else SAMPLE, elem_id="set", scale=2, min_width=240,
@@ -208,12 +229,16 @@ def build() -> dict:
             _choice("Expression", ("neutral", "pain", *expressions.OTHER_EXPRESSIONS), "browse-expression"),
         ]
     said = gr.HTML(elem_id="browse-said", min_height=28)
-    shown = gr.State([])
+    shown, page = gr.State([]), gr.State(0)
     gallery = gr.Gallery(
         label="Pictures", columns=6, height=440, allow_preview=False, elem_id="gallery", buttons=[], format="jpeg",
         object_fit="contain",
     )  # fmt: skip
     with gr.Row():
+        back = gr.Button("Page before", size="sm", elem_id="page-before", min_width=120)
+        on = gr.Button("Next page", size="sm", elem_id="page-next", min_width=120)
+    gr.Markdown("## One picture and all its labels\nChoose another in the pictures above.")
+    with gr.Row(elem_classes="opened"):
         drawn = gr.Image(
             label="Mask, face box, landmarks", interactive=False, elem_id="drawn", elem_classes="picture", buttons=[],
             alt_text="Picture with its class mask, face box and landmarks", format="jpeg", min_width=240,
@@ -231,10 +256,15 @@ def build() -> dict:
     gr.HTML(drawing.class_legend())
     inputs = [source, *filters, low, high]
     opened = [drawn, heat, facts, labels]
-    outputs = [gallery, shown, said, *opened]
+    outputs = [gallery, shown, said, page, *opened]
     gr.on(
         [source.submit, *(control.change for control in inputs[1:])], find, inputs, outputs, concurrency_id="browse",
         trigger_mode="always_last", show_progress="minimal", api_visibility="private",
     )  # fmt: skip
+    for step, button in ((-1, back), (1, on)):
+        button.click(
+            functools.partial(turn, step), [page, *inputs], outputs, concurrency_id="browse", show_progress="minimal",
+            api_visibility="private",
+        )  # fmt: skip
     gallery.select(open_row, [source, shown], opened, concurrency_id="browse", api_visibility="private")
     return {"fn": find, "inputs": inputs, "outputs": outputs}

@@ -22,6 +22,8 @@ from threedpain.generation.records import MASK_CLASSES, SKIN_HEIGHT
 if TYPE_CHECKING:
     import trimesh
 
+    from threedpain.modeling.reading.reader import Reading
+
 HEAT_FULL_MM = 8.0  # millimetres shown at the colour map's end
 NECK = -0.155  # metres from between the ears: where a head to turn ends
 SHOWN = 900  # longer side at which an uploaded picture is drawn on
@@ -45,6 +47,23 @@ CLASS_COLOURS = np.array(
 def plain_name(unit: str) -> str:
     """'AU4' -> 'Brows drawn down (AU4)'."""
     return f"{PLAIN.get(unit, facs.ACTION_UNITS[unit].facs_name.capitalize())} ({unit})"
+
+
+PSPI_IS = (
+    "PSPI (Prkachin and Solomon pain intensity) adds up how strongly the brows, the eyes, and the cheeks, nose and "
+    "upper lip show pain: 0 means that none of this is seen, 16 that all of it is at its strongest. It rates what a "
+    "face shows, not what a person feels."
+)
+
+
+def summary(pspi: float, reading: Reading | None, trouble: str = "") -> str:
+    """One line that stays with the faces: the true PSPI and what ViTPain reads; `trouble`: why it reads nothing."""
+    if reading is None:
+        read = trouble or "ViTPain is reading it"
+    else:
+        within = "" if reading.interval is None else " (90 % interval {:.1f} to {:.1f})".format(*reading.interval)
+        read = f"ViTPain reads <strong>{reading.pspi:.1f}</strong>{within}"
+    return f'<p class="summary" role="status">PSPI <strong>{pspi:g}</strong> of 16. {read}.</p>'
 
 
 def heat_overlay(picture: Image.Image, heat_mm: np.ndarray, strength: float) -> Image.Image:

@@ -47,6 +47,8 @@ class FaceRequest:
     hair: str
     seed: int
     size: int = PICTURE_SIZE
+    skin_tone: float | None = None
+    """Typology angle in degrees; None: the seed's."""
 
     @property
     def active(self) -> dict[str, float]:
@@ -69,7 +71,8 @@ class FaceRequest:
             "seed": self.seed,
             "size": self.size,
         }
-        optional = {"yaw": self.yaw, "pitch": self.pitch, "light": self.light, "hair": self.hair}
+        optional = {"yaw": self.yaw, "pitch": self.pitch, "light": self.light, "hair": self.hair,
+                    "skin_tone": self.skin_tone}  # fmt: skip
         return chosen | {name: value for name, value in optional.items() if value not in (0, "", None)}
 
     def as_python(self) -> str:
@@ -195,6 +198,13 @@ def mesh(request: FaceRequest) -> trimesh.Trimesh:
 def read(photo: Image.Image, neutral: Image.Image | None = None) -> Reading:
     """ViTPain's reading of a photograph, with an optional photograph of the same person at rest."""
     return reader().read(photo, neutral=neutral)
+
+
+@functools.lru_cache(maxsize=32)
+def reading_of(request: FaceRequest) -> Reading:
+    """ViTPain's reading of a made face, with the same person at rest as the reference."""
+    made = make(request)
+    return read(made.image, made.neutral)
 
 
 _parcels: deque[tempfile.TemporaryDirectory] = deque()

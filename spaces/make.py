@@ -6,8 +6,11 @@ import json
 import random
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
+from html import escape
+from typing import TYPE_CHECKING
 
 import gradio as gr
+from PIL import Image
 
 from threedpain import demographics, facs, limits
 from threedpain.errors import ThreeDPainError
@@ -16,6 +19,9 @@ from threedpain.limits import LIGHTS
 
 from . import drawing, engine
 from .engine import FaceRequest, MadeFace
+
+if TYPE_CHECKING:
+    from threedpain.modeling.reading.reader import Reading
 
 PRESETS: dict[str, dict[str, float]] = {
     "At rest": {},
@@ -26,9 +32,12 @@ PRESETS: dict[str, dict[str, float]] = {
     "Smile": {"AU6": 3, "AU12": 4, "AU25": 2},
     "Surprise": {"AU1": 4, "AU2": 4, "AU5": 3, "AU26": 3, "AU25": 3},
 }
+FIRST = "Moderate pain"  # what the page opens on
+HEAT_AT_FIRST = 0.6
 OTHER_UNITS = tuple(name for name in facs.ACTION_UNITS if name not in facs.PAIN_UNITS)
 UNITS = (*facs.PAIN_UNITS, *OTHER_UNITS)
 DRAWN = ("by the seed", "")  # what the person's seed decides if nobody else does
+CAMERA_RADIUS = 0.38  # metres from the middle of the head to turn, at which it fills its frame (Babylon sees 0.8 rad)
 RAMP_STEPS = 9
 RAMP_SIZE = 320
 
@@ -44,16 +53,39 @@ def request_of(
     )
 
 
+def first_request() -> FaceRequest:
+    """The face the page opens on."""
+    return request_of(PRESETS[FIRST])
+
+
 def _as_request(*values) -> FaceRequest:
     return request_of(dict(zip(UNITS, values, strict=False)), *values[len(UNITS) :])
 
 
-def _answer(made: MadeFace, request: FaceRequest, strength: float) -> tuple:
-    face = drawing.heat_overlay(made.image, made.heat_mm, strength) if strength else made.image
+def preset_of(request: FaceRequest) -> str | None:
+    """The preset whose muscle actions a request has, if there is one."""
+    return next((name for name, units in PRESETS.items() if units == request.active), None)
+
+
+def _answer(made: MadeFace, request: FaceRequest, strength: float, sketched: bool = False) -> tuple:
+    reading: Reading | None = None
+    trouble = ""
+    if not sketched:
+        try:
+            reading = engine.reading_of(request)
+        except ThreeDPainError as problem:
+            trouble = escape(f"ViTPain reads nothing here: {problem}")
     return (
-        made.neutral, face, drawing.gauge(request.pspi, "pain intensity of this expression"),
-        drawing.pspi_terms(request.active), request.as_python(), request, "",
+        made.neutral, heated(made, strength), drawing.gauge(request.pspi, "from its muscles"),
+        drawing.gauge(reading and reading.pspi, "read by ViTPain", reading and reading.interval),
+        drawing.pspi_terms(request.active), drawing.summary(request.pspi, reading, trouble), preset_of(request),
+        request.as_python(), request, "",
     )  # fmt: skip
+
+
+def heated(made: MadeFace, strength: float) -> Image.Image:
+    """A made face with its heat."""
+    return drawing.heat_overlay(made.image, made.heat_mm, strength) if strength else made.image
 
 
 def show(strength: float, *values) -> Iterator[tuple]:
@@ -61,18 +93,17 @@ def show(strength: float, *values) -> Iterator[tuple]:
     request = _as_request(*values)
     try:
         if engine.wants_sketch(request):
-            yield _answer(engine.sketch(request), request, strength)
+            yield _answer(engine.sketch(request), request, strength, sketched=True)
         yield _answer(engine.make(request), request, strength)
     except ThreeDPainError as problem:
-        yield (*(gr.skip() for _ in range(6)), drawing.sentence(str(problem)))
+        yield (*(gr.skip() for _ in range(9)), drawing.sentence(str(problem)))
 
 
 def overlay(strength: float, request: FaceRequest | None):
     """The heat's strength changed: the face itself is taken from the cache."""
     if request is None:
         return gr.skip()
-    made = engine.make(request)
-    return drawing.heat_overlay(made.image, made.heat_mm, strength)
+    return heated(engine.make(request), strength)
 
 
 def save_png(request: FaceRequest) -> str:
@@ -108,6 +139,11 @@ def ramp(request: FaceRequest) -> str:
     return str(path)
 
 
+def units_of(preset: str) -> list[float]:
+    """Values of all sliders for a preset."""
+    return [PRESETS[preset].get(unit, 0) for unit in UNITS]
+
+
 def _anyone() -> tuple:
     draw = random.Random()
     return (
@@ -119,7 +155,12 @@ def _anyone() -> tuple:
 def _unit_slider(name: str) -> gr.Slider:
     top = facs.ACTION_UNITS[name].maximum
     return gr.Slider(
-        0, top, value=0, step=top / 4 if top == 1 else top / 10, label=drawing.plain_name(name), elem_id=name.lower()
+        0,
+        top,
+        value=PRESETS[FIRST].get(name, 0),
+        step=top / 4 if top == 1 else top / 10,
+        label=drawing.plain_name(name),
+        elem_id=name.lower(),
     )
 
 
@@ -131,20 +172,23 @@ def _choices(names) -> list[tuple[str, str]]:
     return [(name.replace("_", " "), name) for name in names]
 
 
-def _expression_controls() -> tuple[dict[str, gr.Button], list[gr.Slider]]:
-    gr.Markdown("### Expression\nPain shows in six muscle actions. Choose a face, or move them one by one.")
-    with gr.Row(elem_classes="presets"):
-        presets = {name: gr.Button(name, size="sm", min_width=96) for name in PRESETS}
+def presets(name: str) -> gr.Radio:
+    """The expressions to choose from, one thumbnail each (`thumbnails.css` draws them)."""
+    return gr.Radio(list(PRESETS), value=FIRST, label="Expression", elem_id=name, elem_classes="thumbnails")
+
+
+def _unit_controls() -> list[gr.Slider]:
+    gr.Markdown("## Muscle actions\nPain shows in these six (FACS action units). Move them one by one.")
     sliders = [_unit_slider(name) for name in facs.PAIN_UNITS]
     with gr.Accordion("What else a face can do", open=False):
         sliders += [_unit_slider(name) for name in OTHER_UNITS]
-    return presets, sliders
+    return sliders
 
 
 def _person_controls() -> tuple[list, list, gr.Button]:
     """Who (age, gender, ethnicity, seed), how they are seen (turn, nod, light, hair), and the button for anybody."""
     first = request_of({})
-    gr.Markdown("### Person and camera")
+    gr.Markdown("## Person and camera")
     age = gr.Slider(limits.AGE.low, limits.AGE.high, value=first.age, step=1, label="Age in years", elem_id="age")
     with gr.Row():
         gender = gr.Dropdown(
@@ -185,7 +229,7 @@ def _keepsakes(made: gr.State) -> tuple:
             mesh_button = gr.Button("Show the head with its heat, to turn", elem_id="show-mesh")
             mesh = gr.Model3D(
                 label="Head with pain heat", height=360, elem_id="mesh", clear_color=(0, 0, 0, 0),
-                camera_position=(90, 80, None),
+                camera_position=(90, 85, CAMERA_RADIUS),
             )  # fmt: skip
         with gr.Tab("Watch it grow"):
             ramp_button = gr.Button("Animate from rest to this expression", elem_id="show-ramp")
@@ -214,24 +258,34 @@ def build() -> MakeTab:
     """Lay out the tab: on a desk the controls stand beside the faces, on a phone the faces stay in sight above them."""
     made = gr.State(None)
     with gr.Row(elem_classes="workbench"):
-        with gr.Column(elem_classes="faces"), gr.Row(elem_classes="pair"):
-            neutral = _picture("At rest", "neutral", "The same face at rest")
-            face = _picture("With the expression", "face", "The face with the chosen muscle actions")
+        with gr.Column(elem_classes="stage"):
+            with gr.Column(elem_classes="faces"):
+                with gr.Row(elem_classes="pair"):
+                    neutral = _picture("At rest", "neutral", "The same face at rest")
+                    face = _picture("With the expression", "face", "The face with the chosen muscle actions")
+                summary = gr.HTML(elem_id="summary", min_height=28)
+            with gr.Column(elem_classes="measures"):
+                problem = gr.HTML(elem_id="make-problem", elem_classes="trouble")
+                strength = gr.Slider(
+                    0, 1, value=HEAT_AT_FIRST, step=0.1, label="Heat: where the skin moves with pain", elem_id="heat"
+                )
+                gr.HTML(drawing.heat_legend())
+                gr.HTML(f'<h2>How much pain it shows</h2><p class="notice">{drawing.PSPI_IS}</p>', elem_id="pspi-is")
+                with gr.Row(elem_classes="dials"):
+                    pspi = gr.HTML(drawing.gauge(None, "from its muscles"), elem_id="pspi", min_height=170)
+                    reading = gr.HTML(drawing.gauge(None, "read by ViTPain"), elem_id="made-reading", min_height=170)
+                    terms = gr.HTML(drawing.pspi_terms({}), elem_id="terms", min_height=170)
+                send = gr.Button("See the reading muscle by muscle", variant="primary", elem_id="send-to-read")
+        with gr.Column(elem_classes="choices"):
+            chosen = presets("presets")
         with gr.Column(elem_classes="controls"):
-            presets, sliders = _expression_controls()
+            sliders = _unit_controls()
             person, drawn, anyone = _person_controls()
-        with gr.Column(elem_classes="measures"):
-            problem = gr.HTML(elem_id="make-problem", elem_classes="trouble")
-            strength = gr.Slider(0, 1, value=0, step=0.1, label="Show where the skin moves", elem_id="heat")
-            gr.HTML(drawing.heat_legend())
-            with gr.Row(elem_classes="pair"):
-                pspi = gr.HTML(drawing.gauge(None, "pain intensity of this expression"), elem_id="pspi", min_height=190)
-                terms = gr.HTML(drawing.pspi_terms({}), elem_id="terms", min_height=190)
-            send = gr.Button("Let ViTPain read this face", variant="primary", elem_id="send-to-read")
-        with gr.Column(elem_classes="keepsakes"):
-            code, mesh_button, mesh, ramp_button, ramp_image = _keepsakes(made)
+    with gr.Column():
+        gr.Markdown("## Take it along")
+        code, mesh_button, mesh, ramp_button, ramp_image = _keepsakes(made)
     controls = [*sliders, *person]
-    outputs = [neutral, face, pspi, terms, code, made, problem]
+    outputs = [neutral, face, pspi, reading, terms, summary, chosen, code, made, problem]
     call = {"fn": show, "inputs": [strength, *controls], "outputs": outputs}
     queued = {"concurrency_id": "render", "show_progress": "hidden", "api_visibility": "private"}
     gr.on(
@@ -244,13 +298,11 @@ def build() -> MakeTab:
     )  # fmt: skip
     mesh_button.click(save_glb, made, mesh, concurrency_id="render", api_visibility="private")
     ramp_button.click(ramp, made, ramp_image, concurrency_id="render", api_visibility="private")
-    # A button that sets many controls at once asks for the face itself: of a burst of changes, some of them of sliders
-    # folded away, the last gets lost now and then on a busy machine. The same face asked for twice is made once.
-    for name, button in presets.items():
-        values = [PRESETS[name].get(unit, 0) for unit in UNITS]
-        button.click(
-            lambda values=values: values, None, sliders, queue=False, show_progress="hidden", api_visibility="private"
-        ).then(**call, **queued, trigger_mode="multiple")
+    # What sets many controls at once asks for the face itself: of a burst of changes, some of them of sliders folded
+    # away, the last gets lost now and then on a busy machine. The same face asked for twice is made once.
+    chosen.input(
+        units_of, chosen, sliders, queue=False, show_progress="hidden", api_visibility="private"
+    ).then(**call, **queued, trigger_mode="multiple")  # fmt: skip
     anyone.click(_anyone, None, drawn, queue=False, show_progress="hidden", api_visibility="private").then(
         **call, **queued, trigger_mode="multiple"
     )

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import functools
+import io
+from dataclasses import dataclass, replace
 from itertools import islice
 
 import gradio as gr
@@ -11,7 +13,7 @@ from PIL import Image
 from threedpain.errors import InvalidInput, ThreeDPainError
 from threedpain.modeling.reading.reader import open_photo, read_clip
 
-from . import drawing, engine
+from . import drawing, engine, make
 from .engine import FaceRequest
 
 EVERY = 6  # a clip is read at every sixth frame
@@ -19,6 +21,10 @@ MOST = 32  # and no further than so many
 CLIP_PIXELS = 2_100_000  # of a frame: full HD
 CLIP_SECONDS = 40.0  # that reading a clip may take
 WAITING = "waiting for a face"
+EMPTY = (
+    "Add a photograph or a clip, or try an example. You then see pain intensity (PSPI) with its 90 % interval, "
+    "the six muscle actions it is made of, and where on the face the model finds them."
+)
 
 
 @dataclass(frozen=True)
@@ -95,6 +101,48 @@ def read_frames(clip: str | None, strength: float) -> tuple:
     return _describe(peak.reading, picture, strength, curve=curve)
 
 
+EXAMPLE = make.request_of(
+    make.PRESETS["Severe pain"], age=71, gender="male", ethnicity="white", light="indoor", seed=24
+)
+EXAMPLE_RATE = 12  # pictures a second of the example clip
+EXAMPLE_SIDE = 256
+
+
+def example_pair(strength: float) -> tuple:
+    """A made photograph and the same person at rest, as files like a visitor's; then the answer of `read_files`."""
+    made, paths = engine.make(EXAMPLE), []
+    for name, picture in (("face.png", made.image), ("rest.png", made.neutral)):
+        paths.append(str(engine.new_file(name)))
+        picture.save(paths[-1])
+    return *paths, None, *read_files(*paths, strength)
+
+
+def example_clip(strength: float) -> tuple:
+    """A made clip, then the answer of `read_frames`."""
+    path = engine.new_file("clip.mp4")
+    path.write_bytes(_example_clip())
+    return str(path), *read_frames(str(path), strength)
+
+
+@functools.cache
+def _example_clip() -> bytes:
+    """The example's face, from rest to its expression and half back, as an mp4."""
+    import av
+
+    shares = [0.0] * 4 + [step / 9 for step in range(1, 10)] + [1.0] * 6 + [0.9, 0.8, 0.7, 0.6, 0.5]
+    buffer = io.BytesIO()
+    with av.open(buffer, "w", format="mp4") as out:
+        stream = out.add_stream("libx264", rate=EXAMPLE_RATE)
+        stream.width = stream.height = EXAMPLE_SIDE
+        stream.pix_fmt = "yuv420p"
+        for share in shares:
+            units = tuple((name, value * share) for name, value in EXAMPLE.action_units)
+            made = engine.make(replace(EXAMPLE, action_units=units, size=EXAMPLE_SIDE))
+            out.mux(stream.encode(av.VideoFrame.from_image(made.image)))
+        out.mux(stream.encode())
+    return buffer.getvalue()
+
+
 def _clip(path: str):
     return read_clip(engine.reader(), path, every=EVERY, max_pixels=CLIP_PIXELS, seconds=CLIP_SECONDS)
 
@@ -126,8 +174,10 @@ def build() -> ReadTab:
     truth = gr.State(None)
     with gr.Row(elem_classes="workbench-read"):
         with gr.Column(scale=2, min_width=300):
+            gr.Markdown("## A face to read")
             with gr.Tabs():
                 with gr.Tab("Photograph"):
+                    pair = gr.Button("Try an example: a face and the same at rest", size="sm", elem_id="example-pair")
                     gr.Markdown(
                         "One face, from the front or up to some 35 degrees aside. With a second photograph of the same "
                         "person at rest the reading is better.",
@@ -138,6 +188,7 @@ def build() -> ReadTab:
                     neutral = _photo("The same person at rest (optional)", "photo-neutral", 210)
                     go = gr.Button("Read", variant="primary", elem_id="read")
                 with gr.Tab("Clip"):
+                    film = gr.Button("Try an example clip", size="sm", elem_id="example-clip")
                     gr.Markdown(
                         f"Begin with the face at rest: the first frame is the reference. Every {EVERY}th frame is "
                         f"read, {MOST} at most.",
@@ -154,9 +205,11 @@ def build() -> ReadTab:
                 "Pictures and clips are read in memory; their files are deleted within minutes. Not a medical device.",
                 elem_classes="notice",
             )
-        with gr.Column(scale=3, min_width=300):
+        with gr.Column(scale=3, min_width=300, elem_classes="results"):
+            gr.Markdown("## What ViTPain reads")
+            gr.HTML(f'<p>{EMPTY}</p><p class="notice">{drawing.PSPI_IS}</p>', elem_classes="until")
             problem = gr.HTML(elem_id="read-problem", elem_classes="trouble")
-            with gr.Row(elem_classes="pair"):
+            with gr.Row(elem_classes=["pair", "once"]):
                 picture = gr.Image(
                     label="ViTPain sees", interactive=False, elem_id="reading", elem_classes="picture",
                     alt_text="The photograph with the model's pain heat", buttons=[], format="jpeg", min_width=150,
@@ -166,9 +219,12 @@ def build() -> ReadTab:
                     elem_classes="picture", alt_text="The made face with its true pain heat", buttons=[], format="jpeg",
                     min_width=150,
                 )  # fmt: skip
-            strength = gr.Slider(0, 1, value=0.6, step=0.1, label="Strength of the heat", elem_id="read-heat")
-            gr.HTML(drawing.heat_legend())
-            with gr.Row(elem_classes="pair"):
+            strength = gr.Slider(
+                0, 1, value=0.6, step=0.1, label="Heat: where the skin moves with pain", elem_id="read-heat",
+                elem_classes="once",
+            )  # fmt: skip
+            gr.HTML(drawing.heat_legend(), elem_classes="once")
+            with gr.Row(elem_classes=["pair", "once"]):
                 dial = gr.HTML(drawing.gauge(None, WAITING), elem_id="reading-pspi", min_height=215)
                 chances = gr.HTML(elem_id="reading-chances", min_height=120)
             bars = gr.HTML(elem_id="reading-units")
@@ -184,6 +240,13 @@ def build() -> ReadTab:
     )  # fmt: skip
     watch.click(
         read_frames, [clip, strength], outputs, show_progress="minimal", concurrency_id="clip", concurrency_limit=1,
+        api_visibility="private",
+    )  # fmt: skip
+    pair.click(
+        example_pair, strength, [photo, neutral, truth, *outputs], show_progress="minimal", **queued
+    )  # fmt: skip
+    film.click(
+        example_clip, strength, [clip, *outputs], show_progress="minimal", concurrency_id="clip",
         api_visibility="private",
     )  # fmt: skip
     first.click(lambda path: (path, None), photo, [neutral, photo], queue=False, api_visibility="private")
