@@ -1,6 +1,6 @@
 """Photographs of the Space for docs/space/: every tab, light and dark, on a phone and on a desk.
 
-    python benchmarks/screens.py --out docs/space [--tabs make,read,browse,about] [--widths 390,1440]
+    python benchmarks/screens.py --out docs/space [--tabs make,compare,read,browse,about] [--widths 390,1440]
 
 Needs the browser extra of the tests: playwright, and Chromium on the PATH. A tab is photographed whole, however long.
 """
@@ -29,7 +29,7 @@ PATIENCE = 120_000  # ms
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--out", type=Path, default=Path("docs/space"))
-    parser.add_argument("--tabs", default="make,read,browse,about")
+    parser.add_argument("--tabs", default="make,compare,read,browse,about")
     parser.add_argument("--themes", default="light,dark")
     parser.add_argument("--widths", default="390,1440", help="pixels")
     arguments = parser.parse_args()
@@ -42,6 +42,7 @@ def main() -> None:
                 page.set_default_timeout(PATIENCE)
                 page.goto(f"{url}?__theme={theme}")
                 page.wait_for_selector("#face img")
+                page.wait_for_selector("#summary strong")
                 for tab in arguments.tabs.split(","):
                     TABS[tab](page)
                     page.wait_for_timeout(1500)
@@ -78,8 +79,12 @@ class Served:
 
 def make(page: Page) -> None:
     page.get_by_role("tab", name="Make", exact=True).click()
-    page.get_by_role("button", name="Moderate pain", exact=True).click()
     page.wait_for_function("() => document.querySelector('#pspi').innerHTML.includes('PSPI 8 of 16')")
+
+
+def compare(page: Page) -> None:
+    page.get_by_role("tab", name="Compare", exact=True).click()
+    page.wait_for_selector("#compare-second img")
 
 
 def read(page: Page) -> None:
@@ -91,12 +96,6 @@ def read(page: Page) -> None:
 
 def browse(page: Page) -> None:
     page.get_by_role("tab", name="Browse", exact=True).click()
-    page.wait_for_function("() => document.querySelector('#browse-said .notice')?.innerText.includes(' fit')")
-    low = page.locator("#pspi-low input[type=number]")
-    low.fill("6")
-    low.press("Enter")
-    page.wait_for_function("() => !document.querySelector('#browse-said').innerText.includes('120 of')")
-    page.locator("#gallery button").first.click()
     page.wait_for_selector("#row-heat img")
 
 
@@ -104,7 +103,7 @@ def about(page: Page) -> None:
     page.get_by_role("tab", name="About", exact=True).click()
 
 
-TABS = {"make": make, "read": read, "browse": browse, "about": about}
+TABS = {"make": make, "compare": compare, "read": read, "browse": browse, "about": about}
 
 
 def save(page: Page, path: Path) -> None:

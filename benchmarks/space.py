@@ -19,7 +19,7 @@ from pathlib import Path
 
 from gradio_client import Client, handle_file
 from playwright.sync_api import sync_playwright
-from screens import PATIENCE, QUIET, served
+from screens import PATIENCE, QUIET, Served
 
 TICKS = os.sysconf("SC_CLK_TCK")
 
@@ -31,7 +31,7 @@ def main() -> None:
     parser.add_argument("--out", type=Path, help="json file, for `model_cards/render.py --latency`")
     options = parser.parse_args()
     rounds = options.rounds
-    site = served()
+    site = Served()
     with site as url, sync_playwright() as play:
         browser = play.chromium.launch(executable_path=shutil.which("chromium"), args=QUIET)
 
@@ -78,7 +78,7 @@ def main() -> None:
         options.out.write_text(json.dumps(results, indent=1) + "\n")
 
 
-def measure(site: served, rounds: int, action: Callable[[], None], settle: float = 0.5) -> tuple[float, float]:
+def measure(site: Served, rounds: int, action: Callable[[], None], settle: float = 0.5) -> tuple[float, float]:
     """Medians of the clock and of the server's CPU; between rounds the server comes to rest."""
     clocks, cpus = [], []
     for _ in range(rounds):

@@ -1,5 +1,7 @@
 """What stands behind the page, without a browser."""
 
+import dataclasses
+import re
 import sys
 from types import SimpleNamespace
 
@@ -9,7 +11,7 @@ import pytest
 from PIL import Image
 
 from threedpain.errors import InvalidInput
-from threedpain.spaces import api, app, browse, drawing, engine, make, read
+from threedpain.spaces import api, app, browse, compare, drawing, engine, make, read, thumbnails
 
 
 def request(units, **more):
@@ -41,10 +43,12 @@ def test_the_code_shown_makes_the_face_shown(pain, tmp_path, monkeypatch):
 def test_somebody_new_is_sketched_and_then_drawn(pain):
     values = [0.0] * len(make.UNITS) + [30, "male", "white", 0, 0, "", "", 5]
     first, last = list(make.show(0.0, *values))
-    assert first[5] == last[5] == make.request_of({}, age=30, gender="male", ethnicity="white", seed=5)
+    assert first[8] == last[8] == make.request_of({}, age=30, gender="male", ethnicity="white", seed=5)
     difference = np.abs(np.asarray(first[1], float) - np.asarray(last[1], float))
     assert 0 < difference.mean() < 6, "a softer skin of the same person"
     assert len(list(make.show(0.0, *values))) == 1
+    assert "is reading it" in first[5] and "ViTPain reads <strong>" in last[5]
+    assert "read by ViTPain, 90 % interval" in last[3] and last[6] == "At rest"
 
 
 def test_no_more_people_are_kept_than_said(pain, monkeypatch):
@@ -75,6 +79,8 @@ def test_files_to_take_along(pain):
 
     head = trimesh.load(make.save_glb(asked)).to_mesh()
     assert len(head.vertices) > 5000 and head.bounds[0][1] == pytest.approx(drawing.NECK), "a head, not a bare chest"
+    filled = head.extents[1] / (2 * make.CAMERA_RADIUS * np.tan(0.4))
+    assert 0.75 < filled < 1, "the head fills its frame"
     calm = trimesh.load(make.save_glb(asked.at_rest)).to_mesh()
     skin, still = (np.asarray(part.visual.material.baseColorTexture, int) for part in (head, calm))
     painted = np.abs(skin - still).max(axis=2) > 40
@@ -90,6 +96,71 @@ def test_truth_and_reading_stand_side_by_side(pain):
     assert "the truth is 13" in dial and "90 % interval" in dial and chances.count("<li>") == 3
     assert units.count("<li>") == 6 and " / 5</span>" in units
     assert true_picture.visible is True and true_picture.value
+
+
+def test_the_page_opens_on_moderate_pain():
+    first = make.first_request()
+    assert make.preset_of(first) == "Moderate pain" and first.pspi == 8
+    assert [make.preset_of(make.request_of(units)) for units in make.PRESETS.values()] == list(make.PRESETS)
+    assert make.preset_of(make.request_of({"AU4": 2})) is None
+    assert make.units_of("Smile")[make.UNITS.index("AU12")] == 4
+
+
+@pytest.mark.parametrize("contrast", compare.CONTRASTS)
+def test_two_people_differ_in_one_thing(contrast):
+    one, other = (dataclasses.asdict(request) for request in compare.pair_of(contrast, "Severe pain", 5))
+    assert [name for name in one if one[name] != other[name]] == [compare.CONTRASTS[contrast].field]
+
+
+def test_both_are_read_and_the_sentence_says_how_far_apart(monkeypatch):
+    *_, last = compare.show("Gender", "Mild pain", 5)
+    first, second, one, other, said, problem = last
+    assert np.abs(np.asarray(first, float) - np.asarray(second, float)).mean() > 1 and not problem
+    assert "woman, 90 % interval" in one and "man, 90 % interval" in other and "PSPI is 2 in both" in said
+    values = [float(value) for value in re.findall(r"<strong>([\d.]+)</strong>", said)]
+    apart = abs(round(values[0] - values[1], 1))
+    assert ("the same" if apart < 0.05 else f"{apart:.1f} ") in said
+
+    def refuse(request):
+        raise InvalidInput("no face")
+
+    monkeypatch.setattr(engine, "reading_of", refuse)
+    *_, last = compare.show("Gender", "Mild pain", 5)
+    assert last[:2] == (None, None) and "no face" in last[-1]
+
+
+def test_thumbnails_are_small_and_differ():
+    strip = thumbnails.strip()
+    assert strip.size == (thumbnails.SIDE * len(make.PRESETS), thumbnails.SIDE)
+    tiles = np.split(np.asarray(strip, float), len(make.PRESETS), axis=1)
+    assert all(np.abs(tile - tiles[0]).max() > 15 for tile in tiles[1:])
+    style = thumbnails.css()
+    assert len(style) < 60_000 and style.count("background-position") == len(make.PRESETS)
+
+
+def test_examples_are_read():
+    photo, rest, truth, picture, _, dial, units, *_, problem = read.example_pair(0.5)
+    assert Image.open(photo).size == Image.open(rest).size and truth is None and picture is not None and not problem
+    assert "90 % interval" in dial and units.count("<li>") == 6
+    *_, curve, problem = read.example_clip(0.5)
+    assert "the peak" in curve and not problem
+
+
+def test_browse_opens_on_pain_and_mixes_people():
+    gallery, shown, said, page, _, _, facts, _ = browse.find(browse.SAMPLE, "", "", "", "", "", 0, 16)
+    table = browse._labels(browse.SAMPLE)
+    assert len(gallery) == len(shown) == browse.PAGE and page == 0 and "Here are 1 to 24" in said
+    assert table["PSPI"][shown[0]] >= 4 and f"PSPI {table['PSPI'][shown[0]]:.3g}" in facts
+    people = table["identity_id"][shown]
+    assert people.nunique() == min(browse.PAGE, table["identity_id"].nunique())
+    seen = list(shown)
+    for number in range(1, 5):
+        _, shown, _, page, *_ = browse.turn(1, number - 1, browse.SAMPLE, "", "", "", "", "", 0, 16)
+        assert page == number
+        seen += shown
+    assert sorted(seen) == list(range(len(table))), "every picture is on one page"
+    assert browse.turn(1, 4, browse.SAMPLE, "", "", "", "", "", 0, 16)[3] == 4
+    assert browse.turn(-1, 0, browse.SAMPLE, "", "", "", "", "", 0, 16)[3] == 0
 
 
 def clip(path, frames):
