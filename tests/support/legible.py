@@ -5,6 +5,7 @@ from __future__ import annotations
 import itertools
 
 SCRIPT = """() => {
+  for (const moving of document.getAnimations()) try { moving.finish(); } catch { moving.cancel(); }
   const one = { width: 1, height: 1 };
   const canvas = Object.assign(document.createElement("canvas"), one).getContext("2d", { willReadFrequently: true });
   const rgba = colour => {
