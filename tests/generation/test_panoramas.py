@@ -131,7 +131,7 @@ def test_the_same_seed_gives_the_same_bytes_and_another_turns_the_place(name):
     assert first.tobytes() == again.tobytes() and repr(scene) == repr(same)
     assert first.dtype == np.float32 and first.shape == (64, 64, 3) and first.min() >= 0
     other, elsewhere = picture(4)
-    assert np.abs(first - other).mean() > 0.01
+    assert np.abs(first - other).mean() > 0.05 * first.mean()
     assert not np.allclose(scene.light.environment, elsewhere.light.environment)
     assert repr(picture(3, "left")[1].light) == repr(scene.light), "views of one seed share their light"
 
