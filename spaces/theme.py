@@ -63,7 +63,7 @@ CSS = """
 .workbench > .choices { grid-area: 1 / 1; align-self: start; }
 .workbench > .controls { grid-area: 2 / 1; align-self: start; }
 .workbench > .stage { grid-area: 1 / 2 / 3 / 3; }
-.workbench .faces { position: sticky; top: 0; z-index: 20; padding: .3rem 0; gap: .2rem;
+.workbench .faces { position: sticky; top: 0; z-index: 60; padding: .3rem 0; gap: .2rem;
   background: var(--body-background-fill); }
 /* A box that scrolls, or could, would hold what is sticky: only the page may scroll around the faces. */
 .gradio-container:has(.faces), .gradio-container :has(.faces) { overflow: visible !important; }
