@@ -164,5 +164,6 @@ h3 { margin: .3rem 0 .2rem !important; font-size: 1rem !important; font-weight: 
   button[role=tab] { padding: 0 .5rem !important; }
   .prose-page th, .prose-page td { padding: .25rem .35rem !important; font-size: .8rem; }
 }
+.prose-page pre code, .prose-page pre code * { color: var(--body-text-color) !important; }
 @media (prefers-reduced-motion: reduce) { * { animation: none !important; transition: none !important; } }
 """

@@ -4,6 +4,7 @@ import asyncio
 import os
 import threading
 import time
+from concurrent.futures import ThreadPoolExecutor
 from types import SimpleNamespace
 
 import av
@@ -14,6 +15,12 @@ from PIL import Image
 
 from threedpain.errors import InvalidInput
 from threedpain.spaces import api, app, browse, gate, patience, read
+
+
+def apart(coroutine):
+    """Run to its end in a thread of its own: a browser of another test may hold a loop in this one."""
+    with ThreadPoolExecutor(1) as pool:
+        return pool.submit(asyncio.run, coroutine).result()
 
 
 def ask(guard, method="POST", path="/gradio_api/upload", host="127.0.0.1:7860", body=(), length=None):
@@ -29,7 +36,7 @@ def ask(guard, method="POST", path="/gradio_api/upload", host="127.0.0.1:7860", 
     async def send(message):
         sent.append(message)
 
-    asyncio.run(guard({"type": "http", "method": method, "path": path, "headers": headers}, receive, send))
+    apart(guard({"type": "http", "method": method, "path": path, "headers": headers}, receive, send))
     return sent[0]["status"], b"".join(part.get("body", b"") for part in sent).decode()
 
 
@@ -108,7 +115,7 @@ def test_slow_uploads_do_not_keep_others_out(guard, monkeypatch):
         for task in slow:
             task.cancel()
 
-    asyncio.run(scene())
+    apart(scene())
 
 
 def test_broken_off_uploads_are_swept_and_new_ones_stay(tmp_path):
@@ -141,7 +148,7 @@ def test_one_client_does_not_fill_the_queue():
 
     def join(session, headers=()):
         body = gr.data_classes.PredictBodyInternal(fn_index=render, session_hash=session, data=[])
-        return asyncio.run(page._queue.push(body, SimpleNamespace(headers=dict(headers)), None))
+        return apart(page._queue.push(body, SimpleNamespace(headers=dict(headers)), None))
 
     told = [join("greedy") for _ in range(gate.WAITING_OF_ONE + 2)]
     assert [success for success, *_ in told] == [True] * gate.WAITING_OF_ONE + [False] * 2
@@ -249,7 +256,7 @@ def test_a_request_that_makes_no_sense_gets_a_sentence():
             continue
         for data in ([], [object()] * 9, ["x"] * len(fn.inputs), [{"path": "/etc/passwd"}] * len(fn.inputs)):
             with pytest.raises(gr.Error) as told:
-                asyncio.run(page.process_api(fn, list(data)))
+                apart(page.process_api(fn, list(data)))
             assert told.value.message and "/" not in told.value.message.replace("user/3dpain", "")
 
 

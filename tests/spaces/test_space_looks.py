@@ -106,7 +106,7 @@ def test_read_has_no_blank_panels_and_two_examples(page):
     assert not page.locator("#reading").is_visible() and not page.locator("#reading-pspi").is_visible()
     page.click("#example-pair")
     page.wait_for_selector("#reading img")
-    assert page.locator("#reading-units li").count() == 6 and not page.locator(".until").is_visible()
+    assert page.locator("#reading-units li").count() == 6 and not page.locator("div.block.until").is_visible()
     assert "90 % interval" in page.inner_html("#reading-pspi")
     page.get_by_role("tab", name="Clip", exact=True).click()
     page.click("#example-clip")
