@@ -106,7 +106,7 @@ def test_a_preset_is_selected_until_a_muscle_moves(page):
 def test_presets_show_faces(page):
     faces = page.eval_on_selector_all(
         "#presets label", "all => all.map(e => { const s = getComputedStyle(e, '::before'); "
-        "return [s.backgroundImage.slice(0, 21), s.backgroundPositionX, s.width] })"
+        "return [s.backgroundImage.slice(0, 20), s.backgroundPositionX, s.width] })"
     )  # fmt: skip
     assert len(faces) == 7 and len({place for _, place, _ in faces}) == 7
     assert {(source, width) for source, _, width in faces} == {('url("data:image/webp', "64px")}
