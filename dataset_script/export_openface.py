@@ -53,8 +53,9 @@ def line(row: Mapping[str, Any], frame: int) -> dict[str, Any]:
     if row.get("gaze") is not None:
         x, y, z = row["gaze"]
         cells |= dict(zip(GAZE, (x, y, z, x, y, z, np.arctan2(x, -z), np.arctan2(y, -z)), strict=True))
-    if None not in (angles := [row.get(name) for name in ("yaw", "pitch", "roll")]):
-        cells |= dict(zip(POSE[3:], euler(FRONTAL @ rotation(*angles) @ FRONTAL), strict=True))
+    angles = [row[name] for name in ("yaw", "pitch", "roll") if row.get(name) is not None]
+    if len(angles) == 3:
+        cells |= dict(zip(POSE[3:], euler(FRONTAL @ rotation(*map(float, angles)) @ FRONTAL), strict=True))
     if row.get("landmarks") is not None:
         x, y = np.array(row["landmarks"], float).T - 0.5
         cells |= {f"x_{k}": x[k] for k in POINTS} | {f"y_{k}": y[k] for k in POINTS}

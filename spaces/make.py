@@ -77,7 +77,7 @@ def _answer(made: MadeFace, request: FaceRequest, strength: float, sketched: boo
             trouble = escape(f"ViTPain reads nothing here: {problem}")
     return (
         made.neutral, heated(made, strength), drawing.gauge(request.pspi, "from its muscles"),
-        drawing.gauge(reading and reading.pspi, "read by ViTPain", reading and reading.interval),
+        drawing.gauge(reading.pspi if reading else None, "read by ViTPain", reading.interval if reading else None),
         drawing.pspi_terms(request.active), drawing.summary(request.pspi, reading, trouble), preset_of(request),
         request.as_python(), request, "",
     )  # fmt: skip

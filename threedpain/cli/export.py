@@ -24,7 +24,7 @@ def command(
         if out is not None:
             raise InvalidInput("--out belongs to --to; with --onnx the file is named there")
         _model(name, onnx, batch)
-    else:
+    elif to is not None:
         _set(name, to, out)
 
 
