@@ -1,5 +1,6 @@
 """Movement of the scan head: one side alone, both sides together, and gradients as finite differences have them."""
 
+import gradients
 import numpy as np
 import pytest
 
@@ -71,24 +72,5 @@ def test_gradients_are_the_rig_s_finite_differences(head):
 
 
 def test_gradients_pass_the_check_of_torch(head):
-    torch = pytest.importorskip("torch")
-    bust = head(sample_identity(3, head=head))
-    face = DifferentiableFace(bust, torch.float64)
-    acting = torch.tensor(intensities(ACTING))
-    rows = torch.tensor(child(0, "rows").choice(head.skin_count, 120, replace=False))
-    chosen = [UNITS.index(unit) for unit in ("AU4", "AU43", "AU12", "AU25")]
     first = len(head.base_names)
-    some = torch.tensor([0, 60, 200, first, first + 1, first + 9])  # of the base head, and of the scans
-
-    def of_units(values):
-        changed = acting.clone()
-        changed[:, chosen] = values
-        return 1000 * face(face.shape(), changed)[rows]
-
-    def of_shape(values):
-        return 1000 * face(face.shape().index_add(0, some, values), acting)[rows]
-
-    start = acting[:, chosen].clone().requires_grad_()
-    assert torch.autograd.gradcheck(of_units, (start,), eps=1e-5, atol=1e-4, fast_mode=True)
-    zero = torch.zeros(len(some), dtype=torch.float64, requires_grad=True)
-    assert torch.autograd.gradcheck(of_shape, (zero,), eps=1e-6, atol=1e-4, fast_mode=True)
+    gradients.check(head, ACTING, [0, 60, 200, first, first + 1, first + 9])  # of the base head, and of the scans
