@@ -95,10 +95,10 @@ def expressions(studio: Studio) -> Image.Image:
             _, units = sample_other(child(0, name, number), name)
             pictures.append(studio.portrait(identity, units, name))
         pictures.append(studio.portrait(identity, {}, "gaze left", gaze=(22.0, 0.0)))
+        pictures.append(studio.portrait(identity, {}, "gaze right", gaze=(-22.0, 0.0)))
         pictures.append(studio.portrait(identity, {}, "gaze down", gaze=(0.0, -20.0)))
         pictures.append(studio.portrait(identity, {}, "yaw 30 pitch 15", head_angles=(30.0, 15.0, 0.0)))
-    columns = len(pictures) // len(demographics.AGE_GROUPS)
-    return sheet(pictures, columns)
+    return sheet(pictures, len(pictures) // (3 * len(demographics.AGE_GROUPS)))  # three rows a person
 
 
 def people(studio: Studio) -> Image.Image:
