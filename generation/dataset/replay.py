@@ -19,6 +19,7 @@ from threedpain.generation.head.rig import rig
 from threedpain.generation.people.identity import sample_identity
 from threedpain.generation.process import one_thread
 from threedpain.generation.records import Scene
+from threedpain.limits import PANORAMAS
 
 from .plan import Config, Expression, in_order
 from .rows import RETAKES, generator_version, image_row, setting, take
@@ -119,9 +120,17 @@ def _again(row: Mapping[str, Any], pipe, config: Config, truth: tuple[str, ...])
         row["expression_name"],
         in_order({name: _plain(name, row[name]) for name in schema.AU_COLUMNS}),
     )
-    photo = take(pipe, person, expression.id, expression.action_units, row["view_id"], config.size, truth)
+    photo = take(
+        pipe, person, expression.id, expression.action_units, row["view_id"], config.size, truth, **_places(row)
+    )
     again = image_row(config, person, expression, row["view_id"], photo)
     return again | {"generator_version": row["generator_version"]}
+
+
+def _places(row: Mapping[str, Any]) -> dict[str, str]:
+    """Light and background of a row where they are photographed places: those were named, not drawn."""
+    kinds = {name: row[name]["kind"] for name in ("light", "background") if row.get(name)}
+    return {name: kind for name, kind in kinds.items() if kind in PANORAMAS}
 
 
 @lru_cache(maxsize=1)

@@ -56,10 +56,13 @@ def take(
     view: str,
     size: int,
     truth: tuple[str, ...] = (),
+    light: str | None = None,
+    background: str | None = None,
 ) -> Photo:
-    """The picture of that name: scene and head pose follow from identity's seed, expression's id and view."""
+    """The picture of that name: scene and head pose follow from identity's seed, expression's id and view; light and
+    background too, unless a place is named (`sample_scene`)."""
     for number in range(RETAKES):
-        scene, head_angles = setting(person.identity.seed, expression_id, view, size, number)
+        scene, head_angles = setting(person.identity.seed, expression_id, view, size, number, light, background)
         labels = tuple(name for name in truth if name != "aligned_neutral")
         sample = pipe.photograph(person, action_units, scene, truth=labels, head_angles=head_angles)
         if in_frame(sample):
@@ -71,11 +74,17 @@ def take(
 
 
 def setting(
-    seed: int, expression_id: str, view: str, size: int, number: int
+    seed: int,
+    expression_id: str,
+    view: str,
+    size: int,
+    number: int,
+    light: str | None = None,
+    background: str | None = None,
 ) -> tuple[Scene, tuple[float, float, float]]:
     """The scene of the `number`-th take of a picture, and the head's own (yaw, pitch, roll) in it, degrees."""
     scene_seed = int(child(seed, "photo", expression_id, view, number).integers(2**62))
-    scene = _dressed(sample_scene(scene_seed, view=VIEWS[view], size=size), seed)
+    scene = _dressed(sample_scene(scene_seed, VIEWS[view], size, light, background=background), seed)
     yaw, pitch, roll = np.clip(child(scene_seed, "head").normal(0.0, HEAD_SPREAD), -10.0, 10.0)
     return scene, (round(float(yaw), 2), round(float(pitch), 2), round(float(roll), 2))
 

@@ -65,6 +65,19 @@ def test_dense_landmarks_of_a_row_with_another_camera_are_refused(made):
         dense_landmarks(rows[0] | {"camera": camera}, pipe)
 
 
+def test_a_row_says_the_photographed_place_it_was_taken_in_and_comes_again_there(made):
+    pipe, _ = made
+    plan = Plan(CONFIG)
+    with one_thread():
+        who = plan.person(0)
+        person, shown = pipe.people([cast_one(pipe, plan, who, 0)])[0], who.expressions[1]
+        places = {"light": "lobby", "background": "park"}
+        photo = take(pipe, person, shown.id, shown.action_units, "front", CONFIG.size, **places)
+        row = image_row(CONFIG, person, shown, "front", photo)
+    assert {name: row[name]["kind"] for name in places} == places
+    assert replay_row(row, pipe) == row
+
+
 def test_replay_leaves_the_number_of_threads_as_it_was(made):
     pipe, rows = made
     with threads(3):
