@@ -8,6 +8,7 @@ import sys
 from pathlib import Path
 
 import pytest
+from apart import apart
 
 ROOT = Path(__file__).parents[2]
 TEXT = (ROOT / "README.md").read_text()
@@ -58,10 +59,14 @@ def test_it_is_one_screen_in_a_browser(tmp_path):
     text = markdown.markdown(FOLD, extensions=["fenced_code"])
     (tmp_path / "docs").symlink_to(ROOT / "docs")
     (tmp_path / "fold.html").write_text(f"<meta charset='utf-8'><style>{STYLE}</style>{text}")
+    apart(_looked_at, play, (tmp_path / "fold.html").as_uri())
+
+
+def _looked_at(play, page):
     with play.sync_playwright() as browsers:
         browser = browsers.chromium.launch(executable_path=shutil.which("chromium"), args=["--no-sandbox"])
         tab = browser.new_page(viewport={"width": 1280, "height": 1000})
-        tab.goto((tmp_path / "fold.html").as_uri())
+        tab.goto(page)
         assert tab.evaluate("document.querySelector('img').naturalWidth") > 600
         assert tab.evaluate("document.body.getBoundingClientRect().bottom") <= 1000
         assert tab.evaluate("[...document.querySelectorAll('pre')].every(one => one.scrollWidth <= one.clientWidth)")

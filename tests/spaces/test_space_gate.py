@@ -4,23 +4,17 @@ import asyncio
 import os
 import threading
 import time
-from concurrent.futures import ThreadPoolExecutor
 from types import SimpleNamespace
 
 import av
 import gradio as gr
 import numpy as np
 import pytest
+from apart import apart
 from PIL import Image
 
 from threedpain.errors import InvalidInput
 from threedpain.spaces import api, app, browse, gate, patience, read
-
-
-def apart(coroutine):
-    """Run to its end in a thread of its own: a browser of another test may hold a loop in this one."""
-    with ThreadPoolExecutor(1) as pool:
-        return pool.submit(asyncio.run, coroutine).result()
 
 
 def ask(guard, method="POST", path="/gradio_api/upload", host="127.0.0.1:7860", body=(), length=None):
@@ -36,7 +30,7 @@ def ask(guard, method="POST", path="/gradio_api/upload", host="127.0.0.1:7860", 
     async def send(message):
         sent.append(message)
 
-    apart(guard({"type": "http", "method": method, "path": path, "headers": headers}, receive, send))
+    apart(asyncio.run, guard({"type": "http", "method": method, "path": path, "headers": headers}, receive, send))
     return sent[0]["status"], b"".join(part.get("body", b"") for part in sent).decode()
 
 
@@ -115,7 +109,7 @@ def test_slow_uploads_do_not_keep_others_out(guard, monkeypatch):
         for task in slow:
             task.cancel()
 
-    apart(scene())
+    apart(asyncio.run, scene())
 
 
 def test_broken_off_uploads_are_swept_and_new_ones_stay(tmp_path):
@@ -148,7 +142,7 @@ def test_one_client_does_not_fill_the_queue():
 
     def join(session, headers=()):
         body = gr.data_classes.PredictBodyInternal(fn_index=render, session_hash=session, data=[])
-        return apart(page._queue.push(body, SimpleNamespace(headers=dict(headers)), None))
+        return apart(asyncio.run, page._queue.push(body, SimpleNamespace(headers=dict(headers)), None))
 
     told = [join("greedy") for _ in range(gate.WAITING_OF_ONE + 2)]
     assert [success for success, *_ in told] == [True] * gate.WAITING_OF_ONE + [False] * 2
@@ -256,7 +250,7 @@ def test_a_request_that_makes_no_sense_gets_a_sentence():
             continue
         for data in ([], [object()] * 9, ["x"] * len(fn.inputs), [{"path": "/etc/passwd"}] * len(fn.inputs)):
             with pytest.raises(gr.Error) as told:
-                apart(page.process_api(fn, list(data)))
+                apart(asyncio.run, page.process_api(fn, list(data)))
             assert told.value.message and "/" not in told.value.message.replace("user/3dpain", "")
 
 
