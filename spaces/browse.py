@@ -39,7 +39,17 @@ FILES_FROM_HUB = 32  # files they may lie in
 BYTES_FROM_HUB = 700_000_000  # of their pictures
 SETS_KEPT = 2
 LABELS = ["identity_id", "expression_name", "age_group", "gender", "ethnicity", "PSPI", "view_id"]
-PIXELS = ("image", "heatmap", "mask", "landmarks", "landmarks_3d", "landmarks_visible", "depth", "regions")
+PIXELS = (
+    "image",
+    "neutral_image",
+    "heatmap",
+    "mask",
+    "landmarks",
+    "landmarks_3d",
+    "landmarks_visible",
+    "depth",
+    "regions",
+)
 PICTURES = ("image", "heatmap", "mask")  # what an opened row shows
 ANY = ("any", "")
 HUB_ID = re.compile(r"[\w.-]{1,96}/[\w.-]{1,96}", re.ASCII)
