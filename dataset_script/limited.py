@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import mmap
+import struct
 import zlib
 from pathlib import Path
 from typing import Any, BinaryIO
@@ -120,7 +122,27 @@ def dataset(file: Any, key: str, kinds: str = "iuf", whole: bool = True) -> Any:
         raise InvalidInput(f"{name} is packed in pieces of more than {CHUNK_BYTES} bytes.")
     if place.dtype.kind == "O" and (longest := _longest_text(place, name)) > TEXT_BYTES:
         raise InvalidInput(f"{name} claims a text of {longest} bytes, more than the {TEXT_BYTES} allowed.")
+    if place.dtype.kind == "O" and not _heaps_end(Path(file.file.filename)):
+        raise InvalidInput(f"{name} has damaged texts: free space of no size.")
     return place
+
+
+def _heaps_end(path: Path) -> bool:
+    """Whether the heaps in which an HDF5 file keeps its texts can be walked to their ends: at free space of no size the
+    library stays for ever. A heap: 16 bytes, its size the last 8 of them, then objects; an object: its number (0 is
+    free space, whose size counts this head as well), 6 bytes, its size, and its bytes padded to 8."""
+    with open(path, "rb") as file, mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as data:
+        heap = data.find(b"GCOL\x01")
+        while heap >= 0:
+            end = min(heap + int.from_bytes(data[heap + 8 : heap + 16], "little"), len(data))
+            at = heap + 16
+            while at + 16 <= end:
+                number, size = struct.unpack_from("<H6xQ", data, at)
+                if number == 0 and size == 0:
+                    return False
+                at += size if number == 0 else 16 + (size + 7) // 8 * 8
+            heap = data.find(b"GCOL\x01", heap + 4)
+    return True
 
 
 def _longest_text(place: Any, name: str) -> int:

@@ -161,6 +161,21 @@ def stranger(folder, path: str, name: str = "train.parquet"):
     return str(folder / "set")
 
 
+def test_a_heap_without_an_end_is_not_walked(sets):
+    folder, frames, labels = sets
+    labels.close()
+    path = folder / "labels.hdf5"
+    data = bytearray(path.read_bytes())
+    at = data.index(b"GCOL") + 16
+    while (number := int.from_bytes(data[at : at + 2], "little")) != 0:
+        at += 16 + (int.from_bytes(data[at + 8 : at + 16], "little") + 7) // 8 * 8
+    assert number == 0 and int.from_bytes(data[at + 8 : at + 16], "little") > 16
+    data[at + 8 : at + 16] = bytes(8)
+    path.write_bytes(data)
+    with pytest.raises(InvalidInput, match="has damaged texts: free space of no size"):
+        read(folder, frames)
+
+
 def test_a_plain_set_is_its_own_parquet_files(tmp_path):
     assert load(stranger(tmp_path, "train.parquet"), split="train")["id"][:] == ["a", "b"]
 
