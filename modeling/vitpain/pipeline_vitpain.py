@@ -39,7 +39,7 @@ def _picture(given):
 
 
 class PainAssessmentPipeline(Pipeline):
-    """`pipeline("pain-assessment", model=folder)(photo, neutral=rest, box=face_box)`.
+    """`pipeline("pain-assessment", model=folder, trust_remote_code=True)(photo, neutral=rest, box=face_box)`.
 
     Pictures are PIL images, paths or URLs. The answer: `pspi`, `interval`, `au` (by name), `probabilities` (of PSPI
     >= 1, 2, 3) and `heatmap` (mm, float32 [S, S] over the crop).
