@@ -6,6 +6,7 @@ import sys
 
 import gradio as gr
 import pytest
+from apart import apart
 from fuzzing import watched
 
 from threedpain.spaces import app, browse, engine
@@ -54,9 +55,9 @@ def fuzz(tmp_path, monkeypatch, count: int) -> None:
 
 
 def test_odd_arguments(tmp_path, monkeypatch):
-    fuzz(tmp_path, monkeypatch, FEW)
+    apart(fuzz, tmp_path, monkeypatch, FEW)
 
 
 @pytest.mark.slow
 def test_many_odd_arguments(tmp_path, monkeypatch):
-    fuzz(tmp_path, monkeypatch, MANY)
+    apart(fuzz, tmp_path, monkeypatch, MANY)
