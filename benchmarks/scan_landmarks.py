@@ -1,7 +1,6 @@
 """Whether the 68 landmarks lie where the drawn face has them, and where an independent detector (dlib) puts them.
 
-Frontal pictures of bald people, neutral and in pain. Against the picture: brow points and the middle of the drawn brow
-above or below them, eye and outer lip points and the edge of what is drawn as eye and lip. Against dlib: the mean
+Frontal pictures of bald people, neutral and in pain. Against the picture: brow points and the upper edge of the drawn brow, eye and outer lip points and the edge of what is drawn as eye and lip. Against dlib: the mean
 distance by the distance between the outer corners of the eyes, as in judges.py, and how much higher its brows lie.
 """
 
@@ -23,7 +22,8 @@ FRONTAL = 0.037  # dlib's error on the former head
 
 
 def drawn_distances(sample: Sample) -> dict[str, float]:
-    """Mean distances in mm between landmarks and the picture's mask; "brows above": how much higher the drawn are."""
+    """Mean distances in mm between landmarks and the picture's mask; "brows above": how much higher the drawn
+    brow's upper edge lies, where 300-W has its points."""
     points = sample.landmarks.astype(np.float64)
     ends = sample.landmarks_3d[[36, 45]].astype(np.float64)
     scale = 1000 * np.linalg.norm(ends[0] - ends[1]) / np.linalg.norm(points[36] - points[45])  # mm a pixel
@@ -31,9 +31,9 @@ def drawn_distances(sample: Sample) -> dict[str, float]:
     above = []
     for k in BROWS:
         x, y = points[k]
-        rows = np.nonzero(brows[:, int(x)])[0] + 0.5
+        rows = np.nonzero(brows[:, int(x)])[0]
         if len(rows):
-            above.append(scale * (y - rows.mean()))
+            above.append(scale * (y - rows.min()))
     out = {}
     if above:
         out |= {"brows": float(np.mean(np.abs(above))), "brows above": float(np.mean(above))}

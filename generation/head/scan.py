@@ -30,12 +30,13 @@ from .model import HeadModel, sparse_offsets
 from .shape import features, sample_shape
 
 LACKING = ("ear", "head-back", "neck-", "measure-neck", "measure-shoulder", "torso", "eye-bag", "eye-epicanthus")
-WITHIN = 0.85  # the modes' share within a cell: scans hold the differences of age, sex and origin as well
+WITHIN = 0.82  # the modes' share within a cell: scans hold the differences of age, sex and origin as well
 CROOKED = 0.6  # share of the differences of left and right: the mesh of the lids and brows shows them more
 FARTHEST = 2.2  # standard deviations of a mode
 BASE_BROW = 1.3  # AU1 that `people.identity` gives to every face at rest, for the base mesh, whose inner brows hang
 DAMPED = ("nose", "eye-", "l-eye-", "r-eye-")  # features in which cells differ more on the base head than scans do
 DAMPING = 0.35
+ORIGINS, NEARER = ("african", "asian", "caucasian"), 0.46  # the base head's origins differ more than scans of them do
 # Directions of the base head put back: its lids hang lower than the scans', and its East Asian faces far more so.
 OPENED = {"l-eye-height2-incr": 0.03, "r-eye-height2-incr": 0.03}
 OPENED_EAST_ASIAN = {"l-eye-height2-incr": 0.15, "r-eye-height2-incr": 0.15, "eyebrows-trans-up": 0.3}
@@ -47,7 +48,7 @@ FEMALE = {
     "eyebrows-trans-forward": -0.35,
     "eyebrows-trans-up": 0.04,
     "chin-width": -0.45,
-    "chin-height": -0.15,
+    "chin-height": 0.08,
     "chin-bones": -0.35,
     "chin-prominent": -0.12,
     "chin-triangle": 0.3,
@@ -56,16 +57,16 @@ FEMALE = {
     "cheek-bones": 0.15,
     "mouth-upperlip-volume": 0.3,
     "mouth-lowerlip-volume": 0.3,
-    "mouth-upperlip-height": 0.35,
-    "mouth-lowerlip-height": 0.3,
+    "mouth-upperlip-height": 0.28,
+    "mouth-lowerlip-height": 0.24,
     "mouth-cupidsbow": 0.2,
     "mouth-scale-horiz": -0.15,
-    "nose-scale-vert": -0.18,
-    "nose-scale-depth": -0.12,
-    "nose-scale-horiz": -0.2,
-    "nose-volume": -0.25,
+    "nose-scale-vert": -0.08,
+    "nose-scale-depth": -0.06,
+    "nose-scale-horiz": -0.1,
+    "nose-volume": -0.2,
     "nose-hump": -0.25,
-    "nose-point-up": 0.25,
+    "nose-point-up": 0.2,
     "eye-scale": 0.1,
     "measure-neck-circ": -0.22,
     "neck-scale-horiz": -0.2,
@@ -120,6 +121,12 @@ class ScanHeadModel(HeadModel):
         self.bones, count = len(base.shape_names), modes.shape[1]  # directions of the base head come first
         reference = tensors["reference"]
         self._reference = reference
+        self._origins = np.array(
+            [
+                [base.shape_names.index(f"{origin}-{kind}") for origin in ORIGINS]
+                for kind in ("male-young", "male-old", "female-young", "female-old")
+            ]
+        )
         self._damping = np.array([DAMPING if name.startswith(DAMPED) else 1.0 for name in base.shape_names])
         meet = closing(self.lips, self.smoothing, self.surface(tensors["mean"]))
         self.mean = tensors["mean"].copy()
@@ -152,6 +159,9 @@ class ScanHeadModel(HeadModel):
             seed, age, gender, ethnicity, phenotypes, lean, self.base_names, self.base_reaches, self._own_chance
         )
         cell = self._reference + self._damping * (cell - self._reference)
+        origins = cell[self._origins]
+        alike = origins.mean(axis=1, keepdims=True)
+        cell[self._origins] = alike + NEARER * (origins - alike)
         for opened in (OPENED, OPENED_EAST_ASIAN if ethnicity == "east_asian" else {}):
             for name, more in opened.items():
                 cell[self.base_names.index(name)] += more

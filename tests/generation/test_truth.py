@@ -103,7 +103,7 @@ def test_landmarks_fall_on_their_pixels(yaw):
     assert visible[30] and visible[27] and visible.sum() >= 34
     column, row = x[visible].astype(int), y[visible].astype(int)
     around = np.stack([sample.depth[row + i, column + j] for i in (-1, 0, 1) for j in (-1, 0, 1)])
-    assert np.abs(around - points[visible, 2]).min(0).max() < 0.012, "a visible landmark lies on what the picture shows"
+    assert np.abs(around - points[visible, 2]).min(0).max() < 0.02, "a visible landmark lies on what the picture shows"
     if yaw:
         far = slice(0, 4) if yaw > 0 else slice(13, 17)  # turned to their left, the subject's right cheek faces us
         assert not visible[16 - np.arange(17)[far]].all()

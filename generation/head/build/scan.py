@@ -14,6 +14,7 @@ import json
 from pathlib import Path
 
 import numpy as np
+import scipy.sparse as sp
 from safetensors.numpy import save
 from scipy.spatial import cKDTree
 
@@ -29,7 +30,7 @@ from .ict import EYEBALLS, GLOBE, TEETH, Scans, read_scans
 from .mesh import harmonic
 from .regions import LANDMARKS, SITES, landmarks
 from .register import Registration, register
-from .scan_units import scan_fields
+from .scan_units import SMOOTHED, scan_fields
 
 TORN = 0.45  # where the offset changes by more than this share of an edge, the counterparts are mistaken (nostrils)
 NEAR = 0.0025  # metres: what lies further from the scans has no counterpart there
@@ -58,7 +59,7 @@ def build(scans: Scans) -> bytes:
     mean = transfer.mean()
     modes, modes_eyes, crooked = transfer.modes()
     expressions = {name: transfer.field(offsets) for name, offsets in scans.expressions.items()}
-    fields = transfer.mirrored(scan_fields(expressions))
+    fields = transfer.mirrored(transfer.settled(scan_fields(expressions)))
     names = list(fields)
     tensors = {
         "mean": mean.astype(np.float32),
@@ -211,6 +212,25 @@ class Transfer:
 
     def even(self, offsets: np.ndarray) -> np.ndarray:
         return (offsets + self.swap(offsets)) / 2
+
+    def settled(self, fields: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
+        """Fields [C, 3] without torn corners of the mouth, and without the upper lid in AU43: `lids` closes that."""
+        tensors = self.head.tensors
+        upper = np.zeros(self.count)
+        own = tensors["lid_row"] < self.count
+        np.maximum.at(upper, tensors["lid_row"][own], tensors["lid_weight"][own].clip(0, 1))
+        ends = np.concatenate([self.skin[:, [k, (k + 1) % 4]] for k in range(4)])
+        near = sp.coo_matrix((np.ones(len(ends)), ends.T), (self.count, self.count)).tocsr()
+        near = (near + near.T > 0).astype(float)
+        degree = np.asarray(near.sum(axis=1)).ravel()
+        out = {}
+        for name, field in fields.items():
+            unit = name.rstrip("LR")
+            out[name] = field * (1 - upper)[:, None] if unit == "AU43" else field
+            for _ in range(SMOOTHED.get(unit, 0)):
+                around = (near @ out[name]) / np.maximum(degree, 1)[:, None]
+                out[name] = np.where(degree[:, None] > 0, (out[name] + around) / 2, out[name])
+        return out
 
     def mirrored(self, fields: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
         """Left fields as the mirror images of the right ones; both sides' sum is split softly at the midline."""

@@ -14,13 +14,13 @@ from threedpain import facs
 RECIPES: dict[str, dict[str, float]] = {
     "AU1": {"browInnerUp_{side}": 1.8},
     "AU2": {"browOuterUp_{side}": 1.0},
-    "AU4": {"browDown_{side}": 1.85},
+    "AU4": {"browDown_{side}": 2.35},
     "AU5": {"eyeWide_{side}": 1.0},
     "AU6": {"cheekSquint_{side}": 1.0, "cheekRaiser_{side}": 1.0},
-    "AU7": {"eyeSquint_{side}": 2.5, "cheekSquint_{side}": 0.7},
+    "AU7": {"eyeSquint_{side}": 4.5, "cheekSquint_{side}": 0.45, "eyeWide_{side}": 0.5},
     "AU9": {"noseSneer_{side}": 1.0},
-    "AU10": {"mouthUpperUp_{side}": 1.05, "mouthShrugUpper": 0.3, "mouthSmile_{side}": -0.18},
-    "AU12": {"mouthSmile_{side}": 1.25},
+    "AU10": {"mouthUpperUp_{side}": 1.08, "mouthShrugUpper": 0.3, "mouthSmile_{side}": -0.18},
+    "AU12": {"mouthSmile_{side}": 1.44},
     "AU14": {"mouthDimple_{side}": 1.0},
     "AU15": {"mouthFrown_{side}": 1.0},
     "AU16": {"mouthLowerDown_{side}": 1.0},
@@ -31,9 +31,12 @@ RECIPES: dict[str, dict[str, float]] = {
     "AU23": {"mouthPress_L": 0.6, "mouthPress_R": 0.6, "mouthRollLower": 0.35, "mouthRollUpper": 0.3},
     "AU24": {"mouthPress_L": 0.9, "mouthPress_R": 0.9, "mouthRollLower": 0.2, "mouthRollUpper": 0.2},
     "AU25": {"mouthLowerDown_L": 0.5, "mouthLowerDown_R": 0.5, "mouthUpperUp_L": 0.4, "mouthUpperUp_R": 0.4},
-    "AU26": {"jawOpen": 0.46},
+    "AU26": {"jawOpen": 0.49},
     "AU27": {"jawOpen": 1.0},
+    "AU43": {"eyeBlink_{side}": 1.2},  # what the upper lid does not: that one closes by `lids`
 }
+# Rounds of averaging over neighbours: our cage is coarser than the scans at the corners of the mouth.
+SMOOTHED = {"AU12": 2, "AU20": 1}
 # Correctives "A*B": the share of B's field taken back when both are at their maxima.
 PAIRS: dict[str, float] = {
     "AU9*AU10": -0.5,  # both raise the upper lip: not twice
@@ -41,6 +44,7 @@ PAIRS: dict[str, float] = {
     "AU12*AU6": -0.35,  # the smile lifts the same cheek
     "AU12*AU10": -0.35,
     "AU1*AU4": -0.35,  # brows drawn together and up
+    "AU43*AU7": -0.5,  # closed lids are not pressed up twice
 }
 GAZE = {"gazeUp": "eyeLookUp", "gazeDown": "eyeLookDown", "gazeIn": "eyeLookIn", "gazeOut": "eyeLookOut"}
 
