@@ -45,29 +45,29 @@ STIFF = 2e-6  # square metres: how little a neighbourhood says of directions in 
 # `features` of the base head (Farkas 2005: narrower lower face, shorter nose, orbits as large in a smaller
 # face; Enlow 1990: flatter brow bone, fuller cheek), times the person's own share `SEXED`.
 FEMALE = {
-    "eyebrows-trans-forward": -0.35,
-    "eyebrows-trans-up": 0.04,
-    "chin-width": -0.45,
-    "chin-height": 0.08,
-    "chin-bones": -0.35,
-    "chin-prominent": -0.12,
+    "eyebrows-trans-forward": -0.55,
+    "eyebrows-trans-up": 0.1,
+    "chin-width": -0.6,
+    "chin-height": 0.06,
+    "chin-bones": -0.5,
+    "chin-prominent": -0.18,
     "chin-triangle": 0.3,
-    "head-oval": 0.25,
+    "head-oval": 0.35,
     "cheek-volume": 0.2,
-    "cheek-bones": 0.15,
-    "mouth-upperlip-volume": 0.3,
-    "mouth-lowerlip-volume": 0.3,
-    "mouth-upperlip-height": 0.28,
-    "mouth-lowerlip-height": 0.24,
+    "cheek-bones": 0.22,
+    "mouth-upperlip-volume": 0.22,
+    "mouth-lowerlip-volume": 0.22,
+    "mouth-upperlip-height": 0.3,
+    "mouth-lowerlip-height": 0.26,
     "mouth-cupidsbow": 0.2,
     "mouth-scale-horiz": -0.15,
-    "nose-scale-vert": -0.08,
+    "nose-scale-vert": -0.1,
     "nose-scale-depth": -0.06,
-    "nose-scale-horiz": -0.1,
-    "nose-volume": -0.2,
+    "nose-scale-horiz": -0.15,
+    "nose-volume": -0.3,
     "nose-hump": -0.25,
-    "nose-point-up": 0.2,
-    "eye-scale": 0.1,
+    "nose-point-up": 0.25,
+    "eye-scale": 0.2,
     "measure-neck-circ": -0.22,
     "neck-scale-horiz": -0.2,
 }
@@ -98,6 +98,7 @@ OLD = {
 }
 SEXED = (1.0, 0.22)  # mean and standard deviation of how much of it a person has
 AGED = (1.0, 0.15)
+AGED_FEMALE = 0.65  # of it: jaw, nose and brow change less in women, whose years show more in skin and lips
 ROUNDS = 8  # of smoothing a person's deformation
 
 
@@ -174,7 +175,7 @@ class ScanHeadModel(HeadModel):
         """Coefficients [base S] of the sex and age that photographs show on top of the directions of the cell."""
         z = child(seed, "sexed").standard_normal(2).clip(-2, 2)
         sexed, aged = SEXED[0] + SEXED[1] * z[0], AGED[0] + AGED[1] * z[1]
-        older = aged * float(np.clip((age - 30) / 60, 0, 1))
+        older = aged * float(np.clip((age - 30) / 60, 0, 1)) * (AGED_FEMALE if gender == "female" else 1.0)
         shifts = {name: sexed * value for name, value in (FEMALE if gender == "female" else MALE).items()}
         for name, value in OLD.items():
             shifts[name] = shifts.get(name, 0.0) + older * value

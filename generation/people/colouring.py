@@ -49,7 +49,7 @@ IRIS_SHARES = {
     "south_asian": (0.66, 0.29, 0.03, 0.01, 0.0, 0.01),
     "east_asian": (0.76, 0.23, 0.01, 0, 0, 0),
 }
-RELAXED = 0.45  # share of women with coily hair who wear it straightened, an assumption
+RELAXED = 0.65  # share of women with coily hair who wear it straightened, twisted or braided, an assumption
 SCARVES = {"black": 0.06, "white": 0.02, "middle_eastern": 0.3, "south_asian": 0.14, "east_asian": 0.02}
 FABRICS = (
     (0.6, 0.58, 0.54),
@@ -79,7 +79,7 @@ def sample_skin(rng: np.random.Generator, age: float, gender: str, ethnicity: st
         redness=float(np.clip((0.3 + 0.2 * z[3]) * (0.3 + 0.7 * light), 0, 1)),
         wrinkles=float(np.clip(older * (0.95 + 0.2 * z[4]), 0, 1)),
         stubble=float(np.clip(0.35 + 0.3 * z[5], 0, 1)) if gender == "male" else 0.0,
-        makeup=float(np.clip(0.42 + 0.28 * z[6] - 0.1 * older, 0, 1)) if gender == "female" else 0.0,
+        makeup=float(np.clip(0.5 + 0.26 * z[6] - 0.05 * older, 0, 1)) if gender == "female" else 0.0,
     )
 
 
@@ -137,16 +137,17 @@ def _style(u: float, cover: float, age: float, male: bool, ethnicity: str, curl:
         shares = {
             "bald": 0.002,
             "buzz": 0.008,
-            "short": 0.06 + 0.18 * (age > 55),
-            "medium": 0.36,
-            "long": 0.4,
-            "tied_back": 0.13,
+            "short": 0.04 + 0.06 * (age > 55),
+            "medium": 0.38 + 0.14 * (age > 55),  # a bob
+            "long": 0.5 - 0.16 * (age > 55),
+            "tied_back": 0.05,  # from the front it cannot be told from cropped hair
             "coily": 0.0,
         }
-    if curl > 0.7:  # coily hair stands instead of falling
-        shares["coily"] = shares.pop("medium") + 0.7 * shares.get("short", 0) + 0.5 * shares["long"]
+    if curl > 0.7:  # coily hair stands instead of falling, but for what women have in twists and braids
+        standing = 0.5 if male else 0.1
+        shares["coily"] = shares.pop("medium") + 0.7 * shares.get("short", 0) + standing * shares["long"]
         shares["short"] *= 0.3
-        shares["long"] *= 0.5
+        shares["long"] *= 1 - standing
     total, reached = sum(shares.values()), 0.0
     for style, share in shares.items():
         reached += share / total

@@ -34,11 +34,11 @@ def finished(maps: SkinMaps, who: Identity) -> SkinMaps:
     makeup = who.skin.makeup
     light = float(np.clip((who.skin.tone + 30) / 75, 0, 1))  # red shows less on dark skin
     if female:
-        red = (0.16 + 0.03 * z[0] + (0.42 + 0.14 * z[1]) * makeup) * (1 - 0.45 * old) * parts["lips"]
+        red = (0.2 + 0.03 * z[0] + (0.46 + 0.14 * z[1]) * makeup) * (1 - 0.25 * old) * parts["lips"]
         red += (0.05 + 0.03 * z[2]) * makeup * parts["cheeks"]
-        dark = (0.16 + 0.03 * z[3] + 0.5 * makeup) * (1 - 0.3 * old) * parts["liner"]
+        dark = (0.22 + 0.03 * z[3] + 0.55 * makeup) * (1 - 0.15 * old) * parts["liner"]
         dark += (0.1 + 0.05 * z[4]) * makeup * parts["lids"] + (0.04 + 0.12 * makeup) * parts["lips"]
-        smooth = np.clip(0.45 + 0.12 * z[5] + 0.4 * makeup - 0.35 * old, 0, 0.85)
+        smooth = np.clip(0.5 + 0.12 * z[5] + 0.4 * makeup - 0.35 * old, 0, 0.88)
     else:
         red = -0.06 * parts["lips"]
         dark = (0.06 + 0.2 * who.skin.stubble) * (0.3 + 0.7 * light) * parts["beard"]
@@ -65,7 +65,7 @@ def _brows(brows: np.ndarray, female: bool, z: np.ndarray, old: float) -> np.nda
     ridge = np.interp(along, *RIDGE)
     arch = np.sin(np.pi * np.clip(along, 0, 1) ** 0.8)
     if female:
-        thin, lift = 0.66 + 0.09 * z[0], -0.4 - 0.7 * z[1] - (1.5 + 1.2 * z[2]) * arch - 0.5 * along
+        thin, lift = 0.58 + 0.08 * z[0], -0.8 - 0.7 * z[1] - (2.2 + 1.2 * z[2]) * arch - 0.5 * along
     else:
         thin, lift = 1.08 + 0.1 * z[0], 1.5 + z[1] - 0.5 * arch
     thin = thin * (1 + 0.1 * old * (not female))
