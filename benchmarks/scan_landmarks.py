@@ -1,7 +1,8 @@
 """Whether the 68 landmarks lie where the drawn face has them, and where an independent detector (dlib) puts them.
 
-Frontal pictures of bald people, neutral and in pain. Against the picture: brow points and the upper edge of the drawn brow, eye and outer lip points and the edge of what is drawn as eye and lip. Against dlib: the mean
-distance by the distance between the outer corners of the eyes, as in judges.py, and how much higher its brows lie.
+Frontal pictures of bald people, neutral and in pain. Against the picture: brow points and the upper edge of the drawn
+brow (where 300-W has them), eye and outer lip points and the edge of what is drawn as eye and lip. Against dlib: the
+mean distance by the distance between the outer corners of the eyes, as in judges.py, and how much higher its brows lie.
 """
 
 from __future__ import annotations
