@@ -19,6 +19,7 @@ from threedpain.generation.records import Identity, SkinMaps
 from threedpain.generation.seeds import child
 
 from . import layout
+from .ageing import aged
 from .tone import HAEMOGLOBIN, MELANIN
 
 AREA = np.s_[360:700, 520:891]  # of the maps, rows and columns: brows to chin, cheek to cheek
@@ -54,6 +55,7 @@ def finished(maps: SkinMaps, who: Identity) -> SkinMaps:
         skin += (smooth * parts["even"])[..., None] * (even - skin)
     skin -= red[..., None] * HAEMOGLOBIN + dark[..., None] * MELANIN
     albedo[AREA] = (to_srgb(np.exp(skin)).clip(0, 1) * 255 + 0.5).astype(np.uint8)
+    albedo = aged(albedo, who)
     return SkinMaps(albedo=albedo, brows=_brows(maps.brows, female, z, old))
 
 

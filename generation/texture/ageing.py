@@ -1,0 +1,129 @@
+"""What years do to the even light of a face: mottled skin, grooves of the mid-face, a net of fine lines.
+
+Painted into the albedo, where it is seen at any size and in any light, on top of the folds that are shape
+(`head.wrinkles`): pigment and vessels become uneven (Fink, Grammer and Matts, Evolution and Human Behavior 27, 2006),
+the cheek sinks between its ligaments into mounds and grooves (Mendelson, Muzaffar and Adams, Plast. Reconstr. Surg.
+110, 2002), and lines stay. How much of each a person of an age has is their own.
+"""
+
+from __future__ import annotations
+
+from functools import cache
+
+import numpy as np
+from scipy.ndimage import gaussian_filter, uniform_filter, zoom
+
+from threedpain.generation.colour import to_linear, to_srgb
+from threedpain.generation.geometry import smoothstep
+from threedpain.generation.records import Identity
+from threedpain.generation.seeds import child
+
+from . import layout
+from .tone import HAEMOGLOBIN, MELANIN
+
+AREA = np.s_[252:700, 500:912]  # of the maps, rows and columns: hairline to chin, ear to ear
+# Grooves of the right half: points in texels, width in texels, darkening at 85 years. Each has a lighter bank above
+# or beside it: it is the shade of a form.
+GROOVES = {
+    "trough": (((684, 458), (664, 473), (640, 480), (618, 476)), 5.0, 0.30),
+    "mid-cheek": (((672, 470), (650, 490), (628, 508), (606, 522), (592, 540)), 7.0, 0.20),
+    "nasolabial": (((679, 504), (668, 520), (656, 545), (652, 570), (654, 592)), 6.0, 0.34),
+    "marionette": (((654, 580), (653, 600), (657, 622), (664, 640)), 5.0, 0.30),
+    "jowl": (((664, 640), (640, 650), (618, 640), (598, 615)), 9.0, 0.22),
+    "hollow": (((590, 505), (600, 540), (612, 570), (622, 600)), 12.0, 0.20),
+    "lid": (((668, 432), (645, 425), (622, 430), (604, 444)), 4.0, 0.22),
+    "temple": (((572, 372), (560, 400), (560, 425)), 12.0, 0.18),
+}
+
+MOTTLE = 1.3  # at 85 years: how much more of the skin's own unevenness of one to six millimetres
+GROOVE = 1.1  # times the darkening of `GROOVES`
+BLOTCH = 0.04  # standard deviation of each size of blotch, in melanin
+LINES = 0.06  # standard deviation of the net of lines, in melanin
+COVERED = 0.5  # share of the mottling that full make-up hides
+FINER = 0.7  # women's share of men's mottling, an assumption
+
+
+def aged(albedo: np.ndarray, who: Identity) -> np.ndarray:
+    """`albedo` uint8 [H, W, 3] after a person's years; the same array for the young."""
+    older = float(np.clip((who.age - 28) / 57, 0, 1)) ** 1.2
+    if older <= 0:
+        return albedo
+    rng = child(who.skin.seed, "ageing")
+    z = rng.standard_normal(4 + len(GROOVES)).clip(-1.6, 1.6)
+    own = older * (0.55 + 0.45 * who.skin.wrinkles / max(older, 0.2)) * (1 + 0.12 * z[0])
+    skin = np.log(np.maximum(to_linear(albedo[AREA] / np.float32(255)), 1e-3)).astype(np.float32)
+    free = _free() * ((FINER if who.gender == "female" else 1.0) * (1 - COVERED * who.skin.makeup))
+    middle = uniform_filter(skin, (3, 3, 1)) - uniform_filter(skin, (23, 23, 1))
+    skin += (own * MOTTLE * (1 + 0.3 * z[1]) * free)[..., None] * middle
+    shape = skin.shape[:2]
+    dark = np.zeros(shape, np.float32)
+    for k, groove in enumerate(_grooves()):
+        dark += own * GROOVE * (1 + 0.3 * z[4 + k]) * groove
+    blotches = BLOTCH * (1 + 0.3 * z[2]) * (_noise(rng, shape, 4) + _noise(rng, shape, 10))
+    lines = LINES * (1 + 0.3 * z[3]) * _lines(rng, shape)
+    dark += own * free * (blotches + lines)
+    red = own * free * 0.5 * BLOTCH * _noise(rng, shape, 8)
+    skin -= dark[..., None] * MELANIN + red[..., None] * HAEMOGLOBIN
+    out = albedo.copy()
+    out[AREA] = (to_srgb(np.exp(skin)).clip(0, 1) * 255 + 0.5).astype(np.uint8)
+    return out
+
+
+def _noise(rng: np.random.Generator, shape: tuple[int, int], size: int) -> np.ndarray:
+    """Soft noise of unit size, blobs about `size` texels across."""
+    step = max(size // 2, 1)
+    coarse = gaussian_filter(rng.standard_normal((shape[0] // step + 3, shape[1] // step + 3)).astype(np.float32), 1.2)
+    fine = zoom(coarse, step, order=1)[: shape[0], : shape[1]] if step > 1 else coarse[: shape[0], : shape[1]]
+    return fine / fine.std()
+
+
+def _lines(rng: np.random.Generator, shape: tuple[int, int]) -> np.ndarray:
+    """Fine creases: level ones on the forehead, falling ones on cheeks and lips. Drawn at half size."""
+    out = np.zeros(shape, np.float32)
+    half = (shape[0] // 2, shape[1] // 2)
+    for weight, sigma in zip(_stripes(), ((0.8, 6.0), (4.5, 0.8)), strict=True):
+        noise = gaussian_filter(rng.standard_normal(half).astype(np.float32), sigma, truncate=2.5)
+        out += weight * zoom(noise / noise.std(), 2, order=1)
+    return out
+
+
+@cache
+def _free() -> np.ndarray:
+    """Skin without lips and eyes, soft [rows, columns] of `AREA`."""
+    ex, ey = layout.EYES[0]
+    face = layout.ellipse(layout.AXIS, 478, 195, 235, 0.35)
+    return (face * (1 - np.maximum(layout.both(ex, ey, 42, 20, 0.4), layout.lips())))[AREA].astype(np.float32)
+
+
+@cache
+def _stripes() -> tuple[np.ndarray, np.ndarray]:
+    """Where creases run level and where they fall [rows, columns] of `AREA`."""
+    _, gy = layout.grid()
+    level = (1 - smoothstep(gy, 395.0, 440.0)) * np.ones((1, 1384))
+    return level[AREA].astype(np.float32), (1 - level)[AREA].astype(np.float32)
+
+
+@cache
+def _grooves() -> tuple[np.ndarray, ...]:
+    """Each groove with its banks, both sides [rows, columns] of `AREA`, 1 at the middle of its course."""
+    y, x = np.mgrid[AREA[0], AREA[1]].astype(np.float32) + np.float32(0.5)
+    out = []
+    for points, width, depth in GROOVES.values():
+        corners = np.array(points, float)
+        at = np.linspace(0, len(corners) - 1, 60)
+        whole = np.stack([np.interp(at, np.arange(len(corners)), corners[:, k]) for k in (0, 1)], 1)
+        whole = np.stack([gaussian_filter(whole[:, k], 4, mode="nearest") for k in (0, 1)], 1)
+        taper = smoothstep(np.minimum(np.linspace(0, 1, 60), np.linspace(1, 0, 60)), 0.0, 0.3)
+        total = np.zeros(x.shape, np.float32)
+        for side in (-1, 1):
+            course = np.stack([layout.AXIS + side * (layout.AXIS - whole[:, 0]), whole[:, 1]], 1)
+            squared = np.full(x.shape, 1e9, np.float32)
+            weight = np.zeros(x.shape, np.float32)
+            for (cx, cy), t in zip(course, taper, strict=True):
+                far = (x - cx) ** 2 + (y - cy) ** 2
+                closer = far < squared
+                squared[closer], weight[closer] = far[closer], t
+            t = np.sqrt(squared) / width
+            total += weight * (np.exp(-0.5 * t**2) - 0.45 * np.exp(-0.5 * ((t - 2.2) / 0.9) ** 2))
+        out.append(depth * total)
+    return tuple(out)
