@@ -42,3 +42,10 @@ def served(folder: Path, command=DEMO, patience=600, **environment):
     finally:
         process.terminate()
         process.wait(300)
+
+
+def client(url: str, **options):
+    """A program that visits the Space."""
+    from gradio_client import Client
+
+    return Client(url, verbose=False, analytics_enabled=False, httpx_kwargs={"timeout": 600}, **options)
