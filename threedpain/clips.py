@@ -7,6 +7,7 @@ be read, and decoding has a time limit.
 
 from __future__ import annotations
 
+import contextlib
 import stat
 import time
 from collections.abc import Iterator
@@ -15,6 +16,7 @@ from typing import BinaryIO
 
 from PIL import Image
 
+from . import clip_claims
 from .errors import InvalidInput, MissingFile
 from .extras import need_extra
 from .pictures import shown
@@ -50,11 +52,12 @@ def frames(
     options = {"protocol_whitelist": "file", "max_pixels": str(max_pixels), "enable_drefs": "0"}
     waiting = PATIENCE if seconds is None else min(PATIENCE, seconds)
     try:
-        with (
-            path.open("rb") as file,
-            av.open(file, format=_container(file, name), options=options, timeout=waiting, io_open=_refuse)
-            as container,
-        ):  # fmt: skip
+        with path.open("rb") as file, contextlib.ExitStack() as opened:
+            kind_of_clip = _container(file, name)
+            options |= _cautions(file, name, kind_of_clip)
+            container = opened.enter_context(
+                av.open(file, format=kind_of_clip, options=options, timeout=waiting, io_open=_refuse)
+            )
             if not container.streams.video:
                 raise InvalidInput(f"{name} holds no pictures")
             stream = container.streams.video[0]
@@ -90,6 +93,18 @@ def _container(file: BinaryIO, name: str) -> str:
     if head[:4] == b"RIFF" and head[8:12] == b"AVI ":
         return "avi"
     raise InvalidInput(f"{name} cannot be read as a clip: it must be an MP4, MOV, AVI, Matroska or WebM file")
+
+
+def _cautions(file: BinaryIO, name: str, container: str) -> dict[str, str]:
+    """Options of FFmpeg for a clip whose tables could take more memory than they are worth; some are refused."""
+    if container == "avi":
+        return {"use_odml": "0"}  # an index of indices, which may all be the same; the pictures follow without it
+    if container == "mov":
+        if clip_claims.excessive(file):
+            raise InvalidInput(f"{name} claims more pictures than it can hold, or a compressed table; save it anew")
+        if clip_claims.many_cuts(file):
+            return {"advanced_editlist": "0"}
+    return {}
 
 
 def _refuse(url: str, flags: int, options: dict) -> None:

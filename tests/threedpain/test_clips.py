@@ -1,12 +1,14 @@
 """The door for clips: a clip reads no file but its own, and none for ever."""
 
+import struct
 import time
+import zlib
 
 import av
 import numpy as np
 import pytest
 
-from threedpain import clips
+from threedpain import clip_claims, clips
 from threedpain.errors import InvalidInput, MissingFile
 
 
@@ -78,3 +80,89 @@ def test_large_frames_and_long_decoding_end_in_a_sentence(tmp_path):
     for missing in (tmp_path / "none.mp4", tmp_path):
         with pytest.raises(MissingFile):
             list(clips.frames(missing))
+
+
+TABLE = [b"moov", b"trak", b"mdia", b"minf", b"stbl"]
+
+
+def boxes(data):
+    """(name, content) of the boxes of an MP4, one after the other."""
+    while len(data) >= 8:
+        length, name = struct.unpack(">I4s", data[:8])
+        yield name, data[8:length]
+        data = data[length:]
+
+
+def rebuilt(data, path, change):
+    """An MP4 whose box at the end of a path has the content that `change` makes of it."""
+    out = b""
+    for name, content in boxes(data):
+        if name == path[0]:
+            content = rebuilt(content, path[1:], change) if path[1:] else change(content)
+        out += struct.pack(">I4s", 8 + len(content), name) + content
+    return out
+
+
+def numbers(*values):
+    return struct.pack(f">{len(values)}I", *values)
+
+
+def claiming(data, kind):
+    """An MP4 of a kilobyte that makes FFmpeg take one to three gigabytes."""
+    many = 80_000_000
+    if kind == "samples":
+        for name, content in ((b"stsz", (0, 1, many)), (b"stsc", (0, 1, 1, many, 1)), (b"stts", (0, 1, many, 1))):
+            data = rebuilt(data, [*TABLE, name], lambda _, content=content: numbers(*content))
+    elif kind == "chunks of sound":
+        data = rebuilt(data, [*TABLE, b"stsc"], lambda _: numbers(0, 1, 1, 4_000_000_000, 1))
+        data = rebuilt(data, [*TABLE, b"stco"], lambda _: numbers(0, 20, *[48] * 20))
+    elif kind == "a compressed table":
+        table = zlib.compress(dict(boxes(data))[b"moov"] + bytes(1000))
+        packed = numbers(12) + b"dcomzlib" + numbers(12 + len(table)) + b"cmvd" + numbers(2_000_000_000) + table
+        data = rebuilt(data, [b"moov"], lambda _: numbers(8 + len(packed)) + b"cmov" + packed)
+    else:
+        run = numbers(20) + b"trun" + numbers(1, many, 0)
+        traf = numbers(16) + b"tfhd" + numbers(0, 1) + (run if kind == "fragments" else b"")
+        if kind == "fragments, lengths behind their names":
+            traf += numbers(1) + b"trun" + numbers(0, 28, 1, many, 0)
+        moof = numbers(16) + b"mfhd" + numbers(0, 1) + numbers(8 + len(traf)) + b"traf" + traf
+        extends = numbers(40) + b"mvex" + numbers(32) + b"trex" + numbers(0, 1, 1, 1, 1, 0)
+        data = rebuilt(data, [b"moov"], lambda content: content + extends) + numbers(8 + len(moof)) + b"moof" + moof
+    return data
+
+
+@pytest.mark.parametrize(
+    "kind",
+    ["samples", "chunks of sound", "a compressed table", "fragments", "fragments, lengths behind their names"],
+)
+def test_a_clip_claims_no_more_than_it_holds(tmp_path, kind):
+    """A kilobyte of MP4 took up to three gigabytes before a single picture was decoded."""
+    data = film(tmp_path / "film.mp4", side=64).read_bytes()
+    (tmp_path / "claim.mp4").write_bytes(claiming(data, kind))
+    with pytest.raises(InvalidInput, match="claim.mp4 claims more pictures than it can hold"):
+        list(clips.frames(tmp_path / "claim.mp4"))
+
+
+def test_thousands_of_cuts_are_not_followed(tmp_path, monkeypatch):
+    """For every cut FFmpeg copies the table of the samples."""
+    path = film(tmp_path / "film.mp4", side=64)
+    options = []
+    opened = av.open
+    monkeypatch.setattr(av, "open", lambda *given, **more: options.append(more["options"]) or opened(*given, **more))
+    assert len(list(clips.frames(path))) == 6 and "advanced_editlist" not in options[-1]
+    monkeypatch.setattr(clip_claims, "EDITED", 500)
+    cuts = numbers(0, 100) + numbers(6, 0, 0x10000) * 100
+    path.write_bytes(rebuilt(path.read_bytes(), [b"moov", b"trak", b"edts", b"elst"], lambda _: cuts))
+    list(clips.frames(path))
+    assert options[-1]["advanced_editlist"] == "0"
+
+
+def test_words_in_a_clip_are_no_tables(tmp_path):
+    with av.open(str(tmp_path / "film.mp4"), "w") as out:
+        out.metadata["comment"] = "truncated from the elstree film; stsz, stco, stsc and cmov are words as well"
+        stream = out.add_stream("mpeg4", rate=10)
+        stream.width = stream.height = 96
+        out.mux(stream.encode(av.VideoFrame.from_ndarray(np.zeros((96, 96, 3), np.uint8))))
+        out.mux(stream.encode())
+    assert b"truncated" in (tmp_path / "film.mp4").read_bytes()
+    assert len(list(clips.frames(tmp_path / "film.mp4"))) == 1
