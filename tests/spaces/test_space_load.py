@@ -1,6 +1,7 @@
 """The Space under load: many who make faces, many who are slow, clips that are hostile, and one who wants a reading."""
 
 import json
+import os
 import random
 import subprocess
 import sys
@@ -22,9 +23,12 @@ from space_server import client
 
 from threedpain import facs
 
-CLIENTS, SLOW, SECONDS, WARM = 40, 60, 60, 15
-GROWTH = 100  # MB of resident memory between WARM and SECONDS
-READINGS, ANSWERED = 4, 10.0  # honest readings while hostile clips arrive, and the seconds each may take
+CLIENTS, SLOW, SECONDS = 40, 60, 60
+WARM = 40  # faces after which every cache is full, whatever the machine's speed
+GROWTH = 100  # MB of resident memory over the minute that follows
+READINGS = 4  # honest ones, while hostile clips arrive
+ANSWERED = 10.0  # seconds that the server may compute, in all its threads, between a question and its answer
+WAITED = 120.0  # seconds that may pass meanwhile on a machine with other things to do
 BUSY = "Queue is full"
 
 
@@ -34,22 +38,25 @@ def resident(pid: int) -> float:
     return int(next(line for line in status.splitlines() if line.startswith("VmRSS")).split()[1]) / 1024
 
 
-def storm(url: str, pid: int) -> tuple[Counter, float, float]:
-    """CLIENTS ask for random faces of four people for a minute: outcomes, and resident memory at WARM and SECONDS.
+def computed(pid: int) -> float:
+    """Seconds that a process has computed, in all its threads: what counts where others use the same cores."""
+    fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
 
-    Everybody has been seen once before the minute begins: on a slow machine the first faces alone take longer than
-    WARM, and what is loaded for them is no leak.
+
+def storm(url: str, pid: int) -> tuple[Counter, float, float]:
+    """CLIENTS ask for random faces of four people: outcomes of a minute, and resident memory where it begins and ends.
+
+    It begins when the server is warm: everybody has been seen, and every cache is full.
     """
-    outcome, ready = Counter(), threading.Barrier(CLIENTS + 1)
+    outcome, warm, over = Counter(), threading.Event(), threading.Event()
     first = client(url, download_files=False)
     for person in range(4):
         first.predict({"AU4": 1}, seed=person, age=30, api_name="/make_face")
 
     def visit(number: int) -> None:
         draw, mine = random.Random(number), client(url, download_files=False)
-        ready.wait()
-        deadline = time.monotonic() + SECONDS
-        while time.monotonic() < deadline:
+        while not over.is_set():
             units = {name: draw.randint(0, int(facs.ACTION_UNITS[name].maximum)) for name in facs.PAIN_UNITS}
             try:
                 *_, labels = mine.predict(units, seed=number % 4, age=30, api_name="/make_face")
@@ -60,15 +67,17 @@ def storm(url: str, pid: int) -> tuple[Counter, float, float]:
             told = {name: value for name, value in units.items() if value}
             said = labels["PSPI"], labels["action_units"], labels["seed"]
             outcome["right" if said == (facs.pspi(units), told, number % 4) else "wrong"] += 1
+            if outcome["right"] >= WARM:
+                warm.set()
 
     visitors = [threading.Thread(target=visit, args=(number,)) for number in range(CLIENTS)]
     for visitor in visitors:
         visitor.start()
-    ready.wait()
-    time.sleep(WARM)
+    assert warm.wait(1800), dict(outcome)
     early = resident(pid)
-    time.sleep(SECONDS - WARM)
+    time.sleep(SECONDS)
     late = resident(pid)
+    over.set()
     for visitor in visitors:
         visitor.join()
     return outcome, early, late
@@ -157,8 +166,8 @@ def test_forty_clients_and_sixty_slow_ones_for_a_minute(tmp_path):
         outcome, early, late = storm(url, process.pid)
         answers = crowd(url)
     refused = [problem for problem in answers if problem is not None]
-    print(f"\n{dict(outcome)}; {early:.0f} MB at {WARM} s, {late:.0f} MB at {SECONDS} s; {len(refused)} of "
-          f"{len(answers)} at once refused")  # fmt: skip
+    print(f"\n{dict(outcome)}; {early:.0f} MB after {WARM} faces, {late:.0f} MB {SECONDS} s later; "
+          f"{len(refused)} of {len(answers)} at once refused")  # fmt: skip
     assert set(outcome) <= {"right", "busy"} and outcome["right"]
     assert late - early <= GROWTH
     assert 0 < len(refused) < len(answers) and all(BUSY in str(problem) for problem in refused)
@@ -168,18 +177,19 @@ def test_forty_clients_and_sixty_slow_ones_for_a_minute(tmp_path):
 def test_an_honest_reading_while_hostile_clips_arrive(tmp_path):
     from gradio_client import handle_file
 
-    with space_server.served(tmp_path) as (url, _):
+    with space_server.served(tmp_path) as (url, process):
         honest = client(url)
         face, rest, *_ = honest.predict({"AU4": 4, "AU43": 1}, seed=3, age=30, api_name="/make_face")
         ask = {"photo": handle_file(face), "neutral": handle_file(rest), "api_name": "/read_face"}
         alone = honest.predict(**ask)[1]
-        seconds = []
+        took = []
         with slow_ones(url), hostile_clips(url, tmp_path) as sent:
             time.sleep(5)
             for _ in range(READINGS):
-                began = time.monotonic()
+                began, before = time.monotonic(), computed(process.pid)
                 assert honest.predict(**ask)[1] == alone
-                seconds.append(time.monotonic() - began)
+                took.append((computed(process.pid) - before, time.monotonic() - began))
                 time.sleep(2)
-    print(f"\nreadings in {', '.join(f'{took:.1f}' for took in seconds)} s among {dict(sent)} clips")
-    assert sent["taken"] and max(seconds) <= ANSWERED
+    print(f"\nreadings after {', '.join(f'{work:.1f} s of computing in {wall:.1f} s' for work, wall in took)} "
+          f"among {dict(sent)} clips")  # fmt: skip
+    assert sent["taken"] and max(work for work, _ in took) <= ANSWERED and max(wall for _, wall in took) <= WAITED
