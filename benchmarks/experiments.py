@@ -7,7 +7,7 @@
 An arm is a change of the base's settings or of the people it may learn from. It is trained once, whatever number of
 tables it stands in, for as many steps as every other arm, and asked about the same test people. The first row of a
 table is the one the others are compared with, picture by picture. Finished arms and answers are kept: the same command
-continues. Writes a page with all tables, and the figures beside it as JSON.
+continues. Writes a page with all tables (experiments_page.py), and the figures beside it as JSON.
 """
 
 from __future__ import annotations
@@ -16,7 +16,6 @@ import argparse
 import json
 import logging
 import time
-from collections.abc import Sequence
 from dataclasses import asdict, dataclass, field
 from functools import cached_property
 from pathlib import Path
@@ -123,18 +122,7 @@ EXPERIMENTS: dict[str, tuple[Row, ...]] = {
     "age": (Row("all ages"), Row("18 to 44 only", "young"), Row("60 to 90 only", "old")),
     "ethnicity": (Row("every ethnicity", "people-50"), *(Row(f"{name} only", name) for name in ETHNICITIES)),
 }  # fmt: skip
-QUESTIONS = {
-    "distillation": "Does a teacher that reads the heatmaps help the student? The same arm with another seed shows what"
-    " chance does; the teacher itself is asked with the heatmaps, which no photograph has.",
-    "reference": "What is the neutral face worth, from another moment or from the very same scene, one or three?",
-    "au-head": "Does reading action units help PSPI, or stand in its way?",
-    "heatmap-head": "Do the dense maps help: the pain heatmap, and the parts of the face learned beside it?",
-    "identities": "Does more synthetic data help? The same number of steps on more or fewer people.",
-    "age": "SynPAIN's transfer test: who has learned from one age only, and how does that read the other?",
-    "ethnicity": "Trained on 50 people of one ethnicity, or of all, and tested on everybody.",
-}
 GROUPS = {"age": "age_group", "ethnicity": "ethnicity"}  # told apart in these tables
-COLUMNS = ("mae", "pearson", "auroc3")
 
 
 @dataclass(frozen=True)
@@ -248,87 +236,29 @@ def measure(bench: Bench, name: str, rounds: int, finished: bool) -> list[dict]:
     return rows
 
 
-def as_table(rows: Sequence[dict]) -> str:
-    """Markdown; groups, where there are some, stand beside each other: how each row reads each group."""
-    groups = list(dict.fromkeys(row["tested_on"] for row in rows))
-    if len(groups) == 1:
-        head = ["", "trained on", "MAE", "Pearson", "AUROC(PSPI >= 3)", "MAE less the first row's"]
-        body = [[row["row"]["label"], f"{row['trained_on']} people",
-                 *(_cell(row["figures"][name]) for name in COLUMNS), _change(row, rows)] for row in rows]  # fmt: skip
-    else:
-        head = ["MAE", "trained on", *groups]
-        body = [[label, f"{own[0]['trained_on']} people", *(_cell(row["figures"]["mae"]) for row in own)]
-                for label, own in _by_label(rows).items()]  # fmt: skip
-    return "\n".join("| " + " | ".join(cells) + " |" for cells in [head, ["---"] * len(head), *body])
+def about(bench: Bench) -> dict[str, Any]:
+    """How the finished arms were trained, and on what."""
+    arms = [json.loads(file.read_text()) for file in sorted(bench.out.glob("arms/*/arm.json"))]
+    found = {
+        "size": SIZE, "steps": bench.steps, "people": ARMS["base"].identities, "seed": ARMS["base"].seed,
+        "arms": len(arms), "cpu_minutes": round(sum(arm["cpu_seconds"] for arm in arms) / 60),
+        "data": _of(bench.data),
+    }  # fmt: skip
+    return found | ({"test": _of(bench.test)} if bench.test else {})
 
 
-def _by_label(rows: Sequence[dict]) -> dict[str, list[dict]]:
-    found: dict[str, list[dict]] = {}
-    for row in rows:
-        found.setdefault(row["row"]["label"], []).append(row)
-    return found
-
-
-def _cell(figure: Sequence[float]) -> str:
-    return "{:.2f} ({:.2f} to {:.2f})".format(*figure)
-
-
-def _change(row: dict, rows: Sequence[dict]) -> str:
-    return "–" if row is rows[0] else "{:+.2f} ({:+.2f} to {:+.2f})".format(*row["figures"]["further"])
-
-
-def reading(row: dict, first: dict) -> str:
-    """One sentence: whether a row errs more than the first, and whether these people can tell."""
-    value, low, high = row["figures"]["further"]
-    label, other = row["row"]["label"], first["row"]["label"]
-    if low <= 0 <= high:
-        return f"*{label}*: no difference from *{other}* that these people show."
-    return f"*{label}*: {abs(value):.2f} points {'more' if value > 0 else 'less'} error than *{other}*."
-
-
-def page(bench: Bench, results: dict[str, list[dict]]) -> str:
-    """The tables with their questions and readings."""
-    arms = {file.parent.name: json.loads(file.read_text()) for file in sorted(bench.out.glob("arms/*/arm.json"))}
-    seconds = sum(arm["cpu_seconds"] for arm in arms.values())
-    parts = ["# What each part is worth", (
-        f"Small runs that differ in one thing each: {SIZE} pixels, {bench.steps} steps of 48 pictures, "
-        f"{ARMS['base'].identities} people where nothing else is said, seed {ARMS['base'].seed}, no augmentation (so "
-        "short a run stays at guessing the mean with it). They are far from the shipped ViTPain and tell differences, "
-        f"not what can be reached. Made by `python benchmarks/experiments.py --data SET"
-        f"{' --test NEW' if bench.test else ''}`, {len(arms)} arms in {seconds / 60:.0f} CPU minutes on one thread, no "
-        f"GPU. The set: {_about(bench.data)}" + (f"; tested on another: {_about(bench.test)}." if bench.test else ".")),
-        ("MAE in PSPI points on neutral and painful pictures of people never trained on, the neutral reference being "
-        "another photograph unless said otherwise. Intervals: 95 %, people drawn with replacement; they say nothing "
-        "about what another seed of the training would give. Differences are taken picture by picture. "
-        f"{_guessing(results)}")]  # fmt: skip
-    for name in EXPERIMENTS:
-        rows = results.get(name, [])
-        parts += [f"## {name.replace('-', ' ').capitalize().replace('Au ', 'AU ')}", QUESTIONS[name]]
-        if len({row["row"]["label"] for row in rows}) < 2:
-            parts.append("Not measured yet.")
-            continue
-        whole = [row for row in rows if row["tested_on"] == "all"]
-        parts += [
-            f"{whole[0]['pictures']:,} pictures of {whole[0]['people']} people.",
-            as_table(rows),
-            "\n".join(f"- {reading(row, whole[0])}" for row in whole[1:]),
-        ]
-        if missing := [row.label for row in EXPERIMENTS[name] if row.label not in _by_label(rows)]:
-            parts.append(f"Not measured yet: {', '.join(missing)}.")
-    return "\n\n".join(parts) + "\n"
-
-
-def _about(data: str) -> str:
-    plan = json.loads((Path(data) / "plan.json").read_text())["config"]
-    return f"{plan['identities']} people, {plan['size']} pixels, seed {plan['seed']}"
-
-
-def _guessing(results: dict[str, list[dict]]) -> str:
-    known = [row["guessing"] for rows in results.values() for row in rows if row["tested_on"] == "all"]
-    return f"Always answering the mean errs by {known[0]:.1f}." if known else ""
+def _of(data: str) -> str:
+    plan = json.loads((Path(data) / "plan.json").read_text())
+    config = plan["config"]
+    return (
+        f"{config['identities']} people, {config['size']} pixels, seed {config['seed']}, "
+        f"generator {plan['generator_version']}"
+    )
 
 
 def main() -> None:
+    from experiments_page import as_table, page  # stands beside this file, which tests load by its path
+
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--data", required=True, help="a generated set to learn from")
     parser.add_argument("--test", help="another generated set to test on; then all people of --data are learned from")
@@ -354,8 +284,9 @@ def main() -> None:
     for name in given.only or EXPERIMENTS:
         results[name] = measure(bench, name, given.rounds, given.finished)
         logger.info("%s\n%s", name, as_table(results[name]))
-        target.with_suffix(".json").write_text(json.dumps(results, indent=1) + "\n")
-        target.write_text(page(bench, results))
+        content = {"about": about(bench), "tables": results}
+        target.with_suffix(".json").write_text(json.dumps(content, indent=1) + "\n")
+        target.write_text(page(content))
 
 
 if __name__ == "__main__":
