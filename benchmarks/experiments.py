@@ -237,11 +237,15 @@ def measure(bench: Bench, name: str, rounds: int, finished: bool) -> list[dict]:
 
 
 def about(bench: Bench) -> dict[str, Any]:
-    """How the finished arms were trained, and on what."""
-    arms = [json.loads(file.read_text()) for file in sorted(bench.out.glob("arms/*/arm.json"))]
+    """How the finished arms were trained, and on what; `arms`: in which settings each differs from the base."""
+    plain = json.loads(json.dumps(asdict(ARMS["base"])))
+    arms = {file.parent.name: json.loads(file.read_text()) for file in sorted(bench.out.glob("arms/*/arm.json"))}
+    differ = {
+        name: {key: value for key, value in arm["arm"].items() if value != plain[key]} for name, arm in arms.items()
+    }
     found = {
         "size": SIZE, "steps": bench.steps, "people": ARMS["base"].identities, "seed": ARMS["base"].seed,
-        "arms": len(arms), "cpu_minutes": round(sum(arm["cpu_seconds"] for arm in arms) / 60),
+        "arms": differ, "cpu_minutes": round(sum(arm["cpu_seconds"] for arm in arms.values()) / 60),
         "data": _of(bench.data),
     }  # fmt: skip
     return found | ({"test": _of(bench.test)} if bench.test else {})

@@ -2,8 +2,9 @@
 
     python benchmarks/experiments_page.py docs/experiments.json     # writes docs/experiments.md again; trains nothing
 
-The JSON: `about` (how the arms were trained and on what) and `tables` (experiment -> its lines: `row`, `trained_on`,
-`tested_on`, `figures` as value, low, high). A `note` in `about` is a sentence of whoever measured.
+The JSON: `about` (how the arms were trained and on what, and how each differs from the base) and `tables` (experiment
+-> its lines: `row`, `trained_on`, `tested_on`, `figures` as value, low, high). A `note` in `about` is a sentence of
+whoever measured.
 """
 
 from __future__ import annotations
@@ -38,8 +39,8 @@ def page(content: Mapping[str, Any]) -> str:
         guessing = f" Always answering the mean errs by {whole[0]['guessing']:.1f}."
     parts = [
         "# What each part is worth",
-        f"{about['arms']} small runs that differ in one thing each: {about['size']} pixels, {about['steps']} steps of "
-        f"48 pictures, {about['people']} people unless said otherwise, seed {about['seed']}; "
+        f"{len(about['arms'])} small runs that differ in one thing each: {about['size']} pixels, {about['steps']} "
+        f"steps of 48 pictures, {about['people']} people unless said otherwise, seed {about['seed']}; "
         f"{about['cpu_minutes']} CPU minutes on one thread, no GPU. They are far from the shipped ViTPain: read "
         "differences, not heights.",
         f"`python benchmarks/experiments.py --data SET{test}`. The set: {about['data']}.{tested}{guessing} "

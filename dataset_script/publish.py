@@ -1,4 +1,4 @@
-"""Publishing to the Hub: a dataset, a model or the Space; what was already uploaded is not uploaded again."""
+"""Publishing to the Hub: a dataset, a model, the Space or all figures; what was uploaded is not uploaded again."""
 
 from __future__ import annotations
 
@@ -25,8 +25,13 @@ from threedpain.generation.dataset.manifest import locked, read_plan
 from .publish_space import check_wheels, with_addresses
 from .upload import FILES, ours_there
 
-TYPES = ("dataset", "model", "space")
-NEEDED = {"dataset": ("README.md", "manifest.json"), "model": ("config.json",), "space": ("README.md", "app.py")}
+TYPES = ("dataset", "model", "space", "figures")
+NEEDED = {
+    "dataset": ("README.md", "manifest.json"),
+    "model": ("config.json",),
+    "space": ("README.md", "app.py"),
+    "figures": ("README.md", "figures.parquet"),
+}
 AGAIN = "What was uploaded stays; the same command goes on from there."
 CARDS = ("README.md", "README.new.md")  # where a card goes: to the second while the first is somebody's own text
 # Titles of commits that leave no text of somebody's: ours, and the Hub's own when it makes a repository.
@@ -62,40 +67,41 @@ def publish(
 def _publish(folder: Path, repo: str, kind: str, private: bool, create: bool, tag: str | None, api: HfApi) -> str:
     names = FILES[kind](folder)
     tag = tag or _version(folder, kind)
+    there_as = "dataset" if kind == "figures" else kind  # the Hub's word for what it becomes
     where = f"{repo} on {api.endpoint}"
     try:
         user = api.whoami()["name"]
         if create:
             sdk = {"space_sdk": "gradio"} if kind == "space" else {}
-            api.create_repo(repo, repo_type=kind, private=private, exist_ok=True, **sdk)
-        head = api.repo_info(repo, repo_type=kind).sha
-        there = set(api.list_repo_files(repo, repo_type=kind, revision=head))
+            api.create_repo(repo, repo_type=there_as, private=private, exist_ok=True, **sdk)
+        head = api.repo_info(repo, repo_type=there_as).sha
+        there = set(api.list_repo_files(repo, repo_type=there_as, revision=head))
         with tempfile.TemporaryDirectory() as scratch:
 
             def read(name: str) -> bytes:
                 scrap = Path(scratch) / "there"
                 return Path(
-                    api.hf_hub_download(repo, name, repo_type=kind, revision=head, local_dir=scrap)
+                    api.hf_hub_download(repo, name, repo_type=there_as, revision=head, local_dir=scrap)
                 ).read_bytes()
 
             gone = (ours_there(kind, there, read, folder, repo) - set(names)) & there
             if kind == "space":
                 folder = with_addresses(folder, Path(scratch) / "space", f"{api.endpoint}/spaces/{repo}")
-            card = _place_of_card(api, repo, kind, head, there)
-            if card == CARDS[0] and _untouched(api, repo, kind, head, there & {CARDS[1]}):
+            card = _place_of_card(api, repo, there_as, head, there)
+            if card == CARDS[0] and _untouched(api, repo, there_as, head, there & {CARDS[1]}):
                 gone |= there & {CARDS[1]}
             # One commit, on what was looked at: nobody sees half a set, and what is changed meanwhile is not replaced.
             places = {CARDS[0]: card}
             adding = [CommitOperationAdd(places.get(name, name), folder / name) for name in names]
             removing = [CommitOperationDelete(name) for name in sorted(gone)]
             api.create_commit(
-                repo, [*adding, *removing], commit_message=f"3DPain {tag}" if tag else "3DPain", repo_type=kind,
+                repo, [*adding, *removing], commit_message=f"3DPain {tag}" if tag else "3DPain", repo_type=there_as,
                 parent_commit=head,
             )  # fmt: skip
             if card != CARDS[0] and CARDS[0] in names:
                 logger.warning("README.md of %s was edited there and is kept; the new one is %s.", where, card)
         if tag:
-            api.create_tag(repo, tag=tag, repo_type=kind, exist_ok=True)
+            api.create_tag(repo, tag=tag, repo_type=there_as, exist_ok=True)
     except LocalTokenNotFoundError:
         raise NotPublished("No Hub token was found: log in once with `hf auth login`, or set HF_TOKEN.") from None
     except RepositoryNotFoundError:
@@ -108,7 +114,7 @@ def _publish(folder: Path, repo: str, kind: str, private: bool, create: bool, ta
         raise NotPublished(f"The upload to {where} broke off. {AGAIN}") from None
     except (httpx2.HTTPError, ConnectionError, TimeoutError) as trouble:
         raise NotPublished(f"The connection to {api.endpoint} broke ({type(trouble).__name__}). {AGAIN}") from None
-    prefix = constants.REPO_TYPES_URL_PREFIXES.get(kind, "")
+    prefix = constants.REPO_TYPES_URL_PREFIXES.get(there_as, "")
     return f"{api.endpoint}/{prefix}{repo}"
 
 

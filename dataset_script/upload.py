@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterator, Mapping
+from io import BytesIO
 from pathlib import Path
 
 from threedpain import strict_json
@@ -12,6 +13,8 @@ from threedpain.generation.dataset.manifest import Manifest, read_plan, sound
 from threedpain.generation.dataset.plan import Plan
 from threedpain.generation.dataset.swap import JOURNAL, PAGES
 from threedpain.schema import GENERATOR_VERSION
+
+from . import limited
 
 # Names in a saved model or a Space; a name with a dot in front, or of another kind, stays at home.
 _NAME = re.compile(r"[A-Za-z0-9_][\w.+-]*\.(json|jsonl|md|py|txt|yaml|css|html|svg|png|jpe?g|webp|mp4|safetensors|whl)")
@@ -63,10 +66,18 @@ def space_files(folder: Path) -> list[str]:
     return list(_allowed(folder))
 
 
+def figures_files(folder: Path) -> list[str]:
+    """The Parquet of all figures, its card, and the models of small runs beside it."""
+    _refuse_links(folder, ["figures.parquet"])
+    limited.parquet(folder / "figures.parquet")
+    return ["figures.parquet", *_allowed(folder)]
+
+
 FILES: dict[str, Callable[[Path], list[str]]] = {
     "dataset": dataset_files,
     "model": model_files,
     "space": space_files,
+    "figures": figures_files,
 }
 
 
@@ -84,7 +95,7 @@ def ours_there(kind: str, there: set[str], read: Callable[[str], bytes], here: P
         except (InvalidInput, KeyError, TypeError):
             raise InvalidInput(f"{repo} already holds something else ({foreign[0]}); choose another name.") from None
         return {file["path"] for entry in written["shards"] for file in entry["files"]}
-    mark = {"model": "config.json", "space": "app.py"}[kind]
+    mark = {"model": "config.json", "space": "app.py", "figures": "figures.parquet"}[kind]
     known = {"README.md"} if mark not in there else there
     if set(foreign) - known or (mark in there and not _alike(kind, read(mark), (here / mark).read_bytes())):
         strange = min(set(foreign) - known, default=mark)
@@ -93,7 +104,13 @@ def ours_there(kind: str, there: set[str], read: Callable[[str], bytes], here: P
 
 
 def _alike(kind: str, there: bytes, here: bytes) -> bool:
-    """Whether two models are of one type, or two apps both of this project."""
+    """Whether two models are of one type, two apps both of this project, or two tables both of its columns."""
+    if kind == "figures":
+        try:
+            one, other = (limited.parquet(BytesIO(data)).schema_arrow.names for data in (there, here))
+        except InvalidInput:
+            return False
+        return one == other
     if kind == "space":
         return b"threedpain" in there or there == here
     try:

@@ -10,6 +10,7 @@ from pathlib import Path
 
 import hub_server
 import kills
+import pandas as pd
 import pytest
 import standin
 from datasets import load_dataset
@@ -260,7 +261,7 @@ def test_broken_off_and_resumed(hub, dataset):
 @pytest.mark.parametrize(
     ("arguments", "sentence"),
     [
-        (["someone/3dpain", "--type", "table"], "type is one of dataset, model, space, not 'table'."),
+        (["someone/3dpain", "--type", "table"], "type is one of dataset, model, space, figures, not 'table'."),
         (["3dpain"], "repo is written as user/name, not '3dpain'."),
         (["someone/3d pain"], "is no name the Hub allows"),
         (["another/3dpain"], "someone may not write to another/3dpain on"),
@@ -305,6 +306,27 @@ def test_models_and_spaces_go_the_same_way(hub, tmp_path):
         done = publish(hub, folder, f"someone/{kind}", "--type", kind)
         assert done.returncode == 0, done.stderr
         assert sorted(hub.files(kind, f"someone/{kind}")) == files
+
+
+def test_figures_become_a_dataset_with_their_models_beside_them(hub, tmp_path):
+    figures, model = tmp_path / "figures", tmp_path / "figures" / "models" / "young"
+    model.mkdir(parents=True)
+    pd.DataFrame({"figure": ["mae"] * 2000, "value": [1.25] * 2000}).to_parquet(figures / "figures.parquet")
+    (figures / "README.md").write_text("---\nconfigs:\n- {config_name: default, data_files: figures.parquet}\n---\n")
+    (model / "config.json").write_text("{}")
+    (figures / "mine.parquet").write_bytes(b"not of it")
+    for _ in range(2):  # the second time in place of the first
+        done = publish(hub, figures, "someone/figures", "--type", "figures")
+        assert done.returncode == 0, done.stderr
+        assert done.stdout.strip().endswith(f"{hub.url}/datasets/someone/figures")
+    held = hub.files("dataset", "someone/figures")
+    assert sorted(held) == ["README.md", "figures.parquet", "models/young/config.json"]
+    other = tmp_path / "other"
+    shutil.copytree(figures, other)
+    pd.DataFrame({"cat": [1]}).to_parquet(other / "figures.parquet")
+    done = publish(hub, other, "someone/figures", "--type", "figures")
+    assert done.returncode == 2 and "already holds something else (figures.parquet)" in done.stderr
+    assert hub.files("dataset", "someone/figures") == held
 
 
 @pytest.mark.parametrize("stride", [4, pytest.param(1, marks=pytest.mark.slow)])

@@ -7,9 +7,11 @@ import typer
 
 
 def command(
-    folder: Annotated[Path, typer.Argument(help="Folder to publish: a finished dataset, a saved model, or the Space.")],
+    folder: Annotated[
+        Path, typer.Argument(help="Folder to publish: a finished dataset, a saved model, the Space, or figures.")
+    ],
     repo: Annotated[str, typer.Option(help="Repository on the Hub, user/name.")],
-    type: Annotated[str, typer.Option(help="dataset, model or space.")] = "dataset",
+    type: Annotated[str, typer.Option(help="dataset, model, space or figures (model_cards/table.py).")] = "dataset",
     tag: Annotated[
         str | None, typer.Option(help="Name of the version. Default: that of a dataset's generator.")
     ] = None,
