@@ -6,12 +6,12 @@ import itertools
 import json
 import math
 import re
-from types import SimpleNamespace
 
 import numpy as np
 import pandas as pd
 import pytest
 import torch
+from flat_pipe import FlatPipe
 
 from threedpain.demographics import CELLS
 from threedpain.errors import InvalidInput, MissingFile
@@ -23,28 +23,6 @@ from threedpain.modeling.audit.audit import audit, effects, figures, gap, paired
 from threedpain.modeling.audit.detector import open_detector
 from threedpain.modeling.audit.pictures import CONTRASTS, FACTORS, Plan, pictures
 from threedpain.modeling.audit.verdict import balanced_threshold, holm, in_points, reading
-
-
-@dataclasses.dataclass(frozen=True)
-class FlatPerson:
-    identity: object
-
-
-class FlatPipe:
-    """Instead of the generator: a grey picture, brighter by 4 for each point of PSPI and by 12 in outdoor light."""
-
-    head = None  # the shipped one
-
-    def __init__(self):
-        self.asked = []
-
-    def person(self, identity):
-        return FlatPerson(identity)
-
-    def photograph(self, person, units, scene, head_angles=(0, 0, 0)):
-        self.asked.append((person.identity, dict(units), scene))
-        grey = 40 + 4 * pspi(units) + 12 * (scene.light.kind == "outdoor")
-        return SimpleNamespace(image=np.full((16, 16, 3), grey, np.uint8), bbox=(2.0, 2.0, 14.0, 14.0))
 
 
 @pytest.fixture(autouse=True)

@@ -95,6 +95,9 @@ def test_metadata():
     assert metadata["license_expression"] == "Apache-2.0" and "Apache License" in (ROOT / "LICENSE").read_text()
     expected = "texture train pytorch3d data report space video judges cluster onnx anny all docs dev"
     assert list(extras()) == expected.split()
+    assert metadata["author"] and {"pain", "FACS", "PSPI"} <= set(re.split(r",\s*", metadata["keywords"]))
+    assert "Typing :: Typed" in metadata["classifiers"] and (ROOT / "threedpain" / "py.typed").is_file()
+    assert metadata["project_urls"].strip() and metadata["long_description"] == "file: README.md"
     assert f"version: {threedpain.__version__}" in (ROOT / "CITATION.cff").read_text()
     assert f"## {threedpain.__version__}" in (ROOT / "CHANGELOG.md").read_text()
     assert tomllib.loads((ROOT / "pyproject.toml").read_text())["tool"]["ruff"]["line-length"] == 120
@@ -116,6 +119,12 @@ def test_constraints_pin_every_requirement_within_its_range():
             version = pinned[re.sub(r"[-_.]+", "-", requirement.name).lower()]
             assert version in requirement.specifier, f"{line}: {version}"
     assert pinned["torch"].release[:2] == (2, 12)  # the line easypytorch3d is linked against
+
+
+def test_the_space_installs_the_core_and_its_own_extra_with_a_torch_for_cpus():
+    index, *wheel = (ROOT / "spaces" / "requirements.txt").read_text().splitlines()
+    assert index == "--extra-index-url https://download.pytorch.org/whl/cpu"
+    assert wheel == [f"./threedpain-{threedpain.__version__}-py3-none-any.whl[space]"]
 
 
 def test_make_says_in_one_sentence_that_it_needs_another_python(tmp_path):
