@@ -53,7 +53,7 @@ def _layer(kind: str, seed: int, geometry: Geometry, size: int) -> torch.Tensor:
     canvas = Image.new("RGBA", (side, side))
     pen = _Pen(ImageDraw.Draw(canvas), geometry, side)
     {"hand": _hand, "mask": _mask, "hair": _hair, "tube": _tube}[kind](pen, rng)
-    canvas = canvas.filter(ImageFilter.GaussianBlur(rng.uniform(0.3, 1.0) * FINE)).resize((size, size))
+    canvas = canvas.reduce(FINE).filter(ImageFilter.GaussianBlur(rng.uniform(0.3, 1.0)))
     return torch.from_numpy(np.asarray(canvas, np.float32) / 255).permute(2, 0, 1)
 
 

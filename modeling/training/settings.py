@@ -41,7 +41,7 @@ class TrainConfig:
     weight_decay: float = 0.05
     warmup: float = 0.05  # share of the steps
     clip: float = 1.0
-    average: float = 0.998  # decay of the averaged weights, which are the ones kept
+    average: float = 0.995  # decay of the averaged weights, which are the ones kept
     precision: str = "no"  # no, bf16, fp16
     augment: bool = True
     diet: dict[str, float] = field(default_factory=dict)  # shares of faces.diet.Diet, for a model that sees pictures

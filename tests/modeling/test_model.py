@@ -271,6 +271,13 @@ def test_losses_ignore_what_is_unknown_and_weights_switch_off():
     assert "heatmap" not in quiet(x, **labels).losses
 
 
+def test_units_follow_what_is_read_directly_and_not_the_other_way_round():
+    model, x = build(), pixels(2, 3, 32, 32)
+    model(x, labels=torch.tensor([4.0, 9.0])).losses["consistency"].backward()
+    assert all(value.grad is None for value in model.heads.pspi.parameters())
+    assert all(value.grad.abs().sum() > 0 for value in model.heads.au[-1].parameters())
+
+
 @pytest.mark.parametrize(
     "inputs, sentence",
     [

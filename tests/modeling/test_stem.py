@@ -46,15 +46,24 @@ def model(**changes) -> ViTPainModel:
 def test_a_named_stem_is_its_published_trunk(name):
     import timm
 
-    reference = trained(timm.create_model(f"tf_{name.replace('-', '_')}", features_only=True, out_indices=(0, 1, 2, 3)))
-    stem = LiteStem(name).eval()
+    reference = trained(
+        timm.create_model(f"tf_{name.replace('-', '_')}", features_only=True, out_indices=(0, 1, 2, 3))
+    ).double()
+    stem = LiteStem(name).eval().double()
     tensors = dict(zip(stem.state_dict(), counted_out(reference), strict=False))
     stem.load_state_dict(tensors)
-    pictures, seen = torch.randn(2, 3, 64, 96, generator=torch.Generator().manual_seed(1)), []
+    generator = torch.Generator().manual_seed(1)
+    pictures, seen = torch.randn(2, 3, 64, 96, generator=generator, dtype=torch.float64), []
     last = stem(pictures, lambda step, maps: seen.append(maps) or maps)
     for mine, theirs in zip(seen, reference(pictures), strict=True):
         torch.testing.assert_close(mine, theirs, atol=1e-4, rtol=1e-4)
     assert last.shape == (2, LITE_STEMS[name][0][-1], 4, 6)
+    # and it learns as that does
+    last.square().mean().backward()
+    reference(pictures)[-1].square().mean().backward()
+    theirs = [value.grad for value in reference.parameters()]
+    for mine, wanted in zip([value.grad for value in stem.parameters()], theirs, strict=False):
+        torch.testing.assert_close(mine, wanted, atol=1e-6 * float(wanted.abs().max()), rtol=1e-6)
 
 
 def test_norms_keep_their_statistics_in_training():
