@@ -50,7 +50,11 @@ DIET = {"others": 0.25, "strangers": 0.1, "covered": 0.25, "tilted": 0.2, "small
 
 # Model configuration, and training settings that differ from TrainConfig's defaults.
 RECIPES: dict[str, dict[str, Any]] = {
-    "student": {"model": STUDENT, "settings": {"diet": DIET, "loss_weights": {"consistency": 0.2}}},
+    "student": {
+        "model": STUDENT,
+        # a stem that has seen photographs can learn PSPI and units at once, beside the pain map
+        "settings": {"diet": DIET, "loss_weights": {"pspi": 1.0, "au": 2.0, "consistency": 0.2}},
+    },
     "teacher": {"model": TEACHER, "settings": {"epochs": 4.0, "references": {"none": 1.0}}},
     "paper": {
         "model": PAPER,

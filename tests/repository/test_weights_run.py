@@ -20,6 +20,7 @@ def recipe(*given: str) -> list[list[str]]:
         ["make", "-n", "weights-vitpain", *given], cwd=ROOT, capture_output=True, text=True, check=True
     )
     text = done.stdout.replace("\\\n", " ")
+    text = re.sub(r"bin/python .*?-m threedpain.modeling.training.run", "bin/3dpain train", text)
     return [
         line.split("3dpain", 1)[1].split() for line in text.splitlines() if "bin/3dpain " in line and " --out" in line
     ]
@@ -45,4 +46,12 @@ def test_every_option_is_one_the_commands_have():
 def test_a_finished_step_is_not_begun_again():
     text = (ROOT / "Makefile").read_text().replace("\\\n", " ")
     for out in ("runs/vitpain-teacher", "runs/vitpain"):
-        assert re.search(rf"test -e {out}/config\.json \|\|\s+\$\(BIN\)/3dpain train .*--out {out} ", text)
+        assert re.search(rf"test -e {out}/config\.json \|\|\s+\$\(TRAIN\) .*--out {out} ", text)
+
+
+def test_several_processes_train_by_the_same_words():
+    assert recipe("PROCESSES=2") == recipe()
+    done = subprocess.run(
+        ["make", "-n", "weights-vitpain", "PROCESSES=3"], cwd=ROOT, capture_output=True, text=True, check=True
+    )
+    assert done.stdout.count("--num_processes 3") == 2 and "bin/3dpain train" not in done.stdout
