@@ -49,7 +49,7 @@ weights-panoramas: install  ## Build the photographed places from PANORAMAS=fold
 # The shipped teacher and student, from the shipped generator alone. Each of the three steps continues where it stopped.
 # New people teach more than more epochs: PEOPLE and the seed say exactly who they are.
 # Two cores train fastest as two processes: PROCESSES=2 computes what one process does, up to rounding.
-PEOPLE := 500
+PEOPLE := 1000
 PROCESSES := 1
 TRAIN = $(BIN)/$(if $(filter 1,$(PROCESSES)),3dpain train,python -m accelerate.commands.launch --cpu --num_machines 1 \
 	--num_processes $(PROCESSES) --num_cpu_threads_per_process 1 --mixed_precision no --dynamo_backend no \

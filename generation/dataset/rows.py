@@ -231,7 +231,7 @@ def demographics(identity: Identity) -> dict:
 
 
 def generator_version(config: Config) -> str:
-    """The version of the bytes, with what is not the default as a local label: 1.2.0+flame.flat."""
+    """The version of the bytes, with what is not the default as a local label: 1.3.0+flame.flat."""
     other = [value for value, usual in ((config.head, limits.HEADS[0]), (config.texture, "embedded")) if value != usual]
     other += ["inpaint"] * bool(config.inpaint_model)
     return "+".join([schema.GENERATOR_VERSION, ".".join(other)]) if other else schema.GENERATOR_VERSION

@@ -36,7 +36,7 @@ FARTHEST = 2.2  # standard deviations of a mode
 BASE_BROW = 1.3  # AU1 that `people.identity` gives to every face at rest, for the base mesh, whose inner brows hang
 DAMPED = ("nose", "eye-", "l-eye-", "r-eye-")  # features in which cells differ more on the base head than scans do
 DAMPING = 0.35
-ORIGINS, NEARER = ("african", "asian", "caucasian"), 0.46  # the base head's origins differ more than scans of them do
+ORIGINS, NEARER = ("african", "asian", "caucasian"), 0.42  # the base head's origins differ more than scans of them do
 # Directions of the base head put back: its lids hang lower than the scans', and its East Asian faces far more so.
 OPENED = {"l-eye-height2-incr": 0.03, "r-eye-height2-incr": 0.03}
 OPENED_EAST_ASIAN = {"l-eye-height2-incr": 0.15, "r-eye-height2-incr": 0.15, "eyebrows-trans-up": 0.3}
@@ -52,22 +52,22 @@ FEMALE = {
     "chin-bones": -0.5,
     "chin-prominent": -0.18,
     "chin-triangle": 0.3,
-    "head-oval": 0.35,
+    "head-oval": 0.3,
     "cheek-volume": 0.2,
-    "cheek-bones": 0.22,
+    "cheek-bones": 0.16,
     "mouth-upperlip-volume": 0.22,
     "mouth-lowerlip-volume": 0.22,
-    "mouth-upperlip-height": 0.3,
+    "mouth-upperlip-height": 0.28,
     "mouth-lowerlip-height": 0.26,
     "mouth-cupidsbow": 0.2,
     "mouth-scale-horiz": -0.15,
     "nose-scale-vert": -0.1,
-    "nose-scale-depth": -0.06,
+    "nose-scale-depth": -0.02,
     "nose-scale-horiz": -0.15,
     "nose-volume": -0.3,
     "nose-hump": -0.25,
     "nose-point-up": 0.25,
-    "eye-scale": 0.2,
+    "eye-scale": 0.1,
     "measure-neck-circ": -0.22,
     "neck-scale-horiz": -0.2,
 }
