@@ -1,8 +1,8 @@
 """What the tables of an MP4 or MOV claim, added up before a decoder makes room for them.
 
 A table can say in a few bytes that a clip has a thousand million samples, or keep itself compressed: a kilobyte of file
-then takes gigabytes of memory. A picture has at least one byte, so honest tables claim no more samples than the file has
-bytes; sound may be packed more closely, and a few million samples are always let in.
+then takes gigabytes of memory. A picture has at least one byte, so honest tables claim no more samples than the file
+has bytes; sound may be packed more closely, and a few million samples are always let in.
 """
 
 from __future__ import annotations

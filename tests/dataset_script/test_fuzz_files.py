@@ -210,6 +210,14 @@ def test_many_damaged_json(dataset, tmp_path):
     fuzz_json(dataset, tmp_path, MANY_JSON)
 
 
+def _says_the_same(one: bytes, other: bytes) -> bool:
+    """Whether two files hold the same bytes, or JSON with the same content: spaces are nobody's loss."""
+    try:
+        return one == other or json.loads(one) == json.loads(other)
+    except ValueError:
+        return False
+
+
 @pytest.mark.slow
 def test_check_of_damaged_sets(dataset, tmp_path):
     """`check` says of each that it is bad, or examines it; it never breaks."""
@@ -225,5 +233,5 @@ def test_check_of_damaged_sets(dataset, tmp_path):
                 else damaged(whole, np.random.default_rng([29, number]))
             )
             with ours(f"{path.name} {number}"):
-                assert check(out, replays=0).findings or path.read_bytes() == whole
+                assert check(out, replays=0).findings or _says_the_same(path.read_bytes(), whole)
             path.write_bytes(whole)
