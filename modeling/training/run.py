@@ -26,6 +26,7 @@ from transformers import PreTrainedModel
 from threedpain.errors import InvalidInput
 from threedpain.extras import need_extra
 from threedpain.generation.process import plain_attention
+from threedpain.modeling.evaluation.calibrate import cover
 from threedpain.modeling.evaluation.conformal import fit_edges, half_widths
 from threedpain.modeling.evaluation.evaluate import predict
 from threedpain.modeling.evaluation.familiarity import remember
@@ -282,19 +283,27 @@ def train(
 def calibrate(
     model: PreTrainedModel, processor, validation_set: FaceSet, train_set: FaceSet, conditions: Mapping[str, float]
 ) -> None:
-    """Fit the 90 % intervals on validation people and the pain threshold on training people; both go to the config."""
+    """Fit the 90 % intervals on validation people and the pain threshold on training people; both go to the config.
+
+    Without a reference, and with brows or mouth covered, intervals are never narrower than otherwise.
+    """
     named = "realistic" if "realistic" in conditions else next(iter(conditions))
     table = predict(model, validation_set, reference=named, processor=processor)
     table = table[table["PSPI"].notna()]
     edges = fit_edges(table["pspi_hat"].to_numpy())
-    model.config.interval_edges = edges
-    model.config.interval_quantiles = half_widths(table["pspi_hat"].to_numpy(), table["PSPI"].to_numpy(), edges)
+    plain = half_widths(table["pspi_hat"].to_numpy(), table["PSPI"].to_numpy(), edges)
+    model.config.interval_edges, model.config.interval_quantiles = edges, plain
+
+    def wider(reference: str, change=None) -> list[float]:
+        table = predict(model, validation_set, reference=reference, processor=processor, change=change)
+        table = table[table["PSPI"].notna()]
+        widths = half_widths(table["pspi_hat"].to_numpy(), table["PSPI"].to_numpy(), edges)
+        return np.maximum(widths, plain).tolist()
+
     if "none" in conditions and named != "none":
-        alone = predict(model, validation_set, reference="none", processor=processor)
-        alone = alone[alone["PSPI"].notna()]
-        model.config.interval_quantiles_alone = half_widths(
-            alone["pspi_hat"].to_numpy(), alone["PSPI"].to_numpy(), edges
-        )
+        model.config.interval_quantiles_alone = wider("none")
+    if model.config.num_channels == 3:  # a teacher sees no face that could be covered
+        model.config.interval_quantiles_covered = wider(named, cover)
     known = predict(model, train_set, reference=named, processor=processor)
     known = known[known["PSPI"].notna()]
     model.config.pain_threshold = best_threshold(known["PSPI"] >= 1, known["pspi_hat"])

@@ -261,6 +261,10 @@ def test_teacher_then_student_then_fine_tuning(tmp_path, faces):
     assert {"distill_features", "distill_outputs", "mae_realistic", "mae_aligned", "mae_none"} <= set(log)
     model = load_model(student)
     assert len(model.config.interval_quantiles) == len(model.config.interval_edges) + 1
+    for name in ("interval_quantiles_alone", "interval_quantiles_covered"):
+        wider = getattr(model.config, name)
+        assert len(wider) == len(model.config.interval_quantiles)
+        assert all(value >= plain for value, plain in zip(wider, model.config.interval_quantiles, strict=True)), name
     assert 0 <= model.config.pain_threshold <= 6
     assert sorted(path.name for path in student.glob("*.json*")) == [
         "config.json", "log.jsonl", "preprocessor_config.json", "train.json",
