@@ -34,6 +34,8 @@ from threedpain.pictures import nameable, shown
 
 SUFFIXES = (".tar", ".tar.gz", ".tgz", ".tar.bz2", ".tar.xz", ".zip")
 
+NOTE_BYTES = 1 << 20  # of what a tar says of one file beside its content
+
 _DAMAGE = (tarfile.TarError, zipfile.BadZipFile, EOFError, zlib.error, lzma.LZMAError, OSError)
 
 
@@ -281,12 +283,25 @@ class _Bounded:
         return data
 
 
+class _Member(tarfile.TarInfo):
+    """An entry of a tar whose long names and notes, which are read whole, are no longer than they need to be."""
+
+    def _proc_member(self, archive: tarfile.TarFile) -> tarfile.TarInfo:
+        notes = (tarfile.XHDTYPE, tarfile.XGLTYPE, tarfile.SOLARIS_XHDTYPE, tarfile.GNUTYPE_LONGNAME)
+        if self.type in (*notes, tarfile.GNUTYPE_LONGLINK) and self.size > NOTE_BYTES:
+            raise InvalidInput(
+                f"{shown(self.name)!r} of a tar has notes of {self.size} bytes, more than the {NOTE_BYTES} allowed: "
+                "it was not read"
+            )
+        return super()._proc_member(archive)  # type: ignore[misc]
+
+
 def _tar_members(archive: Path, budget: int) -> Iterator[tuple[str, int, str, IO[bytes] | None]]:
     lower = archive.name.lower()
     opener = {".gz": gzip.open, ".tgz": gzip.open, ".bz2": bz2.open, ".xz": lzma.open}.get(Path(lower).suffix, open)
     with opener(archive, "rb") as raw:
         # Headers and padding come on top of the files, at most a few blocks a file.
-        with tarfile.open(fileobj=_Bounded(raw, 2 * budget, archive.name), mode="r|") as tar:
+        with tarfile.open(fileobj=_Bounded(raw, 2 * budget, archive.name), mode="r|", tarinfo=_Member) as tar:
             for member in tar:
                 kind = (
                     "file"

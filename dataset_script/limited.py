@@ -20,6 +20,8 @@ GROUP_BYTES = 1 << 30  # unpacked
 COLUMN_RATIO = 2000  # of a column's unpacked to its packed bytes; a dictionary of one value packs a great deal
 UNSHARED = 16  # times GROUP_BYTES: rows times bytes of a column without a dictionary that are taken on trust
 HEADER_BYTES = 64 << 20
+NUMBER_BYTES = 256 << 20  # of the numbers in a row group, those of lists included
+_WIDTHS = {"BOOLEAN": 1, "INT32": 4, "INT64": 8, "INT96": 12, "FLOAT": 4, "DOUBLE": 8, "BYTE_ARRAY": 16}  # bytes
 
 ROWS = 2_000_000  # of an HDF5 data set
 TABLE_BYTES = 256 << 20  # of one that is read whole
@@ -42,6 +44,7 @@ def parquet(source: Path | BinaryIO, name: str = "") -> pq.ParquetFile:
                 f"{name} claims {group.num_rows} rows and {group.total_byte_size} bytes in row group {number}; "
                 f"at most {GROUP_ROWS} and {GROUP_BYTES} are read."
             )
+        values = 0
         for place in range(group.num_columns):
             column = group.column(place)
             packed, unpacked = column.total_compressed_size, column.total_uncompressed_size
@@ -49,10 +52,17 @@ def parquet(source: Path | BinaryIO, name: str = "") -> pq.ParquetFile:
                 raise InvalidInput(
                     f"{name}: {column.path_in_schema} of row group {number} claims {unpacked} bytes from {packed}."
                 )
+            width = _WIDTHS.get(column.physical_type) or file.schema.column(place).length
+            values += column.num_values * width
+            if values > NUMBER_BYTES:  # a long list of one number is a few bytes
+                raise InvalidInput(
+                    f"{name}: {column.path_in_schema} of row group {number} claims {column.num_values} values; "
+                    f"at most {NUMBER_BYTES} bytes of values are read at once."
+                )
             # Every row may name the same value of a dictionary; where that could be too much, it is added up. A column
             # that says it has none may still be believed for less than any of ours could hold.
             enough = GROUP_BYTES if column.has_dictionary_page else UNSHARED * GROUP_BYTES
-            if column.physical_type == "BYTE_ARRAY" and group.num_rows * unpacked > enough:
+            if column.physical_type == "BYTE_ARRAY" and max(group.num_rows, column.num_values) * unpacked > enough:
                 spelled = _spelled_out(source, number, column.path_in_schema)
                 if spelled > GROUP_BYTES:
                     raise InvalidInput(

@@ -123,6 +123,18 @@ def test_parquet_that_claims_much_is_not_read(tmp_path):
     assert limited.parquet(path).metadata.num_rows == 9
 
 
+def test_a_list_of_one_number_is_not_written_out(tmp_path):
+    """589 bytes were read as hundreds of megabytes, and could have claimed thousands."""
+    long = pa.array([0, 20_000_000], pa.int32())
+    short = pa.ListArray.from_arrays(long, pa.array(np.zeros(20_000_000, np.float32)))
+    pq.write_table(pa.table({"a": short, "b": short, "c": short, "d": short}), tmp_path / "bomb.parquet")
+    assert (tmp_path / "bomb.parquet").stat().st_size < 10_000
+    with pytest.raises(InvalidInput, match="d.list.element of row group 0 claims 20000000 values; at most"):
+        limited.parquet(tmp_path / "bomb.parquet")
+    pq.write_table(pa.table({"a": [[0.5] * 1000] * 50}), tmp_path / "sound.parquet")
+    assert limited.parquet(tmp_path / "sound.parquet").metadata.num_rows == 50
+
+
 def test_a_value_that_all_rows_share_is_not_spelled_out_for_each(tmp_path, monkeypatch):
     """Three megabytes that 90,000 rows share would be 270 gigabytes in memory; here it is smaller."""
     monkeypatch.setattr(limited, "GROUP_BYTES", 50_000_000)
