@@ -16,7 +16,7 @@ from PIL import Image, ImageDraw
 from threedpain import demographics
 from threedpain.extras import need_extra
 from threedpain.generation.dataset.writer import write_text
-from threedpain.page import render_page
+from threedpain.page import render_page, table
 from threedpain.pictures import open_picture
 
 from .check import Report
@@ -86,24 +86,22 @@ def _replayed(report: Report) -> str:
 def _findings(report: Report) -> str:
     counts = Counter(finding.law for finding in report.findings)
     chips = "".join(f"<li><b>{count}</b> {html.escape(law)}</li>" for law, count in counts.most_common())
-    rows = "".join(
-        f"<tr><td>{html.escape(f.law)}</td><td>{html.escape(f.where)}</td><td>{html.escape(f.what)}</td></tr>"
-        for f in report.findings[:LISTED]
-    )
+    rows = [[html.escape(text) for text in (f.law, f.where, f.what)] for f in report.findings[:LISTED]]
     more = f"<p>{len(report.findings) - LISTED:,} more in report.json.</p>" if len(report.findings) > LISTED else ""
-    table = f"<div class='table'><table><tr><th>law</th><th>where</th><th>what</th></tr>{rows}</table></div>"
-    return f"<ul class='chips'>{chips}</ul>{table}{more}"
+    return f"<ul class='chips'>{chips}</ul>{table(['law', 'where', 'what'], rows)}{more}"
 
 
 def _replays(report: Report) -> str:
-    rows = "".join(
-        f"<tr><td>{html.escape(r['row'])}</td><td>{'same bytes' if r['same_bytes'] else 'other bytes'}</td>"
-        f"<td>{'identical' if r['psnr'] >= 99 else format(r['psnr'], '.1f') + ' dB'}</td></tr>"
+    rows = [
+        [
+            html.escape(r["row"]),
+            "same bytes" if r["same_bytes"] else "other bytes",
+            "identical" if r["psnr"] >= 99 else f"{r['psnr']:.1f} dB",
+        ]
         for r in report.replays
-    )
+    ]
     machines = "the machine it was made on" if report.replays[0]["expected"] == "bytes" else "another kind of machine"
-    table = f"<div class='table'><table><tr><th>row</th><th>files</th><th>pixels</th></tr>{rows}</table></div>"
-    return f"<p>Compared on {machines}.</p>{table}"
+    return f"<p>Compared on {machines}.</p>{table(['row', 'files', 'pixels'], rows)}"
 
 
 def _judges(judges: dict) -> str:
@@ -160,9 +158,7 @@ def _scores(axes, scores: dict[str, list[float]]) -> None:
 def _table(rows: list[dict]) -> str:
     if not rows:
         return ""
-    head = "".join(f"<th>{html.escape(name)}</th>" for name in rows[0])
-    body = "".join("<tr>" + "".join(f"<td>{_cell(value)}</td>" for value in row.values()) + "</tr>" for row in rows)
-    return f"<div class='table'><table><tr>{head}</tr>{body}</table></div>"
+    return table(map(html.escape, rows[0]), ([_cell(value) for value in row.values()] for row in rows))
 
 
 def _cell(value: object) -> str:

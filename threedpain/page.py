@@ -35,3 +35,10 @@ def render_page(
             tone=tone,
         )
     )
+
+
+def table(head: Iterable[str], rows: Iterable[Iterable[str]]) -> str:
+    """A table of HTML cells that a narrow screen moves sideways, by finger or by arrow keys."""
+    top = "".join(f"<th>{name}</th>" for name in head)
+    body = "".join(f"<tr>{''.join(f'<td>{cell}</td>' for cell in row)}</tr>" for row in rows)
+    return f"<div class='table' tabindex='0' role='region' aria-label='table'><table><tr>{top}</tr>{body}</table></div>"

@@ -15,7 +15,7 @@ import PIL.Image
 
 from threedpain.demographics import AGE_GROUPS, ETHNICITIES, GENDERS
 from threedpain.extras import need_extra
-from threedpain.page import render_page
+from threedpain.page import render_page, table
 
 from .pictures import FACTORS, opened
 
@@ -134,7 +134,7 @@ def _effects(report: dict[str, Any]) -> str:
         "8 people or more. <span class='rest'>At rest</span> the truth is PSPI 0; "
         "<span class='pain'>in pain</span> it is the same in both pictures: any change is the detector's.</p>"
         + _plot(draw, (9.2, 0.36 * len(effects) + 0.9), "The effects of the table below, with intervals")
-        + _table(
+        + table(
             [
                 "changed",
                 "expression",
@@ -249,7 +249,7 @@ def _groups(report: dict[str, Any]) -> str:
     plots = _plot(draw_of(*first), (4.6 if report["gaps"] else 9.2, height), f"{first[1]} by group")
     if report["gaps"]:
         plots += _plot(draw_of("bias", "answer − PSPI (below 0: too little)", True), (4.6, height), "Bias by group")
-    gaps = _table(
+    gaps = table(
         ["among", "read best", "read worst", "gap in error", "chance parts groups as far"],
         [
             [
@@ -275,12 +275,12 @@ def _groups(report: dict[str, Any]) -> str:
                     *(_percent(found[figure]["value"]) for figure in ("missed", "false_alarms", "failed")),
                 ]
             )
-    table = _table(
+    figures = table(
         ["by", "", "people", "pictures", "error", "bias", "Pearson", "AUROC", "missed", "false alarms", "not answered"],
         rows,
     )
     below = gaps if report["gaps"] else ""
-    return f"<div class='grid'>{plots}</div>{below}<details><summary>All figures</summary>{table}</details>"
+    return f"<div class='grid'>{plots}</div>{below}<details><summary>All figures</summary>{figures}</details>"
 
 
 def _cell(figure: dict[str, float]) -> str:
@@ -295,15 +295,15 @@ def _cells(cells: list[dict[str, Any]]) -> str:
 
     def draw(axes) -> None:
         rows = [(gender, age) for gender in GENDERS for age in AGE_GROUPS]
-        table = np.array(
+        biases = np.array(
             [[found.get((age, gender, e), {}).get("bias", np.nan) for e in ETHNICITIES] for gender, age in rows]
         )
-        axes.imshow(table, cmap="RdBu_r", vmin=-1.3 * most, vmax=1.3 * most, aspect="auto")
+        axes.imshow(biases, cmap="RdBu_r", vmin=-1.3 * most, vmax=1.3 * most, aspect="auto")
         axes.set_xticks(range(len(ETHNICITIES)), [name.replace("_", " ") for name in ETHNICITIES])
         axes.set_yticks(range(len(rows)), [f"{gender} {age}" for gender, age in rows])
         axes.xaxis.tick_top()
         axes.spines[:].set_visible(False)
-        for (row, column), value in np.ndenumerate(table):
+        for (row, column), value in np.ndenumerate(biases):
             axes.text(column, row, "" if np.isnan(value) else f"{value:+.1f}", ha="center", va="center", color=INK)
 
     people = sorted({cell["people"] for cell in cells})
@@ -322,7 +322,7 @@ def _failures(report: dict[str, Any]) -> str:
     ]
     return (
         "<p>Pictures without an answer are left out of every figure above; who they show is in the table of all "
-        "figures.</p>" + _table(["reason", "pictures"], rows)
+        "figures.</p>" + table(["reason", "pictures"], rows)
     )
 
 
@@ -378,9 +378,3 @@ def _plot(draw: Callable, size: tuple[float, float], alt: str) -> str:
 
 def _encoded(data: bytes) -> str:
     return base64.b64encode(data).decode()
-
-
-def _table(head: list[str], rows: list[list[str]]) -> str:
-    top = "".join(f"<th>{name}</th>" for name in head)
-    body = "".join("<tr>" + "".join(f"<td>{cell}</td>" for cell in row) + "</tr>" for row in rows)
-    return f"<div class='table'><table><tr>{top}</tr>{body}</table></div>"

@@ -4,6 +4,7 @@ import os
 import re
 import shutil
 
+import axe
 import pytest
 import standin
 from apart import apart
@@ -62,7 +63,7 @@ def _looked_at(play, pages) -> dict[str, list[str]]:
             tab = browser.new_page(viewport={"width": 390, "height": 844})
             tab.goto(path.as_uri())
             tab.evaluate("document.querySelectorAll('details').forEach(one => { one.open = true })")
-            found[name] = [f"on a phone: {one}" for one in stumbles(tab)]
+            found[name] = [f"on a phone: {one}" for one in stumbles(tab) + axe.serious(tab)]
             tab.emulate_media(media="print")
             tab.set_viewport_size({"width": 718, "height": 1000})  # what margins leave of A4
             found[name] += [f"on paper: {one}" for one in tab.evaluate(CUT)]

@@ -4,6 +4,7 @@ import os
 import re
 import shutil
 
+import axe
 import pytest
 from legible import stumbles
 
@@ -69,7 +70,7 @@ def test_the_faces_stay_in_sight_while_controls_move(page):
 
 
 def test_nothing_to_stumble_over(page):
-    """Every tab as a visitor fills it: contrast, targets, headings, width, and names for a screen reader."""
+    """Every tab as a visitor fills it: contrast, targets, headings, width, names for a screen reader, and axe."""
     found = {}
     for name, filled in (
         ("Make", "#face img"), ("Compare", "#compare-second img"), ("Read", "#reading img"),
@@ -77,11 +78,12 @@ def test_nothing_to_stumble_over(page):
     ):  # fmt: skip
         open_tab(page, name)
         if name == "Read":
-            found["Read, empty"] = stumbles(page)
+            found["Read, empty"] = stumbles(page) + axe.serious(page)
             page.click("#example-pair")
         page.wait_for_selector(filled)
         page.wait_for_timeout(500)
-        found[name] = stumbles(page) + [f"no name, {control}" for control in page.evaluate(UNNAMED)]
+        found[name] = stumbles(page) + axe.serious(page)
+        found[name] += [f"no name, {control}" for control in page.evaluate(UNNAMED)]
     assert not any(found.values()), found
 
 
