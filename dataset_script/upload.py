@@ -107,10 +107,10 @@ def _alike(kind: str, there: bytes, here: bytes) -> bool:
     """Whether two models are of one type, two apps both of this project, or two tables both of its columns."""
     if kind == "figures":
         try:
-            one, other = (limited.parquet(BytesIO(data)).schema_arrow.names for data in (there, here))
+            names = [limited.parquet(BytesIO(data)).schema_arrow.names for data in (there, here)]
         except InvalidInput:
             return False
-        return one == other
+        return names[0] == names[1]
     if kind == "space":
         return b"threedpain" in there or there == here
     try:
