@@ -293,7 +293,8 @@ class _Member(tarfile.TarInfo):
                 f"{shown(self.name)!r} of a tar has notes of {self.size} bytes, more than the {NOTE_BYTES} allowed: "
                 "it was not read"
             )
-        return super()._proc_member(archive)  # type: ignore[misc]
+        found: tarfile.TarInfo = getattr(super(), "_proc_member")(archive)  # noqa: B009 (types know no such method)
+        return found
 
 
 def _tar_members(archive: Path, budget: int) -> Iterator[tuple[str, int, str, IO[bytes] | None]]:
