@@ -1,6 +1,7 @@
-"""Photographs of the Space for docs/space/: every tab, light and dark, on a phone and on a desk.
+"""Photographs of the Space for docs/space/: every tab, light and dark, on a phone and on a desk; and of a report.
 
     python benchmarks/screens.py --out docs/space [--tabs make,compare,read,browse,about] [--widths 390,1440]
+    python benchmarks/screens.py --out docs/audit --report runs/audit/report.html     # an audit's page, and on paper
 
 Needs the browser extra of the tests: playwright, and Chromium on the PATH. A tab is photographed whole, however long.
 """
@@ -32,8 +33,12 @@ def main() -> None:
     parser.add_argument("--tabs", default="make,compare,read,browse,about")
     parser.add_argument("--themes", default="light,dark")
     parser.add_argument("--widths", default="390,1440", help="pixels")
+    parser.add_argument("--report", type=Path, help="instead of the Space: the page of an audit or of a set's check")
     arguments = parser.parse_args()
     arguments.out.mkdir(parents=True, exist_ok=True)
+    if arguments.report:
+        report(arguments.report, arguments.out, list(map(int, arguments.widths.split(","))))
+        return
     with Served() as url, sync_playwright() as play:
         browser = play.chromium.launch(executable_path=shutil.which("chromium"), args=QUIET)
         for width in map(int, arguments.widths.split(",")):
@@ -48,6 +53,19 @@ def main() -> None:
                     page.wait_for_timeout(1500)
                     save(page, arguments.out / f"{tab}-{theme}-{width}.jpg")
                 page.close()
+        browser.close()
+
+
+def report(path: Path, out: Path, widths: list[int]) -> None:
+    """A report's page at these widths, and as it is printed on A4 with margins."""
+    with sync_playwright() as play:
+        browser = play.chromium.launch(executable_path=shutil.which("chromium"), args=QUIET)
+        page = browser.new_page()
+        page.goto(path.resolve().as_uri())
+        for name, width, media in (*((str(width), width, "screen") for width in widths), ("paper", 718, "print")):
+            page.set_viewport_size({"width": width, "height": 900})
+            page.emulate_media(media=media)
+            save(page, out / f"{path.stem}-{name}.jpg")
         browser.close()
 
 
