@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import html
 from collections.abc import Iterable
 from importlib.resources import files
 
@@ -38,7 +39,12 @@ def render_page(
 
 
 def table(head: Iterable[str], rows: Iterable[Iterable[str]]) -> str:
-    """A table of HTML cells that a narrow screen moves sideways, by finger or by arrow keys."""
+    """A table of HTML cells."""
     top = "".join(f"<th>{name}</th>" for name in head)
     body = "".join(f"<tr>{''.join(f'<td>{cell}</td>' for cell in row)}</tr>" for row in rows)
-    return f"<div class='table' tabindex='0' role='region' aria-label='table'><table><tr>{top}</tr>{body}</table></div>"
+    return sideways(f"<table><tr>{top}</tr>{body}</table>", "table")
+
+
+def sideways(content: str, name: str) -> str:
+    """HTML that a narrow screen moves sideways, by finger or by arrow keys; `name` is plain text."""
+    return f"<div class='table' tabindex='0' role='region' aria-label='{html.escape(name)}'>{content}</div>"

@@ -15,7 +15,7 @@ import PIL.Image
 
 from threedpain.demographics import AGE_GROUPS, ETHNICITIES, GENDERS
 from threedpain.extras import need_extra
-from threedpain.page import render_page, table
+from threedpain.page import render_page, sideways, table
 
 from .pictures import FACTORS, opened
 
@@ -37,6 +37,7 @@ FACTOR_TITLES = {
     "light": "light",
 }
 TILE = 132
+WIDE = 6.0  # inches: a phone shows a wider plot in its own size, to be moved, and not as a stamp
 
 
 def write_page(report: dict[str, Any], changed: pd.DataFrame, path: Path) -> None:
@@ -373,7 +374,10 @@ def _plot(draw: Callable, size: tuple[float, float], alt: str) -> str:
     draw(axes)
     out = io.BytesIO()
     figure.savefig(out, format="svg", metadata={"Date": None})
-    return f"<img class='plot' alt='{html.escape(alt)}' src='data:image/svg+xml;base64,{_encoded(out.getvalue())}'>"
+    wide = size[0] > WIDE
+    source = f"data:image/svg+xml;base64,{_encoded(out.getvalue())}"
+    drawn = f"<img class='plot{' wide' * wide}' alt='{html.escape(alt)}' src='{source}'>"
+    return sideways(drawn, alt) if wide else drawn
 
 
 def _encoded(data: bytes) -> str:

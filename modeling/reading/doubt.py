@@ -12,7 +12,7 @@ UNFAMILIAR = 0.01  # as far from the training faces as one in a hundred held-out
 _FACE = (1, 4, 5, 6, 7)
 _REGIONS = {"brows": (4,), "eyes": (5,), "mouth": (6, 7)}
 _LEAST = {"brows": 0.002, "eyes": 0.002, "mouth": 0.01}
-_UNITS = {"brows": "AU4", "eyes": "AU6, AU7 and AU43", "mouth": "AU10"}
+_UNITS = {"brows": "AU4", "eyes": "AU6, AU7, AU43", "mouth": "AU10"}
 _CLOSED = 0.3  # of AU43: eyes that are shut cannot be seen either
 
 

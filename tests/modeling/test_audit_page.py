@@ -64,6 +64,8 @@ def _looked_at(play, pages) -> dict[str, list[str]]:
             tab.goto(path.as_uri())
             tab.evaluate("document.querySelectorAll('details').forEach(one => { one.open = true })")
             found[name] = [f"on a phone: {one}" for one in stumbles(tab) + axe.serious(tab)]
+            if not tab.evaluate("[...document.querySelectorAll('.wide')].every(one => one.clientWidth >= 760)"):
+                found[name].append("on a phone: a wide plot shrunk until nobody can read it")
             tab.emulate_media(media="print")
             tab.set_viewport_size({"width": 718, "height": 1000})  # what margins leave of A4
             found[name] += [f"on paper: {one}" for one in tab.evaluate(CUT)]
