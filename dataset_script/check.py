@@ -139,6 +139,10 @@ def _files(out: Path, plan: Plan) -> Iterator[Finding]:
         wrong = manifest.damage({"files": [page]})
         if wrong:
             yield Finding("checksum", page["path"], wrong)
+    told, said = strict_json.load(out / "plan.json"), plan.to_json()
+    for name in ("views", "rows", "identities_per_shard", "shards"):
+        if told.get(name) != said[name]:
+            yield Finding("plan", "plan.json", f"{name} is not what its config gives: {str(told.get(name))[:60]!r}")
     known = set()
     for shard in plan.shards:
         if shard.name not in entries:
