@@ -10,7 +10,8 @@ from pathlib import Path
 import gradio as gr
 from starlette.middleware import Middleware
 
-from threedpain.spaces import about, api, browse, compare, engine, gate, make, read, thumbnails  # absolute: see the end
+# absolute: see the end
+from threedpain.spaces import about, api, browse, compare, engine, gate, make, memory, read, thumbnails
 from threedpain.spaces.theme import CSS, THEME
 
 QUEUE_LENGTH = 24  # requests waiting beyond this get an honest "busy"
@@ -49,6 +50,7 @@ def build() -> gate.Page:
 
 def launch(host: str = "127.0.0.1", port: int | None = None) -> None:
     """Serve the page until interrupted. It listens on the loopback interface unless told otherwise."""
+    memory.few_arenas()
     engine.reading_of(make.first_request())  # before the first visitor, not while they wait
     style = CSS + thumbnails.css()
     signal.signal(signal.SIGTERM, signal.default_int_handler)  # a stopped Space tidies up like an interrupted demo
