@@ -7,6 +7,7 @@ need the extra `judges`, whose package only carries dlib's published models as f
 from __future__ import annotations
 
 import itertools
+import threading
 from functools import lru_cache
 
 import dlib
@@ -18,6 +19,7 @@ from threedpain.extras import extra_folder
 Box = tuple[float, float, float, float]
 
 _MODELS = "face_recognition_models"
+_one_thread = threading.Lock()  # dlib's detector and embedder work in memory of their own: two threads in one crash
 
 
 def detect_faces(image: np.ndarray, upsample: int = 0) -> list[Box]:
@@ -25,7 +27,7 @@ def detect_faces(image: np.ndarray, upsample: int = 0) -> list[Box]:
 
     Faces need about 80 pixels; each `upsample` doubles the picture first.
     """
-    boxes, scores, _ = face_detector().run(_checked(image), upsample, 0.0)
+    boxes, scores = upright_faces(_checked(image), upsample)
     order = sorted(range(len(boxes)), key=lambda k: -scores[k])
     return [
         (float(b.left()), float(b.top()), float(b.right() + 1), float(b.bottom() + 1))
@@ -53,7 +55,8 @@ def landmarks68(image: np.ndarray, box: Box) -> np.ndarray:
 def embed(image: np.ndarray, box: Box) -> np.ndarray:
     """Identity embedding float64 [128]: one person's pictures lie closer (below about 0.6) than two people's."""
     picture = _checked(image)
-    return np.array(_embedder().compute_face_descriptor(picture, _predictor()(picture, _rectangle(box))))
+    with _one_thread:
+        return np.array(_embedder().compute_face_descriptor(picture, _predictor()(picture, _rectangle(box))))
 
 
 def _checked(image: np.ndarray) -> np.ndarray:
@@ -67,9 +70,15 @@ def _rectangle(box: Box) -> dlib.rectangle:
     return dlib.rectangle(x0, y0, x1 - 1, y1 - 1)
 
 
+def upright_faces(pixels: np.ndarray, upsample: int = 0) -> tuple[list[dlib.rectangle], list[float]]:
+    """dlib's squares in a picture uint8 [H, W] or [H, W, 3], and how sure they are; threads wait for each other."""
+    with _one_thread:
+        squares, scores, _ = _face_detector().run(pixels, upsample, 0.0)
+    return list(squares), list(scores)
+
+
 @lru_cache(maxsize=1)
-def face_detector() -> dlib.fhog_object_detector:
-    """dlib's detector of upright faces, made once a process."""
+def _face_detector() -> dlib.fhog_object_detector:
     return dlib.get_frontal_face_detector()
 
 

@@ -6,6 +6,7 @@ A detector is any callable `detector(photo) -> list[Found]`, the largest face fi
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import lru_cache
@@ -103,13 +104,16 @@ def _cnn() -> Detector:
 
     models = extra_folder("face_recognition_models", "judges", "the detector dlib-cnn") / "models"
     net = dlib.cnn_face_detection_model_v1(str(models / "mmod_human_face_detector.dat"))
+    one_thread = threading.Lock()  # a net works in memory of its own
 
     def find(photo: Image.Image) -> list[Found]:
         shrink = min(1.0, photos._DETECT_AT / max(photo.size))
         size = (max(1, round(photo.width * shrink)), max(1, round(photo.height * shrink)))
         pixels = np.ascontiguousarray(photo.convert("RGB").resize(size, Image.Resampling.BILINEAR))
+        with one_thread:
+            squares = [at.rect for at in net(pixels, 0)]
         found = []
-        for square in (at.rect for at in net(pixels, 0)):
+        for square in squares:
             edges = [edge / shrink for edge in (square.left(), square.top(), square.right(), square.bottom())]
             points = _landmarks(photo, tuple(edges))
             found.append(Found(face_box(points), points))

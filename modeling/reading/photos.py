@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
-from threedpain.dataset_script.judges import face_detector
+from threedpain.dataset_script.judges import upright_faces
 from threedpain.errors import InvalidInput
 from threedpain.modeling.vitpain.image_processing_vitpain import as_picture
 from threedpain.pictures import MAX_PIXELS, open_picture, shown
@@ -38,9 +38,9 @@ def find_faces(photo: Image.Image) -> list[Box]:
     size = (max(1, round(photo.width * shrink)), max(1, round(photo.height * shrink)))
     pixels = np.asarray(photo.convert("L").resize(size, Image.Resampling.BILINEAR))
     boxes = []
-    squares = face_detector()(pixels, 0)
+    squares, _ = upright_faces(pixels)
     if len(squares) != 1:  # smaller faces than 80 pixels of these, at four times the cost
-        squares = face_detector()(pixels, 1)
+        squares, _ = upright_faces(pixels, 1)
     for found in squares:
         side, bottom = found.width() / shrink, found.bottom() / shrink
         middle = (found.left() + found.right()) / 2 / shrink
