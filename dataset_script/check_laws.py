@@ -12,6 +12,7 @@ import numpy as np
 from threedpain import demographics, facs
 from threedpain.generation.dataset.plan import Plan
 from threedpain.generation.dataset.rows import mask_share
+from threedpain.generation.worn.choice import draw_accessories
 from threedpain.masks import MASK_CLASSES
 from threedpain.pictures import open_picture
 from threedpain.schema import AU_COLUMNS, FEATURES, TRUTHS
@@ -70,6 +71,7 @@ def row_laws(row: dict, plan: Plan) -> Iterator[tuple[str, str]]:
     yield from _scores(row)
     yield from _person(row)
     yield from _as_planned(row, plan)
+    yield from _worn(row, plan)
     yield from _geometry(row, plan.config.size)
     yield from _pictures(row, plan.config.size)
 
@@ -103,6 +105,19 @@ def _scores(row: dict) -> Iterator[tuple[str, str]]:
 def _person(row: dict) -> Iterator[tuple[str, str]]:
     if demographics.age_group_of(min(max(row["age"], 18), 90)) != row["age_group"]:
         yield "demographics", f"age {row['age']:.1f} is not in {row['age_group']}"
+
+
+def _worn(row: dict, plan: Plan) -> Iterator[tuple[str, str]]:
+    """A person wears in every picture what their seed and age draw, and nothing else is seen on a face."""
+    planned = draw_accessories(row["seed"], round(row["age"], 1)) if plan.config.accessories == "on" else ()
+    if tuple(row["accessories"]) != planned:
+        said = [", ".join(names) or "nothing" for names in (row["accessories"], planned)]
+        yield "accessories", f"{said[0]} is worn, planned was {said[1]}"
+    for name, share in row["mask_share"].items():
+        if name in ("eyewear", "medical") and share and not row["accessories"]:
+            yield "accessories", f"the mask shows {name}, and nothing is worn"
+    if not all(0 <= share <= 1 + 1e-6 for share in row["visible"].values()):
+        yield "visible", f"a part of the face is seen by a share outside 0 to 1: {row['visible']}"
 
 
 def _as_planned(row: dict, plan: Plan) -> Iterator[tuple[str, str]]:

@@ -15,7 +15,7 @@ import functools
 import html
 import io
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -30,6 +30,7 @@ from threedpain.generation.head.rig import rig
 from threedpain.generation.people.identity import average_identity, sample_identity
 from threedpain.generation.render.renderer import Renderer
 from threedpain.generation.scene.scene import sample_scene
+from threedpain.generation.worn.choice import check_accessories, worn_by
 
 from . import compiling as compiling  # it says what takes long
 from .device import available
@@ -237,6 +238,7 @@ class PainFacePipeline:
         fov: float | None = None,
         light: str | None = None,
         background: str | None = None,
+        accessories: Sequence[str] | str = (),
         size: int = 512,
         **changes,
     ) -> PainFaceOutput:
@@ -250,6 +252,8 @@ class PainFacePipeline:
             light: "indoor", "clinical" or "outdoor", drawn from the seed if not given; or a photographed place of
                 `threedpain.limits.PANORAMAS`, such as "lobby".
             background: where the person is seen, any of the same names; where the light is if not given.
+            accessories: what the person wears, names of `threedpain.limits.ACCESSORIES` such as "glasses"; frames,
+                colours and places are the person's own.
             changes: what else to change of the person, all else of the seed staying as it was: skin_tone (typology
                 angle in degrees), hair (a style), asymmetry, ...
         """
@@ -263,6 +267,7 @@ class PainFacePipeline:
             "fov": fov,
             "light": light,
             "background": background,
+            "accessories": accessories,
         }
         units = self.check_inputs(action_units or {}, **asked, size=size)
         identity = _identity(self.head, seed, age, gender, ethnicity, tuple(sorted(changes.items())))
@@ -270,6 +275,7 @@ class PainFacePipeline:
         maps = self._maps(identity)
         face = rig(bust, units, head_angles=(yaw, pitch, roll))
         scene = sample_scene(seed, view="front", size=size, light=light, fov=fov, background=background)
+        scene = replace(scene, worn=worn_by(seed, accessories))
         sample = self._shoot(face, identity, maps, scene)
         person = Person(identity, bust, maps)
         return PainFaceOutput(
@@ -300,6 +306,7 @@ class PainFacePipeline:
         fov: float | None = None,
         light: str | None = None,
         background: str | None = None,
+        accessories: Sequence[str] | str = (),
         size: int = 512,
     ) -> dict[str, float]:
         """The validated action units, or one sentence for anything that no face or camera can do."""
@@ -316,6 +323,7 @@ class PainFacePipeline:
         for name, place in (("light", light), ("background", background)):
             if place is not None and place not in limits.PLACES:
                 raise InvalidInput(f"unknown {name} {place!r}; known are {', '.join(limits.PLACES)}")
+        check_accessories(accessories)
         return facs.validate(action_units)
 
 

@@ -186,12 +186,21 @@ class Clothes:
 
 
 @dataclass(frozen=True)
+class Worn:
+    """Glasses, tubes, masks, plasters."""
+
+    names: tuple[str, ...] = ()  # of limits.ACCESSORIES
+    seed: int = 0  # of their make: frames, colours, places
+
+
+@dataclass(frozen=True)
 class Scene:
     camera: Camera
     light: Light
     background: Background
     sensor: Sensor
     clothes: Clothes
+    worn: Worn = Worn()
 
 
 @dataclass(frozen=True)
@@ -207,4 +216,6 @@ class Sample:
     landmarks_visible: np.ndarray  # bool [68]
     bbox: tuple[float, float, float, float]  # x0, y0, x1, y1
     camera: Camera
+    visible: np.ndarray  # float32 [6], share of each of regions.PARTS that can be seen
     regions: np.ndarray | None = field(default=None)  # uint8 [S, S], index into facs.REGIONS + 1, 0 elsewhere
+    covered: np.ndarray | None = field(default=None)  # uint8 [S, S], the heatmap as if no accessory were worn

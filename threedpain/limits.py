@@ -21,6 +21,11 @@ PANORAMAS = (
     "studio", "sunrise", "sunset", "venice", "warehouse", "workshop",
 )  # fmt: skip
 PLACES = LIGHTS + PANORAMAS
+# What people wear on the face, for who names it or asks for it by `--accessories on` (generation.worn.accessories).
+ACCESSORIES = (
+    "glasses", "tinted_glasses", "sunglasses", "cannula", "feeding_tube", "oxygen_mask", "surgical_mask",
+    "brow_plaster", "cheek_plaster", "brow_bandage", "cheek_bandage",
+)  # fmt: skip
 
 
 @dataclass(frozen=True)

@@ -14,4 +14,6 @@ MASK_CLASSES = (
     "hair",  # of the head
     "facial_hair",
     "clothes",  # and headwear
+    "eyewear",  # frames and dark lenses; what is seen through a clear lens keeps its own class
+    "medical",  # masks, tubes, plasters, bandages; what is seen through a clear mask keeps its own class
 )

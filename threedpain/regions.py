@@ -137,6 +137,19 @@ REGIONS: dict[str, tuple[Corner, ...]] = {
     for name, corners in _RIGHT.items()
 }
 
+# Parts of the face -> the regions they are made of: of these a dataset says how much can be seen (column `visible`).
+PARTS: dict[str, tuple[str, ...]] = {
+    part: tuple(f"{name}_{side}" for name in names for side in ("right", "left"))
+    for part, names in {
+        "brows": ("brow",),
+        "eyes": ("upper_lid", "lower_lid"),
+        "cheeks": ("cheek", "nasolabial"),
+        "nose": ("nose",),
+        "mouth": ("upper_lip", "lower_lip", "corner"),
+        "chin": ("chin",),
+    }.items()
+}
+
 
 def polygon(region: str, landmarks: Any) -> Any:
     """The region's corners [P, D] on a face's landmarks [68, D] (D = 2 or 3), in the landmarks' own frame."""

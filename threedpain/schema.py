@@ -15,13 +15,15 @@ from .demographics import AGE_GROUPS, ETHNICITIES, GENDERS
 from .errors import InvalidInput
 from .facs import ACTION_UNITS
 from .masks import MASK_CLASSES
+from .regions import PARTS
 
 GENERATOR_VERSION = "1.3.0"  # a change of the bytes the same seed gives is a new version
 
 CONFIGS = ("images", "pairs", "expressions", "identities", "videos")
 # Optional image columns: 16-bit PNG in millimetres; index PNG, 1 + index into REGIONS; the same person at rest in the
 # very same scene (null where the picture is neutral itself).
-TRUTHS = ("depth", "regions", "aligned_neutral")
+# The heatmap as if no accessory were worn: `heatmap` is 0 under one.
+TRUTHS = ("depth", "regions", "aligned_neutral", "covered")
 EXPRESSIONS = ("neutral", "pain", "other")
 
 KEY_LIGHTS = 3  # the most lights a scene has beside its environment
@@ -119,6 +121,8 @@ _IMAGES = {
     "occurrence": _vector(len(AU_COLUMNS), "bool"),  # facs.occurs, in the order of AU_COLUMNS
     "gaze": _vector(3),  # unit vector along which both eyes look, camera frame: towards the camera is (0, 0, -1)
     "mask_share": dict.fromkeys(MASK_CLASSES, _REAL),  # of the picture's pixels; the mask's legend, in its order
+    "accessories": List(_TEXT),  # what is worn, of limits.ACCESSORIES
+    "visible": dict.fromkeys(PARTS, _REAL),  # share of each part of the face that can be seen, 0 .. 1
     **_ORIGIN,
 }
 _COLUMNS = {

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import io
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, replace
 from fractions import Fraction
 
@@ -13,6 +13,7 @@ from threedpain.extras import need_extra
 from threedpain.generation.records import Scene
 from threedpain.generation.scene.scene import sample_scene
 from threedpain.generation.seeds import child
+from threedpain.generation.worn.choice import worn_by
 
 from .plan import VIDEO_FPS, VIDEO_SECONDS
 
@@ -85,10 +86,11 @@ def film(
     seconds: float = VIDEO_SECONDS,
     fps: int = VIDEO_FPS,
     progress: Callable[[int], None] | None = None,
+    accessories: Iterable[str] = (),
 ) -> Clip:
     """Film one person with `pipe`, a `PainFacePipeline`: one scene and light, the sensor's noise new in each frame."""
     count = max(2, round(seconds * fps))
-    scene = sample_scene(seed, view="front", size=size)
+    scene = replace(sample_scene(seed, view="front", size=size), worn=worn_by(person.identity.seed, accessories))
     units = course(action_units, count, seed)
     pictures = np.empty((count, size, size, 3), np.uint8)
     for number, (now, angles) in enumerate(zip(units, sway(count, fps, seed), strict=True)):

@@ -15,7 +15,9 @@ from functools import cached_property
 
 from threedpain import demographics, expressions, facs, limits
 from threedpain.errors import InvalidInput
+from threedpain.generation.records import Identity
 from threedpain.generation.seeds import child
+from threedpain.generation.worn.choice import draw_accessories
 from threedpain.schema import CONFIGS, GENERATOR_VERSION, TRUTHS
 
 # Name -> what `sample_scene` is asked for: a named view, or (yaw, pitch) of the head relative to the camera in degrees.
@@ -43,6 +45,7 @@ _CHOICES = {
     "device": ("auto", "cpu", "cuda"),
     "head": limits.HEADS,
     "texture": ("embedded", "depth-to-image", "flat"),
+    "accessories": ("on", "off"),
 }
 
 
@@ -65,6 +68,7 @@ class Config:
     texture: str = "embedded"
     texture_model: str | None = None
     inpaint_model: str | None = None
+    accessories: str = "off"  # on: about a quarter of the people wear glasses or something of medicine
     purpose: str = "release"  # training: nearly half of the others smile or laugh, and half of all lids droop
 
     def __post_init__(self) -> None:
@@ -202,6 +206,10 @@ class Plan:
 
     def identity_seed(self, index: int, attempt: int = 0) -> int:
         return int(child(self.config.seed, "identity", index, attempt).integers(2**62))
+
+    def accessories(self, identity: Identity) -> tuple[str, ...]:
+        """What this person wears in all pictures of the set."""
+        return draw_accessories(identity.seed, identity.age) if self.config.accessories == "on" else ()
 
     @property
     def views(self) -> tuple[str, ...]:

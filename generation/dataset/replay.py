@@ -121,8 +121,9 @@ def _again(row: Mapping[str, Any], pipe, config: Config, truth: tuple[str, ...])
         in_order({name: _plain(name, row[name]) for name in schema.AU_COLUMNS}),
     )
     photo = take(
-        pipe, person, expression.id, expression.action_units, row["view_id"], config.size, truth, **_places(row)
-    )
+        pipe, person, expression.id, expression.action_units, row["view_id"], config.size, truth, **_places(row),
+        accessories=row.get("accessories") or (),
+    )  # fmt: skip
     again = image_row(config, person, expression, row["view_id"], photo)
     return again | {"generator_version": row["generator_version"]}
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass, replace
 from functools import cache
 from typing import Protocol
@@ -18,8 +18,10 @@ from threedpain.generation.head.rig import rig
 from threedpain.generation.records import FURROWS, MANNERED, Hair, Identity, KeyLight, Light, Sample, Scene, Skin
 from threedpain.generation.scene.scene import sample_scene
 from threedpain.generation.seeds import child
+from threedpain.generation.worn.choice import worn_by
 from threedpain.generation.worn.clothes import sample_clothes
 from threedpain.masks import MASK_CLASSES
+from threedpain.regions import PARTS
 
 from .film import film
 from .plan import VIEWS, Config, Expression, identity_of
@@ -58,11 +60,14 @@ def take(
     truth: tuple[str, ...] = (),
     light: str | None = None,
     background: str | None = None,
+    accessories: Iterable[str] = (),
 ) -> Photo:
     """The picture of that name: scene and head pose follow from identity's seed, expression's id and view; light and
-    background too, unless a place is named (`sample_scene`)."""
+    background too, unless a place is named (`sample_scene`). `accessories`: what the person wears."""
+    worn = worn_by(person.identity.seed, accessories)
     for number in range(RETAKES):
         scene, head_angles = setting(person.identity.seed, expression_id, view, size, number, light, background)
+        scene = replace(scene, worn=worn)
         labels = tuple(name for name in truth if name != "aligned_neutral")
         sample = pipe.photograph(person, action_units, scene, truth=labels, head_angles=head_angles)
         if in_frame(sample):
@@ -141,6 +146,8 @@ def image_row(config: Config, person, expression: Expression, view: str, photo: 
         "occurrence": _occurrence(expression.action_units),
         "gaze": _gaze(scene, photo.head_angles),
         "mask_share": mask_share(sample.mask),
+        "accessories": list(scene.worn.names),
+        "visible": dict(zip(PARTS, sample.visible.tolist(), strict=True)),
         **_origin(config, person.identity),
     }
     if "depth" in config.truth:
@@ -148,6 +155,8 @@ def image_row(config: Config, person, expression: Expression, view: str, photo: 
         row["depth"] = embedded(encode_png(millimetres), f"{name}_depth.png")
     if "regions" in config.truth:
         row["regions"] = embedded(encode_png(sample.regions), f"{name}_regions.png")
+    if "covered" in config.truth:
+        row["covered"] = embedded(encode_png(sample.covered), f"{name}_covered.png")
     if "aligned_neutral" in config.truth:
         row["aligned_neutral"] = None
         if photo.rest is not None:
@@ -192,10 +201,14 @@ def identity_row(config: Config, person, name: str, strongest: Expression | None
     }
 
 
-def video_row(config: Config, pipe: Photographer, person, expression: Expression, progress=None) -> dict:
+def video_row(
+    config: Config, pipe: Photographer, person, expression: Expression, progress=None, accessories: Iterable[str] = ()
+) -> dict:
     """A row of `videos`: neutral, onset, apex and offset of one expression, filmed from the front."""
     seed = int(child(person.identity.seed, "film", expression.id).integers(2**62))
-    clip = film(pipe, person, expression.action_units, seed, size=config.size, progress=progress)
+    clip = film(
+        pipe, person, expression.action_units, seed, size=config.size, progress=progress, accessories=accessories
+    )
     units = {
         name: [float(frame.get(name, 0.0)) for frame in map(plain_units, clip.action_units)]
         for name in schema.AU_COLUMNS

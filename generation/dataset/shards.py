@@ -107,7 +107,10 @@ def _pictures(pipe, plan, shard, people, out, progress, rejects, stages) -> list
     def photograph(who, person, expression, view) -> dict:
         nonlocal done
         with stages("render"):
-            photo: Photo = take(pipe, person, expression.id, expression.action_units, view, config.size, config.truth)
+            photo: Photo = take(
+                pipe, person, expression.id, expression.action_units, view, config.size, config.truth,
+                accessories=plan.accessories(person.identity),
+            )  # fmt: skip
         rejects.update({"picture retaken, face outside the frame": photo.takes - 1} if photo.takes > 1 else {})
         with stages("encode"):
             row = image_row(config, person, expression, view, photo)
@@ -156,8 +159,9 @@ def _videos(pipe, plan, shard, people, out, progress, rejects, stages) -> list[d
             with stages("film"):
                 before = number * VIDEO_SECONDS * VIDEO_FPS
                 row = video_row(
-                    plan.config, pipe, person, strongest, lambda frames, before=before: progress(before + frames)
-                )
+                    plan.config, pipe, person, strongest, lambda frames, before=before: progress(before + frames),
+                    plan.accessories(person.identity),
+                )  # fmt: skip
             yield [row]
 
     path = f"videos/{shard.split}-{shard.number:05d}.parquet"

@@ -16,10 +16,11 @@ from threedpain.generation.render.raster.nearest import barycentric, centre
 from threedpain.generation.render.shading.model import HEAT, PAINT, SKIN
 from threedpain.limits import HEAT_STEP
 
-from .surfaces import Posed, resting_landmarks
+from .surfaces import resting_landmarks
 from .view import View
 
 SKIN_CLASS, BROW_CLASS, HAIR_CLASS = (MASK_CLASSES.index(name) for name in ("skin", "brows", "hair"))
+COVERING = [MASK_CLASSES.index(name) for name in ("eyewear", "medical")]
 LIPS_CLASS = MASK_CLASSES.index("lips")
 FRONT = 0.0  # metres: regions lie in front of the ears
 BROW_OPACITY = 26000  # of 65535: from here a pixel of skin is brow
@@ -81,8 +82,10 @@ def truth(
                     mask[y, x] = BROW_CLASS
 
 
-def landmarks(posed: Posed, camera: Camera, nearness: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """68 landmarks: pixels float32 [68, 2], camera-frame metres float32 [68, 3], visible bool [68] by depth test."""
+def landmarks(view: View) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """68 landmarks: pixels float32 [68, 2], camera-frame metres float32 [68, 3], visible bool [68] by depth test, and
+    not under an accessory."""
+    posed, camera, nearness = view.posed, view.camera, view.nearness
     topology, face = posed.face.bust.topology, posed.face
     points = landmark_points(topology, face.vertices.astype(np.float64))
     pixels, seen = project(camera, points)
@@ -91,8 +94,11 @@ def landmarks(posed: Posed, camera: Camera, nearness: np.ndarray) -> tuple[np.nd
     inside = (column >= 0) & (row >= 0) & (column < samples) & (row < samples)
     column, row = np.clip(column, 1, samples - 2), np.clip(row, 1, samples - 2)
     around = np.stack([nearness[row + dy, column + dx] for dy in (-1, 0, 1) for dx in (-1, 0, 1)])
-    off = np.abs(np.where(around > 0, 1 / np.maximum(around, 1e-9), np.inf) - seen[:, 2]).min(0)
-    return pixels.astype(np.float32), seen.astype(np.float32), inside & (off < OFF)
+    off = np.abs(np.where(around > 0, 1 / np.maximum(around, 1e-9), np.inf) - seen[:, 2])
+    if posed.surfaces.worn:  # lies on the skin itself: depth alone would not see it
+        hits = np.stack([view.winners[row + dy, column + dx] for dy in (-1, 0, 1) for dx in (-1, 0, 1)])
+        off[np.isin(posed.surfaces.face_class[np.maximum(hits, 0)], COVERING) & (hits >= 0)] = np.inf
+    return pixels.astype(np.float32), seen.astype(np.float32), inside & (off.min(0) < OFF)
 
 
 def face_box(face: Face, camera: Camera, pixels: np.ndarray) -> tuple[float, float, float, float]:

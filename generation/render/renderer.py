@@ -18,21 +18,24 @@ import numpy as np
 from threedpain.errors import InvalidInput
 from threedpain.generation.frames import to_ndc
 from threedpain.generation.head.bust import Face
-from threedpain.generation.records import Camera, Clothes, Light, Sample, Scene, SkinMaps
+from threedpain.generation.records import Camera, Clothes, Light, Sample, Scene, SkinMaps, Worn
 from threedpain.generation.render.shading.kernel import develop
 from threedpain.generation.render.shading.model import KEYS, Geometry, Lights, Skin, tone_table
 from threedpain.generation.scene import background, sensor
+from threedpain.generation.worn.accessories import fit
 from threedpain.generation.worn.clothes import build_clothes
 from threedpain.generation.worn.hair import build_hair
 from threedpain.generation.worn.mesh import HairMesh, merge
 
-from . import annotate
+from . import annotate, sight
 from .backends import Backend, NumbaBackend, TorchBackend
+from .panes import look_through
 from .surfaces import Posed, Surfaces, build_head, dress, pose
 from .view import View
 
-TRUTH = ("depth", "regions")
+TRUTH = ("depth", "regions", "covered")
 NEAREST = 0.05  # metres: triangles nearer to the camera are not drawn
+NOTHING = Worn()
 KEPT = 3  # people, outfits and expressions remembered
 
 
@@ -53,25 +56,35 @@ class Renderer:
     def render(
         self, face: Face, maps: SkinMaps, scene: Scene, hair: HairMesh | None = None, truth: Collection[str] = ()
     ) -> Sample:
-        """The picture and its truth; `truth` may add "regions" (depth is always there)."""
+        """The picture and its truth; `truth` may add "regions" and "covered" (depth is always there)."""
         unknown = set(truth) - set(TRUTH)
         if unknown:
             raise InvalidInput(f"truth may hold {', '.join(TRUTH)}; got {', '.join(sorted(unknown))}")
-        surfaces = self.surfaces(face, maps, scene.clothes, hair)
+        surfaces = self.surfaces(face, maps, scene.clothes, hair, scene.worn)
         posed = self.posed(surfaces, face, scene.light)
         view = self.look(posed, scene.camera)
         image = self.picture(view, scene)
-        return self.annotated(view, image, "regions" in truth)
+        bare = None
+        if "covered" in truth:
+            bare = view
+            if scene.worn.names:
+                nothing = self.surfaces(face, maps, scene.clothes, hair)
+                bare = self.look(pose(nothing, face, scene.light), scene.camera)
+        return self.annotated(view, image, "regions" in truth, bare)
 
-    def surfaces(self, face: Face, maps: SkinMaps, clothes: Clothes, hair: HairMesh | None = None) -> Surfaces:
+    def surfaces(
+        self, face: Face, maps: SkinMaps, clothes: Clothes, hair: HairMesh | None = None, worn: Worn = NOTHING
+    ) -> Surfaces:
         """All that is drawn of a person in an outfit, remembered for the next picture."""
         bust = face.bust  # an entry holds what its key names, so ids stay theirs as long as it lives
         key = (id(bust), id(maps), id(hair))
         head = _remember(self._heads, key, lambda: (bust, maps, hair, build_head(bust, maps), hair or build_hair(bust)))
-        key = (*key, clothes)
-        return _remember(
-            self._surfaces, key, lambda: (head, dress(head[3], merge(head[4], build_clothes(bust, clothes))))
-        )[-1]
+        key = (*key, clothes, worn)
+
+        def outfit() -> Surfaces:
+            return dress(head[3], merge(head[4], build_clothes(bust, clothes)), fit(bust, worn))
+
+        return _remember(self._surfaces, key, lambda: (head, outfit()))[-1]
 
     def posed(self, surfaces: Surfaces, face: Face, light: Light) -> Posed:
         """An expression under a light, remembered for its other views."""
@@ -100,7 +113,7 @@ class Renderer:
         geometry = Geometry(
             view.vertices, surfaces.faces, surfaces.uvs, surfaces.material, posed.table, surfaces.strands
         )
-        return self.backend.shade(
+        radiance = self.backend.shade(
             view.winners,
             view.nearness,
             geometry,
@@ -110,11 +123,34 @@ class Renderer:
             (-camera.R.T @ camera.t).astype(np.float32),
             np.ascontiguousarray(behind, np.float32),
         )
+        return look_through(view, radiance, light, self.backend) if surfaces.worn else radiance
 
-    def annotated(self, view: View, image: np.ndarray, regions: bool) -> Sample:
-        """The picture with its truth, from the same fragments."""
+    def annotated(self, view: View, image: np.ndarray, regions: bool, bare: View | None = None) -> Sample:
+        """The picture with its truth, from the same fragments; `bare` is the view without accessories, if the heatmap
+        under them is asked for."""
         posed, camera = view.posed, view.camera
-        surfaces, size = posed.surfaces, camera.size
+        mask, heatmap, depth, chosen = self.truth(view)
+        pixels, points, visible = annotate.landmarks(view)
+        return Sample(
+            image=image,
+            heatmap=heatmap,
+            mask=mask,
+            depth=depth,
+            landmarks=pixels,
+            landmarks_3d=points,
+            landmarks_visible=visible,
+            bbox=annotate.face_box(posed.face, camera, pixels),
+            camera=camera,
+            visible=sight.visible(view),
+            regions=annotate.regions(view, mask, chosen) if regions else None,
+            covered=self.truth(bare)[1] if bare else None,
+        )
+
+    @staticmethod
+    def truth(view: View) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
+        """Mask uint8, heatmap uint8, depth float32 and the face that each pixel shows int32, all [S, S]."""
+        posed, size = view.posed, view.camera.size
+        surfaces = posed.surfaces
         mask, heatmap = np.empty((size, size), np.uint8), np.empty((size, size), np.uint8)
         depth, chosen = np.empty((size, size), np.float32), np.empty((size, size), np.int32)
         annotate.truth(
@@ -133,19 +169,7 @@ class Renderer:
             depth,
             chosen,
         )
-        pixels, points, visible = annotate.landmarks(posed, camera, view.nearness)
-        return Sample(
-            image=image,
-            heatmap=heatmap,
-            mask=mask,
-            depth=depth,
-            landmarks=pixels,
-            landmarks_3d=points,
-            landmarks_visible=visible,
-            bbox=annotate.face_box(posed.face, camera, pixels),
-            camera=camera,
-            regions=annotate.regions(view, mask, chosen) if regions else None,
-        )
+        return mask, heatmap, depth, chosen
 
 
 def metering(tone: float) -> float:

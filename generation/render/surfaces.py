@@ -35,6 +35,7 @@ from threedpain.generation.render.shading.model import (
     NORMAL,
     OCCLUSION,
     PAINT,
+    PLASTIC,
     POSITION,
     SKIN,
     TANGENT,
@@ -42,10 +43,12 @@ from threedpain.generation.render.shading.model import (
     Colours,
 )
 from threedpain.generation.seeds import child
+from threedpain.generation.worn.accessories import Fitted
 from threedpain.generation.worn.mesh import HairMesh, strand_pattern
 from threedpain.regions import REGIONS, inside
 
 from .occlusion import FINE, SHADOW_SIZE, DepthMap, ambient
+from .parts import part_vertices
 from .relief import active
 
 PART_MATERIAL = dict(zip(PARTS, (SKIN, EYE_LEFT, EYE_RIGHT, TEETH, TEETH, MOUTH, LASHES), strict=True))
@@ -81,6 +84,10 @@ class HeadSurfaces:
     def region_map(self) -> tuple[np.ndarray, np.ndarray, float]:
         return region_map(self.bust)
 
+    @cached_property
+    def parts(self) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+        return part_vertices(self.bust)
+
 
 @dataclass(frozen=True)
 class Surfaces:
@@ -95,6 +102,7 @@ class Surfaces:
     test: tuple  # coverage test of lashes, hair and clothes, as raster_nearest takes it
     colours: Colours
     strands: np.ndarray  # uint8 [A, A, 2]
+    worn: Fitted | None  # whose points are the last of all
 
 
 @dataclass(frozen=True)
@@ -138,22 +146,25 @@ def build_head(bust: Bust, maps: SkinMaps) -> HeadSurfaces:
     )
 
 
-def dress(head: HeadSurfaces, hair: HairMesh) -> Surfaces:
-    """The head with its hair and clothes: once an outfit."""
+def dress(head: HeadSurfaces, hair: HairMesh, worn: Fitted | None = None) -> Surfaces:
+    """The head with its hair, clothes and accessories: once an outfit."""
+    if worn:
+        hair = worn.over(hair)
     uvs = np.concatenate([head.uvs, hair.uv[hair.faces]]).astype(np.float32)
     opacity = np.concatenate([head.opacity, hair.opacity[hair.faces]])
     ranks = np.ascontiguousarray(strand_pattern()[:, :, 0])
-    worn = np.where(np.isin(hair.face_class, [8, 9]), HAIR, CLOTH)
+    drawn = np.where(np.isin(hair.face_class, [8, 9]), HAIR, np.where(hair.shining, PLASTIC, CLOTH))
     return Surfaces(
         head=head,
         hair=hair,
         faces=np.concatenate([head.faces, hair.faces + len(head.bust.vertices)]).astype(np.int32),
         uvs=uvs,
-        material=np.concatenate([head.material, worn]).astype(np.uint8),
+        material=np.concatenate([head.material, drawn]).astype(np.uint8),
         face_class=np.concatenate([head.face_class, hair.face_class]).astype(np.uint8),
         test=(head.tested, np.concatenate([uvs[head.tested :], opacity[:, :, None]], 2).astype(np.float32), ranks),
         colours=person_colours(head, hair),
         strands=strand_pattern(),
+        worn=worn,
     )
 
 
@@ -174,6 +185,8 @@ def pose(surfaces: Surfaces, face: Face, light: Light) -> Posed:
         table[head:, POSITION], table[head:, NORMAL], table[head:, TANGENT] = hair.posed(face)
         table[head:, OCCLUSION] = hair.occlusion
         table[head:, COLOUR] = hair.colour
+    if surfaces.worn:
+        table[-len(surfaces.worn.mesh.vertices) :, :6] = np.concatenate(surfaces.worn.posed(face), axis=1)
     points, normals = np.ascontiguousarray(table[:, POSITION]), np.ascontiguousarray(table[:, NORMAL])
     for i, key in enumerate(light.keys[:KEYS]):
         shadow = DepthMap(key.direction, points, SHADOW_SIZE)

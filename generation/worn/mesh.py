@@ -36,6 +36,12 @@ class HairMesh:
     scalp: np.ndarray  # float32 [V], 0..1 hair colour painted on the skin at each head vertex
     scalp_colour: np.ndarray  # float32 [3], linear
     shadow: np.ndarray  # float32 [V], 1 free .. 0 dark under hair, hat or collar
+    glossy: np.ndarray | None = None  # bool [M], shines like plastic; None: nothing does
+
+    @property
+    def shining(self) -> np.ndarray:
+        """`glossy` in full: bool [M]."""
+        return np.zeros(len(self.faces), bool) if self.glossy is None else self.glossy
 
     def posed(self, face: Face) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
         """Vertices, normals and tangents, float32 [N, 3] each, following the skull, the neck and the jaw of a face."""
@@ -75,6 +81,7 @@ def merge(*meshes: HairMesh) -> HairMesh:
         scalp=np.max([m.scalp for m in meshes], axis=0),
         scalp_colour=max(meshes, key=lambda m: float(m.scalp.sum())).scalp_colour,
         shadow=np.prod([m.shadow for m in meshes], axis=0),
+        glossy=np.concatenate([m.shining for m in meshes]),
     )
 
 

@@ -208,7 +208,7 @@ def test_cameras_and_poses():
 def test_what_cannot_be_drawn_is_refused():
     bust, maps = person(11)
     scene = sample_scene(0, "front", 32)
-    with pytest.raises(InvalidInput, match="truth may hold depth, regions; got normals"):
+    with pytest.raises(InvalidInput, match="truth may hold depth, regions, covered; got normals"):
         RENDERER.render(rig(bust, {}), maps, scene, truth=("normals",))
     with pytest.raises(InvalidInput, match="supersampling must be 1 to 4, got 0"):
         Renderer(supersampling=0)

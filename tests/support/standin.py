@@ -18,6 +18,7 @@ from threedpain.generation.head.rig import rig
 from threedpain.generation.head.scan import ScanHeadModel
 from threedpain.generation.records import Identity, Sample, SkinMaps
 from threedpain.generation.texture import load_texture
+from threedpain.regions import PARTS
 
 
 @dataclass(frozen=True)
@@ -63,6 +64,8 @@ class Photographer:
             landmarks_visible=np.ones(68, bool),
             bbox=(x0, y0, x1, y1),
             camera=scene.camera,
+            visible=np.ones(len(PARTS), np.float32),
+            covered=np.where(oval, heat, 0).astype(np.uint8),
             regions=oval.astype(np.uint8),
         )
 

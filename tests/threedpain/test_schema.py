@@ -43,6 +43,8 @@ IMAGES_AFTER_SCORES = [
     "occurrence",
     "gaze",
     "mask_share",
+    "accessories",
+    "visible",
     "seed",
     "generator_version",
 ]

@@ -44,6 +44,10 @@ def command(
         str | None,
         typer.Option(help="A hair style, such as bald, short, coily, long or headscarf. Default: drawn from the seed."),
     ] = None,
+    accessory: Annotated[
+        list[str] | None,
+        typer.Option(help=f"What is worn, repeatable: {', '.join(limits.ACCESSORIES)}. Default: nothing."),
+    ] = None,
     size: Annotated[int, typer.Option(help=limits.SIZE.help())] = 512,
     seed: Annotated[int, typer.Option(help=limits.SEED.help())] = 0,
     texture: Annotated[str, typer.Option(help="embedded, depth-to-image or flat.")] = "embedded",
@@ -66,7 +70,7 @@ def command(
 
     asked: dict[str, Any] = {
         "age": age, "gender": gender, "ethnicity": ethnicity, "yaw": yaw, "pitch": pitch, "roll": roll, "fov": fov,
-        "light": light, "background": background, "size": size,
+        "light": light, "background": background, "accessories": tuple(accessory or ()), "size": size,
     }  # fmt: skip
     PainFacePipeline.check_inputs(units, **asked)
     pipe = PainFacePipeline.from_pretrained(texture=skins, device=device)

@@ -28,7 +28,9 @@ def command(
     ] = None,
     truth: Annotated[
         str,
-        typer.Option(help="More pictures, separated by commas: depth, regions, aligned_neutral. Default: none."),
+        typer.Option(
+            help="More pictures, separated by commas: depth, regions, aligned_neutral, covered. Default: none."
+        ),
     ] = "",
     picture: Annotated[str, typer.Option(help="jpeg (quality 92, 4:4:4) or webp.")] = "jpeg",
     device: Annotated[str, typer.Option(help="auto, cpu or cuda.")] = "auto",
@@ -41,6 +43,9 @@ def command(
     inpaint_model: Annotated[
         str | None, typer.Option(help="Hub id or folder of a model that repaints hair and background. Default: none.")
     ] = None,
+    accessories: Annotated[
+        str, typer.Option(help="on: about a quarter of the people wear glasses, tubes, masks or plasters; or off.")
+    ] = "off",
     purpose: Annotated[
         str, typer.Option(help="release, or training: 45 % of the others smile or laugh, lids closed part of the way.")
     ] = "release",
@@ -57,7 +62,7 @@ def command(
         identities=identities, expressions=expressions, others=others, views=views, size=size, seed=seed, videos=videos,
         truth=tuple(name.strip() for name in truth.split(",") if name.strip()), picture=picture, device=device,
         head=head, flame_file=flame_file, texture=texture, texture_model=texture_model,
-        inpaint_model=inpaint_model, purpose=purpose,
+        inpaint_model=inpaint_model, accessories=accessories, purpose=purpose,
     )  # fmt: skip
     typer.echo(Plan(config).table(workers))
     outcome = generate(out, config, workers=workers, executor=executor, finish=write_card)

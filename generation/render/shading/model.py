@@ -22,8 +22,8 @@ import numpy as np
 from threedpain.generation.colour import to_srgb
 
 # Materials of a face (`Surfaces.material`).
-MATERIALS = ("skin", "eye_left", "eye_right", "teeth", "mouth", "lashes", "hair", "cloth")
-SKIN, EYE_LEFT, EYE_RIGHT, TEETH, MOUTH, LASHES, HAIR, CLOTH = range(len(MATERIALS))
+MATERIALS = ("skin", "eye_left", "eye_right", "teeth", "mouth", "lashes", "hair", "cloth", "plastic")
+SKIN, EYE_LEFT, EYE_RIGHT, TEETH, MOUTH, LASHES, HAIR, CLOTH, PLASTIC = range(len(MATERIALS))
 
 # Per material: wrap r, g, b; reflectance at normal incidence; alpha of the wide and the narrow lobe; share of the
 # narrow lobe; strength of the mirrored environment; tint r, g, b that half-shadows and occlusion take on.
@@ -37,6 +37,7 @@ OPTICS = np.array(
         [0.20, 0.20, 0.20, 0.020, 0.50, 0.40, 0.00, 0.20, 0.00, 0.00, 0.00],  # lashes
         [0.25, 0.25, 0.25, 0.045, 0.30, 0.13, 0.50, 0.25, 0.00, 0.00, 0.00],  # hair
         [0.15, 0.15, 0.15, 0.030, 0.70, 0.60, 0.00, 0.50, 0.00, 0.00, 0.00],  # cloth
+        [0.20, 0.20, 0.20, 0.045, 0.22, 0.10, 0.45, 0.90, 0.00, 0.00, 0.00],  # plastic, and metal
     ],
     np.float32,
 )
@@ -44,7 +45,7 @@ OPTICS = np.array(
 # Columns of the vertex table float32 [V, 16] that both shaders read. The first ten are common to all materials.
 POSITION, NORMAL, OCCLUSION, VISIBILITY = slice(0, 3), slice(3, 6), 6, slice(7, 10)
 HEAT, PAINT, BODY, GLOSS = 10, 11, 12, 13  # head: mm, hair colour on the skin, beyond the texture, oil
-COLOUR, TANGENT = slice(10, 13), slice(13, 16)  # hair and cloth
+COLOUR, TANGENT = slice(10, 13), slice(13, 16)  # hair, cloth and plastic
 KEYS = 3  # key lights at most
 
 

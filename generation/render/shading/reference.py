@@ -18,6 +18,7 @@ from .model import (
     LOWER_TEETH,
     MOUTH,
     NEAR,
+    PLASTIC,
     SKIN,
     TEETH,
     UPPER_GUM,
@@ -110,7 +111,7 @@ def _lit(
     gloss = torch.ones_like(known[:, 0])
     mirror_normal = normal.clone()
 
-    worn = (kind == HAIR) | (kind == CLOTH)
+    worn = (kind == HAIR) | (kind == CLOTH) | (kind == PLASTIC)
     strands = geometry.strands
     side = len(strands)
     place = torch.floor(points.uv * side).long() & (side - 1)

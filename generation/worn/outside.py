@@ -1,0 +1,86 @@
+"""The skin that accessories lie on: the outside of a face with its expression, seen from its own skull.
+
+The skull's frame is the head frame of the neutral bust: what is rigid on the head stands still in it, however the head
+turns.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cached_property
+
+import numpy as np
+from scipy.spatial import cKDTree
+
+from threedpain.generation.geometry import vertex_normals
+from threedpain.generation.head.bust import Bust, Face
+from threedpain.generation.head.motion import landmarks
+from threedpain.generation.records import MASK_CLASSES
+
+SKIN = tuple(MASK_CLASSES.index(name) for name in ("skin", "ears", "neck", "lips"))
+EARS, LIPS = MASK_CLASSES.index("ears"), MASK_CLASSES.index("lips")
+
+
+@dataclass(frozen=True, eq=False)
+class Ground:
+    """What of a head is outside, for all its expressions."""
+
+    bust: Bust
+    faces: np.ndarray  # int32 [K, 3], the outer skin's, lips included
+    rows: np.ndarray  # int64 [R], its vertices
+    bald: np.ndarray  # int64 [B], those of them that are no ears
+    ears: np.ndarray  # int64 [E], those that are
+
+    @classmethod
+    def of(cls, bust: Bust) -> Ground:
+        topology = bust.topology
+        faces = topology.faces[np.isin(topology.face_class, SKIN) & (topology.face_part == 0)]
+        rows = np.unique(faces)
+        ears = np.unique(topology.faces[topology.face_class == EARS])
+        return cls(bust, faces, rows, np.setdiff1d(rows, ears), ears)
+
+    def at_rest(self) -> Outside:
+        return Outside(self, self.bust.vertices)
+
+    def of_face(self, face: Face) -> Outside:
+        return Outside(self, (face.vertices - face.head_pose[:, 3]) @ face.head_pose[:, :3])
+
+
+class Outside:
+    """The outer skin of one expression, metres, skull's frame."""
+
+    def __init__(self, ground: Ground, vertices: np.ndarray) -> None:
+        self.ground = ground
+        self.vertices = np.asarray(vertices, np.float64)
+        self.normals = vertex_normals(self.vertices, ground.faces).astype(np.float64)
+        self.marks = landmarks(ground.bust.topology, self.vertices)
+
+    @cached_property
+    def _whole(self) -> cKDTree:
+        return cKDTree(self.vertices[self.ground.rows])
+
+    @cached_property
+    def _bald(self) -> cKDTree:
+        return cKDTree(self.vertices[self.ground.bald])
+
+    def height(self, points: np.ndarray, ears: bool = True) -> tuple[np.ndarray, np.ndarray]:
+        """Signed height of points [N, 3] above the skin [N], and the skin's normals there [N, 3]: of the three nearest
+        vertices, so that it changes smoothly. `ears=False`: above the skull, as if there were no ears."""
+        tree, rows = (self._whole, self.ground.rows) if ears else (self._bald, self.ground.bald)
+        away, near = tree.query(points, k=3)
+        weight = 1 / (away + 1e-5)
+        weight /= weight.sum(axis=1, keepdims=True)
+        near = rows[near]
+        normal = np.einsum("nk,nkd->nd", weight, self.normals[near])
+        normal /= np.maximum(np.linalg.norm(normal, axis=1, keepdims=True), 1e-9)
+        foot = np.einsum("nk,nkd->nd", weight, self.vertices[near])
+        return np.einsum("nd,nd->n", points - foot, normal), normal
+
+    def below(self, points: np.ndarray) -> np.ndarray:
+        """Rows of the skin's vertices, ears left out, that are nearest to points [N, 3]."""
+        return self.ground.bald[self._bald.query(points)[1]]
+
+    def push_out(self, points: np.ndarray, clearance: float | np.ndarray, ears: bool = True) -> np.ndarray:
+        """Points moved along the skin's normal until they are `clearance` above it."""
+        height, normal = self.height(points, ears)
+        return points + np.maximum(clearance - height, 0.0)[:, None] * normal

@@ -1,0 +1,266 @@
+"""Accessories: what is worn changes the picture and says so; the face beneath it, its labels and its geometry stay."""
+
+import dataclasses
+
+import numpy as np
+import pytest
+from scipy.ndimage import binary_dilation
+from scipy.spatial import cKDTree
+
+from threedpain import limits
+from threedpain.errors import InvalidInput
+from threedpain.expressions import sample_for_pspi, sample_other
+from threedpain.generation.dataset.plan import Config, Plan
+from threedpain.generation.dataset.replay import replay_row
+from threedpain.generation.dataset.rows import image_row, take
+from threedpain.generation.dataset.workers import load_pipeline
+from threedpain.generation.geometry import vertex_normals
+from threedpain.generation.head.rig import rig
+from threedpain.generation.head.scan import ScanHeadModel
+from threedpain.generation.people.identity import sample_identity
+from threedpain.generation.pipeline import PainFacePipeline
+from threedpain.generation.process import one_thread
+from threedpain.generation.records import MASK_CLASSES, PARTS
+from threedpain.generation.render.renderer import Renderer
+from threedpain.generation.scene.scene import sample_scene
+from threedpain.generation.seeds import child
+from threedpain.generation.texture import load_texture
+from threedpain.generation.worn.accessories import fit
+from threedpain.generation.worn.choice import MEDICAL, check_accessories, draw_accessories, worn_by
+from threedpain.generation.worn.outside import SKIN
+from threedpain.limits import ACCESSORIES
+
+WORN = [MASK_CLASSES.index(name) for name in ("eyewear", "medical")]
+PAIN = {"AU4": 4, "AU6": 4, "AU7": 3, "AU9": 4, "AU10": 4}
+SIZE = 192
+RENDERER = Renderer()
+DEEPEST = 0.001  # metres that something worn may go through skin
+HOLE = 0.011  # metres around a nostril: tubes go in there
+
+
+@pytest.fixture(scope="module")
+def people():
+    """Three people of three skin tones, without beards, and their skins."""
+    head, texture = ScanHeadModel.load(), load_texture("flat")
+    asked = ((3, 72, "female", "black"), (11, 34, "male", "white"), (25, 51, "female", "south_asian"))
+    who = [
+        sample_identity(seed, age=age, gender=gender, ethnicity=ethnicity, hair="short", beard="none")
+        for seed, age, gender, ethnicity in asked
+    ]
+    return [(head(identity), maps) for identity, maps in zip(who, texture(who), strict=True)]
+
+
+def drawn(person, names, units, view="front", truth=("covered", "regions")):
+    """The view with its fragments, and the sample."""
+    bust, maps = person
+    face = rig(bust, units, head_angles=(4.0, -3.0, 2.0))
+    scene = sample_scene(7, view, SIZE)
+    scene = dataclasses.replace(scene, worn=worn_by(bust.identity.seed, names))
+    return face, RENDERER.render(face, maps, scene, truth=truth)
+
+
+@pytest.mark.parametrize("name", ACCESSORIES)
+def test_labels_and_geometry_stay_to_the_byte(people, name):
+    person = people[ACCESSORIES.index(name) % 3]
+    _, bare = drawn(person, (), PAIN)
+    _, worn = drawn(person, (name,), PAIN)
+    for label in ("landmarks", "landmarks_3d"):
+        assert getattr(worn, label).tobytes() == getattr(bare, label).tobytes()
+    assert worn.bbox == bare.bbox and worn.camera is not None
+    assert worn.covered.tobytes() == bare.heatmap.tobytes() == bare.covered.tobytes()
+    shown = np.isin(worn.mask, WORN)
+    assert shown.sum() > 20, "nothing of it is seen"
+    assert set(np.unique(worn.mask[shown])) == {WORN[0] if "glasses" in name else WORN[1]}
+    assert (worn.heatmap[shown] == 0).all()
+    away = ~binary_dilation(shown | (worn.mask != bare.mask), iterations=2)
+    for truth in ("mask", "heatmap", "depth", "regions"):
+        same = getattr(worn, truth)[away] == getattr(bare, truth)[away]
+        assert (~same).sum() <= 3, truth  # single samples within a pixel of hair
+    assert (worn.mask != bare.mask)[~binary_dilation(shown, iterations=2)].mean() < 0.002
+    assert (worn.visible <= bare.visible + 1e-6).all()
+    assert not (worn.landmarks_visible & ~bare.landmarks_visible).any()
+    assert np.abs(worn.image.astype(int) - bare.image).max() > 25
+
+
+@pytest.mark.parametrize(("name", "view"), [("surgical_mask", "front"), ("sunglasses", "left"), ("cannula", "right")])
+def test_landmarks_are_hidden_where_a_ray_to_the_camera_meets_what_is_worn(people, name, view):
+    agree = []
+    for person in people:
+        _, bare = drawn(person, (), PAIN, view)
+        face, worn = drawn(person, (name,), PAIN, view)
+        fitted = fit(face.bust, worn_by(face.bust.identity.seed, (name,)))
+        points, _ = fitted.posed(face)
+        eye = -worn.camera.R.T @ worn.camera.t
+        marks = (worn.landmarks_3d - worn.camera.t) @ worn.camera.R
+        hit = np.array([meets(mark, eye, points[fitted.mesh.faces]) for mark in marks])
+        agree.append(worn.landmarks_visible == (bare.landmarks_visible & ~hit))
+    # Beside an edge the nine samples around a landmark may see past what the one ray meets
+    assert np.mean(agree) > 0.96
+
+
+def meets(start, end, triangles):
+    """Whether the segment meets a triangle [N, 3, 3] (Moeller and Trumbore, 1997)."""
+    a, b, c = triangles.astype(float).transpose(1, 0, 2)
+    ray = end - start
+    across = np.cross(ray, c - a)
+    scale = ((b - a) * across).sum(axis=1)
+    scale = np.where(np.abs(scale) < 1e-18, np.inf, scale)
+    u = ((start - a) * across).sum(axis=1) / scale
+    turned = np.cross(start - a, b - a)
+    v, t = turned @ ray / scale, ((c - a) * turned).sum(axis=1) / scale
+    return bool(((u >= 0) & (v >= 0) & (u + v <= 1) & (t > 1e-4) & (t < 1)).any())
+
+
+def depth_in_skin(face, points):
+    """How deep points [N, 3] lie under the skin of a face, ears left out, metres: 0 outside, and where the skin ends
+    (between the lips, under an ear) it has no inside."""
+    topology = face.bust.topology
+    kinds = [kind for kind in SKIN if kind != MASK_CLASSES.index("ears")]
+    faces = topology.faces[np.isin(topology.face_class, kinds) & (topology.face_part == PARTS.index("skin"))]
+    corners = face.vertices[faces].astype(float)
+    normals = vertex_normals(face.vertices, faces).astype(float)
+    edges, times = np.unique(np.sort(faces[:, [0, 1, 1, 2, 2, 0]].reshape(-1, 2), axis=1), axis=0, return_counts=True)
+    rim = np.zeros(len(face.vertices), bool)
+    rim[edges[times == 1]] = True
+    middle = corners.mean(axis=1)
+    _, near = cKDTree(middle).query(points, k=12)
+    best, height = np.full(len(points), np.inf), np.zeros(len(points))
+    for k in range(near.shape[1]):
+        foot, weights = closest(points, corners[near[:, k]])
+        normal = np.einsum("nk,nkd->nd", weights, normals[faces[near[:, k]]])
+        away = np.linalg.norm(points - foot, axis=1)
+        nearer = away < best - 1e-9
+        best[nearer] = away[nearer]
+        on_rim = (weights * rim[faces[near[:, k]]]).sum(axis=1) > 0.999
+        sign = np.where(on_rim, 1.0, np.sign(((points - foot) * normal).sum(axis=1)))
+        height[nearer] = (away * sign)[nearer]
+    return np.maximum(-height, 0)
+
+
+def closest(points, corners):
+    """The nearest point of triangles [N, 3, 3] to points [N, 3], one each, and its barycentric weights [N, 3]."""
+    a, b, c = corners.transpose(1, 0, 2)
+
+    def dot(p, q):
+        return (p * q).sum(axis=1)
+
+    ab, ac, ap = b - a, c - a, points - a
+    d00, d01, d11, d20, d21 = dot(ab, ab), dot(ab, ac), dot(ac, ac), dot(ap, ab), dot(ap, ac)
+    scale = np.maximum(d00 * d11 - d01 * d01, 1e-24)
+    v, w = (d11 * d20 - d01 * d21) / scale, (d00 * d21 - d01 * d20) / scale
+    best = np.stack([1 - v - w, v, w], axis=1)
+    inside = (best >= 0).all(axis=1)
+    away = np.full(len(points), np.inf)
+    for i, j in ((0, 1), (1, 2), (2, 0)):
+        p, q = corners[:, i], corners[:, j]
+        t = np.clip(dot(points - p, q - p) / np.maximum(dot(q - p, q - p), 1e-24), 0, 1)
+        distance = np.linalg.norm(points - p - t[:, None] * (q - p), axis=1)
+        take_it = ~inside & (distance < away)
+        away[take_it] = distance[take_it]
+        best[take_it] = 0
+        best[take_it, i], best[take_it, j] = 1 - t[take_it], t[take_it]
+    return np.einsum("nk,nkd->nd", best, corners), best
+
+
+def deepest(bust, name, units):
+    worn = fit(bust, worn_by(bust.identity.seed, (name,)))
+    face = rig(bust, units)
+    points, _ = worn.posed(face)
+    drawn_ = np.unique(np.concatenate([worn.mesh.faces, worn.panes]))
+    drawn_ = drawn_[worn.mesh.opacity[drawn_] > 0.5]
+    marks = worn.ground.of_face(face).marks
+    if name in ("cannula", "feeding_tube"):
+        holes = [0.3 * marks[a] + 0.35 * marks[33] + 0.35 * marks[b] for a, b in ((31, 32), (35, 34))]
+        drawn_ = drawn_[(np.linalg.norm(points[drawn_, None] - np.array(holes), axis=2) > HOLE).all(axis=1)]
+    points = points[drawn_].astype(float)
+    deep = depth_in_skin(face, points)
+    topology = bust.topology
+    skin = face.vertices[topology.faces[np.isin(topology.face_class, SKIN) & (topology.face_part == 0)]]
+    for place in np.flatnonzero(deep > DEEPEST):  # under the skin is only what skin lies over
+        out = points[place] * [1, 0, 1] / np.linalg.norm(points[place, [0, 2]])
+        if not meets(points[place], points[place] + 0.3 * out, skin):
+            deep[place] = 0
+    return deep.max()
+
+
+def expressions(count):
+    rng = child(5, "expressions")
+    for number in range(count):
+        yield sample_for_pspi(1 + number % 16, rng) if number % 3 else sample_other(rng)[1]
+
+
+@pytest.mark.parametrize("name", ACCESSORIES)
+def test_nothing_worn_goes_through_skin(people, name):
+    for number, units in enumerate(expressions(6)):
+        bust, _ = people[number % 3]
+        assert deepest(bust, name, units) < DEEPEST, (number, units)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", ACCESSORIES)
+def test_nothing_worn_goes_through_skin_on_200_faces(name):
+    head = ScanHeadModel.load()
+    busts = [head(sample_identity(seed)) for seed in range(20)]
+    deep = [deepest(busts[number % 20], name, units) for number, units in enumerate(expressions(200))]
+    assert max(deep) < DEEPEST, int(np.argmax(deep))
+
+
+def test_who_wears_what_depends_on_seed_and_age_alone_and_rises_with_age():
+    assert draw_accessories(12, 70.0) == draw_accessories(12, 70.0)
+    shares = [np.mean([bool(draw_accessories(seed, age)) for seed in range(2000)]) for age in (20, 50, 85)]
+    assert shares[0] < shares[1] < shares[2] and shares[2] > 2 * shares[0]
+    assert 0.2 < np.mean(shares) < 0.3
+    seen = {name for seed in range(4000) for name in draw_accessories(seed, 85)}
+    assert seen == set(ACCESSORIES)
+    assert all(sum(name in MEDICAL for name in draw_accessories(seed, 85)) <= 1 for seed in range(300))
+    young = {seed for seed in range(500) if draw_accessories(seed, 30)}
+    assert young <= {seed for seed in range(500) if draw_accessories(seed, 80)}  # who wears it young wears it old
+
+
+def test_names_are_checked_in_one_sentence_that_lists_the_allowed_ones():
+    with pytest.raises(InvalidInput) as mistake:
+        check_accessories(("glasses", "monocle"))
+    assert str(mistake.value) == f"unknown accessory 'monocle'; known are {', '.join(ACCESSORIES)}"
+    with pytest.raises(InvalidInput, match="monocle"):
+        PainFacePipeline.check_inputs({}, accessories="monocle")
+    with pytest.raises(InvalidInput, match="accessories is one of on, off, not 'some'"):
+        Config(accessories="some")
+    assert check_accessories("cannula") == ("cannula",)
+    assert check_accessories(("cannula", "glasses", "cannula")) == ("glasses", "cannula")
+    assert limits.ACCESSORIES == ACCESSORIES
+
+
+def test_a_set_with_accessories_dresses_each_person_once_and_rows_come_again():
+    config = Config(identities=2, expressions=1, views=2, size=64, texture="flat", accessories="on", truth=("covered",))
+    plan, pipe = Plan(config), load_pipeline(config)
+    with one_thread():
+        seed = next(seed for seed in range(500) if len(draw_accessories(seed, 80.0)) == 2)
+        who = sample_identity(seed, age=80.0, gender="female", ethnicity="white", head=pipe.head)
+        person, expression = pipe.people([who])[0], plan.person(0).expressions[1]
+        assert plan.accessories(who) == draw_accessories(seed, 80.0)
+        rows = []
+        for view in ("front", "left"):
+            photo = take(
+                pipe, person, expression.id, expression.action_units, view, 64, config.truth,
+                accessories=plan.accessories(who),
+            )  # fmt: skip
+            rows.append(image_row(config, person, expression, view, photo))
+        bare = take(pipe, person, expression.id, expression.action_units, "front", 64)
+    assert all(tuple(row["accessories"]) == plan.accessories(who) for row in rows)
+    assert [replay_row(row, pipe) == row for row in rows] == [True, True]
+    assert rows[0]["landmarks"] == bare.sample.landmarks.tolist()
+    assert Plan(dataclasses.replace(config, accessories="off")).accessories(who) == ()
+
+
+def test_parts_turned_away_covered_or_outside_are_not_visible(people):
+    _, front = drawn(people[1], (), {})
+    assert (front.visible > 0.9).all()
+    _, side = drawn(people[1], (), {}, (60.0, 0.0))
+    assert side.visible[2] < 0.75 * front.visible[2]
+    _, masked = drawn(people[1], ("surgical_mask",), {})
+    brows, eyes, cheeks, nose, mouth, chin = masked.visible
+    assert brows > 0.9 and eyes > 0.9 and cheeks < 0.6 and nose < 0.6 and mouth < 0.05 and chin < 0.1
+    _, dark = drawn(people[1], ("sunglasses",), {})
+    assert dark.visible[1] < 0.3 and dark.visible[4] > 0.9
+    _, clear = drawn(people[1], ("glasses",), {})
+    assert clear.visible[1] > 0.8  # one sees through
