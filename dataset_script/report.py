@@ -29,11 +29,12 @@ PICTURES = 8  # sample rows shown with their labels drawn on them
 LISTED = 300  # findings on the page
 TILE = 220
 
-# 0 background ... 10 clothes: colours of the mask on the sample pictures.
+# 0 background ... 12 medical: colours of the mask on the sample pictures.
 PALETTE = np.array(
     [
         (235, 235, 235), (244, 205, 170), (231, 150, 120), (205, 180, 160), (80, 55, 40), (70, 130, 200), (200, 70, 90),
-        (90, 20, 40), (60, 45, 90), (110, 85, 140), (120, 170, 150),
+        (90, 20, 40), (60, 45, 90), (110, 85, 140), (120, 170, 150), (225, 190, 60),
+        (150, 200, 225),
     ],
     np.uint8,
 )  # fmt: skip
@@ -253,7 +254,9 @@ def _sample(row: dict) -> str:
         photo, heat, mask = (open_picture(row[name]["bytes"]) for name in ("image", "heatmap", "mask"))
         scale = TILE / photo.size[0]
         marked = photo.convert("RGB").resize((TILE, TILE))
-        classes = Image.fromarray(PALETTE[np.asarray(mask).clip(0, 10)]).resize((TILE, TILE), Image.Resampling.NEAREST)
+        classes = Image.fromarray(PALETTE[np.asarray(mask).clip(0, len(PALETTE) - 1)]).resize(
+            (TILE, TILE), Image.Resampling.NEAREST
+        )
         warmth = np.asarray(heat.resize((TILE, TILE)), np.float32)[..., None] / 255
     except Exception:
         return ""

@@ -208,10 +208,15 @@ def described(source: str, number: int) -> tuple:
     units = ", ".join(f"{name} {labels[name]:.3g}" for name in facs.ACTION_UNITS if labels.get(name)) or "none"
     facts = (
         f"A {labels['ethnicity'].replace('_', ' ')} person, {labels['gender']}, {labels['age']:.0f} years, "
-        f"{labels['expression_name']}; PSPI {labels['PSPI']:.3g}; action units: {units}; "
+        f"{labels['expression_name']}{_worn(labels)}; PSPI {labels['PSPI']:.3g}; action units: {units}; "
         f"head turned {labels['yaw']:.0f}° and nodded {labels['pitch']:.0f}°."
     )
     return drawn, heat, f"<p>{escape(facts)}</p>", json.dumps(labels, indent=1, default=str)
+
+
+def _worn(labels: dict) -> str:
+    names = [plain(name.replace("_", " ")) for name in (labels.get("accessories") or ())[:5]]
+    return f", wearing {', '.join(names)}" if names else ""
 
 
 def _choice(label: str, names, name: str) -> gr.Dropdown:

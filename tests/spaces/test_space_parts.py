@@ -10,7 +10,9 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from threedpain.dataset_script.report import PALETTE
 from threedpain.errors import InvalidInput
+from threedpain.masks import MASK_CLASSES
 from threedpain.spaces import api, app, browse, compare, drawing, engine, make, read, thumbnails
 
 
@@ -208,3 +210,14 @@ def test_gauge_and_bars_say_their_numbers():
     assert "–" in drawing.gauge(None, "waiting")
     terms = drawing.pspi_terms({"AU4": 3, "AU6": 2, "AU7": 3, "AU10": 2})
     assert [float(part.split("<")[0]) for part in terms.split('class="number">')[1:]] == [3, 3, 2, 0]
+
+
+def test_every_class_of_the_mask_has_a_colour_of_its_own_and_a_name_in_the_legend():
+    for colours in (drawing.CLASS_COLOURS, PALETTE):
+        assert len(colours) == len(MASK_CLASSES) == len({tuple(colour) for colour in colours.tolist()})
+    assert all(name.replace("_", " ") in drawing.class_legend() for name in MASK_CLASSES[1:])
+
+
+def test_browse_says_what_is_worn():
+    assert browse._worn({"accessories": ["glasses", "oxygen_mask"]}) == ", wearing glasses, oxygen mask"
+    assert browse._worn({"accessories": []}) == browse._worn({}) == ""
