@@ -22,9 +22,10 @@ PANORAMAS = (
 )  # fmt: skip
 PLACES = LIGHTS + PANORAMAS
 # What people wear on the face, for who names it or asks for it by `--accessories on` (generation.worn.accessories).
+COVERS = ("mouth_hand", "cheek_hand", "brow_hand", "blanket", "tissue")  # before a face for a moment, never by chance
 ACCESSORIES = (
     "glasses", "tinted_glasses", "sunglasses", "cannula", "feeding_tube", "oxygen_mask", "surgical_mask",
-    "brow_plaster", "cheek_plaster", "brow_bandage", "cheek_bandage",
+    "brow_plaster", "cheek_plaster", "brow_bandage", "cheek_bandage", *COVERS,
 )  # fmt: skip
 
 

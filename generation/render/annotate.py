@@ -20,7 +20,6 @@ from .surfaces import resting_landmarks
 from .view import View
 
 SKIN_CLASS, BROW_CLASS, HAIR_CLASS = (MASK_CLASSES.index(name) for name in ("skin", "brows", "hair"))
-COVERING = [MASK_CLASSES.index(name) for name in ("eyewear", "medical")]
 LIPS_CLASS = MASK_CLASSES.index("lips")
 FRONT = 0.0  # metres: regions lie in front of the ears
 BROW_OPACITY = 26000  # of 65535: from here a pixel of skin is brow
@@ -97,7 +96,7 @@ def landmarks(view: View) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     off = np.abs(np.where(around > 0, 1 / np.maximum(around, 1e-9), np.inf) - seen[:, 2])
     if posed.surfaces.worn:  # lies on the skin itself: depth alone would not see it
         hits = np.stack([view.winners[row + dy, column + dx] for dy in (-1, 0, 1) for dx in (-1, 0, 1)])
-        off[np.isin(posed.surfaces.face_class[np.maximum(hits, 0)], COVERING) & (hits >= 0)] = np.inf
+        off[hits >= len(posed.surfaces.faces) - len(posed.surfaces.worn.mesh.faces)] = np.inf
     return pixels.astype(np.float32), seen.astype(np.float32), inside & (off.min(0) < OFF)
 
 

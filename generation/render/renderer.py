@@ -22,7 +22,7 @@ from threedpain.generation.records import Camera, Clothes, Light, Sample, Scene,
 from threedpain.generation.render.shading.kernel import develop
 from threedpain.generation.render.shading.model import KEYS, Geometry, Lights, Skin, tone_table
 from threedpain.generation.scene import background, sensor
-from threedpain.generation.worn.accessories import fit
+from threedpain.generation.worn.accessories import Fitted, fit
 from threedpain.generation.worn.clothes import build_clothes
 from threedpain.generation.worn.hair import build_hair
 from threedpain.generation.worn.mesh import HairMesh, merge
@@ -30,7 +30,7 @@ from threedpain.generation.worn.mesh import HairMesh, merge
 from . import annotate, sight
 from .backends import Backend, NumbaBackend, TorchBackend
 from .panes import look_through
-from .surfaces import Posed, Surfaces, build_head, dress, pose
+from .surfaces import Posed, Surfaces, build_head, dress, neck_tone, pose
 from .view import View
 
 TRUTH = ("depth", "regions", "covered")
@@ -81,8 +81,11 @@ class Renderer:
         head = _remember(self._heads, key, lambda: (bust, maps, hair, build_head(bust, maps), hair or build_hair(bust)))
         key = (*key, clothes, worn)
 
+        def worn_things() -> Fitted | None:
+            return fit(bust, worn, neck_tone(bust, head[3].texels, head[3].levels)) if worn.names else None
+
         def outfit() -> Surfaces:
-            return dress(head[3], merge(head[4], build_clothes(bust, clothes)), fit(bust, worn))
+            return dress(head[3], merge(head[4], build_clothes(bust, clothes)), worn_things())
 
         return _remember(self._surfaces, key, lambda: (head, outfit()))[-1]
 

@@ -25,6 +25,7 @@ from threedpain.generation.render.shading.model import (
     CORNEA_RADIUS,
     EYE_LEFT,
     EYE_RIGHT,
+    FLESH,
     GLOSS,
     HAIR,
     HEAT,
@@ -153,7 +154,7 @@ def dress(head: HeadSurfaces, hair: HairMesh, worn: Fitted | None = None) -> Sur
     uvs = np.concatenate([head.uvs, hair.uv[hair.faces]]).astype(np.float32)
     opacity = np.concatenate([head.opacity, hair.opacity[hair.faces]])
     ranks = np.ascontiguousarray(strand_pattern()[:, :, 0])
-    drawn = np.where(np.isin(hair.face_class, [8, 9]), HAIR, np.where(hair.shining, PLASTIC, CLOTH))
+    drawn = np.where(np.isin(hair.face_class, [8, 9]), HAIR, np.array([CLOTH, PLASTIC, FLESH])[hair.finishes])
     return Surfaces(
         head=head,
         hair=hair,

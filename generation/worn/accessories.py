@@ -17,18 +17,21 @@ from threedpain.generation.geometry import smoothstep, vertex_normals
 from threedpain.generation.head.bust import Bust, Face
 from threedpain.generation.records import MASK_CLASSES, Worn
 from threedpain.generation.seeds import child
+from threedpain.limits import COVERS
 
 from .choice import EYEWEAR
+from .covers import cover_face
 from .glasses import wear_glasses
 from .masks import wear_oxygen_mask, wear_surgical_mask
 from .mesh import HairMesh, empty, merge
 from .outside import Ground, Outside
 from .patches import wear_patch
-from .piece import Piece
+from .piece import FINISHES, Piece
 from .tubes import wear_cannula, wear_feeding_tube
 
 FACIAL_HAIR = MASK_CLASSES.index("facial_hair")
 PLAIN = 22.5 / 256, 0.5 / 256  # where the strand pattern leaves a colour as it is
+PALE = np.array([0.45, 0.30, 0.22])
 WORN = {
     "cannula": wear_cannula,
     "feeding_tube": wear_feeding_tube,
@@ -77,8 +80,8 @@ class Fitted:
         )
 
 
-def fit(bust: Bust, worn: Worn) -> Fitted | None:
-    """What is worn, on this head; nothing if nothing is."""
+def fit(bust: Bust, worn: Worn, skin: np.ndarray = PALE) -> Fitted | None:
+    """What is worn, on this head; nothing if nothing is. `skin`: linear colour of the wearer's hands [3]."""
     if not worn.names:
         return None
     ground = Ground.of(bust)
@@ -90,6 +93,8 @@ def fit(bust: Bust, worn: Worn) -> Fitted | None:
             pieces += wear_glasses(rest, name, rng)
         elif name in WORN:
             pieces += WORN[name](rest, rng)
+        elif name in COVERS:
+            pieces += cover_face(rest, name, rng, skin)
         else:
             pieces += wear_patch(rest, name, rng)
     return _fitted(ground, rest, tuple(pieces))
@@ -130,7 +135,7 @@ def _fitted(ground: Ground, rest: Outside, pieces: tuple[Piece, ...]) -> Fitted:
         follow=np.ones(n, np.float32),
         anchor=np.full(n, -1, np.int32),
         shadow=_contact(rest, points[touching]),
-        glossy=np.repeat([pieces[i].glossy for i in solid], [len(f) for f in faces]).astype(bool),
+        finish=np.repeat([FINISHES.index(pieces[i].finish) for i in solid], [len(f) for f in faces]).astype(np.int8),
     )
     return Fitted(
         ground,

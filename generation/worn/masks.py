@@ -41,7 +41,7 @@ def wear_surgical_mask(skin: Outside, rng: np.random.Generator) -> list[Piece]:
         faces,
         MEDICAL,
         np.clip(np.repeat(colour[None] * tone[:, None], COLUMNS, axis=0), 0, 0.8),
-        glossy=False,
+        finish="cloth",
         occlusion=np.repeat(dark, COLUMNS),
         flattens=np.pad(np.ones((ROWS - 2, COLUMNS - 2), bool), 1).ravel(),
     )
@@ -123,7 +123,7 @@ def _loop(skin: Outside, cloth, side: int, top: bool) -> Piece:
         return tube(points, normal, np.array([0.0009, 0.0016]), 6)
 
     faces = outward(place(skin), tube_faces(18, 6), rings(path(skin)[0], 6))
-    return Piece(place, faces, MEDICAL, np.array([0.72, 0.72, 0.71]), glossy=False)
+    return Piece(place, faces, MEDICAL, np.array([0.72, 0.72, 0.71]), finish="cloth")
 
 
 def wear_oxygen_mask(skin: Outside, rng: np.random.Generator) -> list[Piece]:
@@ -224,4 +224,6 @@ def _strap(skin: Outside, rim, side: int, colour: np.ndarray) -> Piece:
         points, normal = path(now)
         return tube(points, normal, np.array([0.0006, 0.0032]), 8)
 
-    return Piece(place, outward(place(skin), tube_faces(30, 8), rings(path(skin)[0], 8)), MEDICAL, colour, glossy=False)
+    return Piece(
+        place, outward(place(skin), tube_faces(30, 8), rings(path(skin)[0], 8)), MEDICAL, colour, finish="cloth"
+    )

@@ -10,6 +10,7 @@ import numpy as np
 from threedpain.generation.head.bust import Face
 from threedpain.generation.seeds import child
 
+FINISHES = ("cloth", "plastic", "flesh")
 STRANDS = 256  # texels of the strand pattern
 STRAND_TILES = 4  # kinds of ribbon side by side in it
 
@@ -36,12 +37,12 @@ class HairMesh:
     scalp: np.ndarray  # float32 [V], 0..1 hair colour painted on the skin at each head vertex
     scalp_colour: np.ndarray  # float32 [3], linear
     shadow: np.ndarray  # float32 [V], 1 free .. 0 dark under hair, hat or collar
-    glossy: np.ndarray | None = None  # bool [M], shines like plastic; None: nothing does
+    finish: np.ndarray | None = None  # int8 [M], of what is not hair, index into FINISHES; None: all is cloth
 
     @property
-    def shining(self) -> np.ndarray:
-        """`glossy` in full: bool [M]."""
-        return np.zeros(len(self.faces), bool) if self.glossy is None else self.glossy
+    def finishes(self) -> np.ndarray:
+        """`finish` in full: int8 [M]."""
+        return np.zeros(len(self.faces), np.int8) if self.finish is None else self.finish
 
     def posed(self, face: Face) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
         """Vertices, normals and tangents, float32 [N, 3] each, following the skull, the neck and the jaw of a face."""
@@ -81,7 +82,7 @@ def merge(*meshes: HairMesh) -> HairMesh:
         scalp=np.max([m.scalp for m in meshes], axis=0),
         scalp_colour=max(meshes, key=lambda m: float(m.scalp.sum())).scalp_colour,
         shadow=np.prod([m.shadow for m in meshes], axis=0),
-        glossy=np.concatenate([m.shining for m in meshes]),
+        finish=np.concatenate([m.finishes for m in meshes]),
     )
 
 

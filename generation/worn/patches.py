@@ -99,7 +99,7 @@ def patch(
         local,
         MEDICAL,
         np.broadcast_to(colour, (len(rows), 3)) * (1 - 0.10 * edge)[:, None],
-        glossy=False,
+        finish="cloth",
         opacity=0.5 - level / 0.0009,
         occlusion=1 - 0.12 * edge,
     )

@@ -10,6 +10,7 @@ from scipy.interpolate import CubicSpline
 
 from threedpain.generation.records import MASK_CLASSES
 
+from .mesh import FINISHES as FINISHES
 from .outside import Outside
 
 EYEWEAR, MEDICAL = MASK_CLASSES.index("eyewear"), MASK_CLASSES.index("medical")
@@ -22,8 +23,8 @@ class Piece:
     place: Callable[[Outside], np.ndarray]  # where its points lie on an expression: float64 [N, 3], skull's frame
     faces: np.ndarray  # int [M, 3]
     kind: int  # index into MASK_CLASSES
-    colour: np.ndarray  # float [3] or [N, 3], linear albedo
-    glossy: bool = True
+    colour: np.ndarray  # float [3] or [N, 3], linear albedo; of flesh as a share of the wearer's skin's
+    finish: str = "plastic"  # of FINISHES
     opacity: np.ndarray | float = 1.0  # [N]; under a half is cut away, see HairMesh
     occlusion: np.ndarray | float = 1.0  # [N]
     clear: tuple[float, float, float] | None = None  # of a pane: the light it lets through

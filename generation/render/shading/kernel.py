@@ -14,6 +14,7 @@ from .model import (
     CLOTH,
     EYE_LEFT,
     EYE_RIGHT,
+    FLESH,
     GUM_COLOUR,
     HAIR,
     LASHES,
@@ -101,7 +102,7 @@ def shade(winners, nearness, geometry, skin, lights, colours, eye, optics, backg
                 v = b0 * uvs[f, 0, 1] + b1 * uvs[f, 1, 1] + b2 * uvs[f, 2, 1]
                 vx, vy, vz = _unit(eye[0] - a[0], eye[1] - a[1], eye[2] - a[2])
                 nx, ny, nz = _unit(a[3], a[4], a[5])
-                if kind == HAIR or kind == CLOTH or kind == PLASTIC:
+                if kind == HAIR or kind == CLOTH or kind == PLASTIC or kind == FLESH:
                     rows = strands.shape[0]
                     i, j = int(math.floor(v * rows)) & (rows - 1), int(math.floor(u * rows)) & (rows - 1)
                     shine = F(strands[i, j, 1]) / F(128)

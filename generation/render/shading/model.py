@@ -22,8 +22,8 @@ import numpy as np
 from threedpain.generation.colour import to_srgb
 
 # Materials of a face (`Surfaces.material`).
-MATERIALS = ("skin", "eye_left", "eye_right", "teeth", "mouth", "lashes", "hair", "cloth", "plastic")
-SKIN, EYE_LEFT, EYE_RIGHT, TEETH, MOUTH, LASHES, HAIR, CLOTH, PLASTIC = range(len(MATERIALS))
+MATERIALS = ("skin", "eye_left", "eye_right", "teeth", "mouth", "lashes", "hair", "cloth", "plastic", "flesh")
+SKIN, EYE_LEFT, EYE_RIGHT, TEETH, MOUTH, LASHES, HAIR, CLOTH, PLASTIC, FLESH = range(len(MATERIALS))
 
 # Per material: wrap r, g, b; reflectance at normal incidence; alpha of the wide and the narrow lobe; share of the
 # narrow lobe; strength of the mirrored environment; tint r, g, b that half-shadows and occlusion take on.
@@ -38,6 +38,7 @@ OPTICS = np.array(
         [0.25, 0.25, 0.25, 0.045, 0.30, 0.13, 0.50, 0.25, 0.00, 0.00, 0.00],  # hair
         [0.15, 0.15, 0.15, 0.030, 0.70, 0.60, 0.00, 0.50, 0.00, 0.00, 0.00],  # cloth
         [0.20, 0.20, 0.20, 0.045, 0.22, 0.10, 0.45, 0.90, 0.00, 0.00, 0.00],  # plastic, and metal
+        [0.30, 0.14, 0.09, 0.040, 0.32, 0.20, 0.20, 0.50, 0.22, 0.08, 0.04],  # flesh, skin of one colour: hands
     ],
     np.float32,
 )
@@ -45,7 +46,7 @@ OPTICS = np.array(
 # Columns of the vertex table float32 [V, 16] that both shaders read. The first ten are common to all materials.
 POSITION, NORMAL, OCCLUSION, VISIBILITY = slice(0, 3), slice(3, 6), 6, slice(7, 10)
 HEAT, PAINT, BODY, GLOSS = 10, 11, 12, 13  # head: mm, hair colour on the skin, beyond the texture, oil
-COLOUR, TANGENT = slice(10, 13), slice(13, 16)  # hair, cloth and plastic
+COLOUR, TANGENT = slice(10, 13), slice(13, 16)  # hair, cloth, plastic and flesh
 KEYS = 3  # key lights at most
 
 

@@ -11,6 +11,7 @@ from .model import (
     CLOTH,
     EYE_LEFT,
     EYE_RIGHT,
+    FLESH,
     GUM_COLOUR,
     HAIR,
     LASHES,
@@ -111,7 +112,7 @@ def _lit(
     gloss = torch.ones_like(known[:, 0])
     mirror_normal = normal.clone()
 
-    worn = (kind == HAIR) | (kind == CLOTH) | (kind == PLASTIC)
+    worn = (kind == HAIR) | (kind == CLOTH) | (kind == PLASTIC) | (kind == FLESH)
     strands = geometry.strands
     side = len(strands)
     place = torch.floor(points.uv * side).long() & (side - 1)
