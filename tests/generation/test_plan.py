@@ -144,7 +144,7 @@ def test_one_sided_units_count_with_their_stronger_side():
         ({"views": 8}, "views must be a whole number from 1 to 7, got 8"),
         ({"size": 20}, "size must be a whole number from 32 to 2048 pixels, got 20"),
         ({"size": 256.0}, "size must be a whole number from 32 to 2048 pixels, got 256.0"),
-        ({"truth": ("normals",)}, "truth is any of depth, regions, aligned_neutral, not 'normals'."),
+        ({"truth": ("normals",)}, "truth is any of depth, regions, aligned_neutral, covered, not 'normals'."),
         ({"picture": "png"}, "picture is one of jpeg, webp, not 'png'."),
         ({"texture": "photo"}, "texture is one of embedded, depth-to-image, flat, not 'photo'."),
         ({"head": "flame"}, "the FLAME head needs its model file: give head 'flame' and flame_file together."),
