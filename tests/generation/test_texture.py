@@ -423,9 +423,12 @@ def test_the_shipped_folder_is_small_and_holds_its_own_code():
 
 @pytest.mark.slow
 def test_the_folder_works_without_this_package(tmp_path):
-    """A fresh process that cannot import threedpain loads the folder with diffusers and gets the same bytes."""
+    """A fresh process that cannot import threedpain loads the folder with diffusers and gets the same bytes, before
+    they are finished for who wears them."""
     who = sample_identity(1, age=24, gender="female", ethnicity="white")
+    from threedpain.generation.records import SkinMaps
     from threedpain.generation.texture.embedded import condition
+    from threedpain.generation.texture.finish import finished
 
     torch.save(features(condition(who))[None], tmp_path / "features.pt")
     script = f"""
@@ -450,8 +453,9 @@ for name in ("albedo", "brows"):
         env={"HF_HOME": str(tmp_path), "PATH": "", "OMP_NUM_THREADS": str(torch.get_num_threads())},
     )
     ours = load_texture("embedded")([who])[0]
-    np.testing.assert_array_equal(np.load(tmp_path / "albedo.npy"), ours.albedo)
-    np.testing.assert_array_equal(np.load(tmp_path / "brows.npy"), ours.brows)
+    theirs = finished(SkinMaps(*(np.load(tmp_path / f"{name}.npy") for name in ("albedo", "brows"))), who)
+    np.testing.assert_array_equal(theirs.albedo, ours.albedo)
+    np.testing.assert_array_equal(theirs.brows, ours.brows)
 
 
 @pytest.mark.slow
