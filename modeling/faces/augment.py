@@ -137,6 +137,13 @@ class Look:
             chosen[name] = np.where(follow.reshape(-1, *[1] * (mine.ndim - 1)), theirs, mine)
         return Look(**chosen)
 
+    def hides(self, size: int) -> torch.Tensor:
+        """Where the rectangles lie, [n, size, size], 0 or 1."""
+        hidden = torch.zeros(len(self.seed), size, size)
+        for at, (x0, y0, x1, y1) in enumerate((self.hole * size).astype(int)):
+            hidden[at, y0:y1, x0:x1] = 1
+        return hidden
+
     def apply(self, pictures: torch.Tensor) -> torch.Tensor:
         """Pictures float [n, 3, S, S] in 0..1, likewise returned."""
         wide = lambda values: torch.as_tensor(values, dtype=pictures.dtype, device=pictures.device)  # noqa: E731

@@ -18,6 +18,7 @@ from .augment import Geometry, Look, warp
 from .covers import Covers
 from .diet import Diet
 from .faces import UNKNOWN, FaceSet
+from .visible import left_to_see
 
 Batch = dict[str, torch.Tensor]
 
@@ -91,8 +92,7 @@ class Batches:
         if used[0] == -1:  # pictures without a reference
             used, local = used[1:], local - 1
         taken = (look.take(mine), covers.take(mine)) if look else (None, None)
-        batch = self._pictures(self.faces.rows[positions[mine]], geometry.take(mine), *taken)
-        batch |= {name: torch.from_numpy(values) for name, values in self.faces.labels(positions[mine]).items()}
+        batch = self._pictures(positions[mine], geometry.take(mine), *taken)
         if not self.heat_input and len(used):
             taken = pool_look.take(used) if pool_look else None
             batch["neutral_pixel_values"] = self._colour(pool[used], pool_geometry.take(used), taken)[0]
@@ -151,7 +151,8 @@ class Batches:
         donor = rng.choice(others) if len(others) else position
         return rng.choice(self.faces.references[self.faces.rows[donor]])
 
-    def _pictures(self, rows: np.ndarray, geometry: Geometry, look: Look | None, covers: Covers | None) -> Batch:
+    def _pictures(self, positions: np.ndarray, geometry: Geometry, look: Look | None, covers: Covers | None) -> Batch:
+        rows = self.faces.rows[positions]
         heat = torch.from_numpy(self.faces.heatmaps[rows]).float()[:, None] * HEAT_STEP
         known = self.faces.masks[rows] != UNKNOWN
         mask = torch.from_numpy(np.where(known, self.faces.masks[rows] + 1, 0)).float()[:, None]  # 0: unknown
@@ -159,12 +160,15 @@ class Batches:
         target = warp(heat, geometry, self.map_size)[:, 0]
         target[torch.from_numpy(~known.any(axis=(1, 2)))] = torch.nan
         batch = {"heatmap_targets": target, "mask_targets": torch.where(mask < 0, -100, mask)}
+        batch |= {name: torch.from_numpy(values) for name, values in self.faces.labels(positions).items()}
         if self.heat_input:
             levels = warp(heat, geometry, self.size) / (255 * HEAT_STEP)
             batch["pixel_values"] = (levels - float(self.mean[0])) / float(self.std[0])
         else:
             batch["pixel_values"], hidden = self._colour(rows, geometry, look, covers)
             if hidden is not None:  # a hand is no part of the face
+                left = left_to_see(self.faces.landmarks[rows], geometry, hidden)
+                batch["visible_targets"] = batch["visible_targets"] * left
                 side = (self.map_size, self.map_size)
                 hidden = F.interpolate(hidden[:, None], side, mode="bilinear", antialias=True)[:, 0]
                 batch["mask_targets"] = batch["mask_targets"].masked_fill(hidden > 0.5, -100)
@@ -178,6 +182,7 @@ class Batches:
         pictures = warp(packed, geometry, self.size)
         hidden = covers.apply(pictures, geometry) if covers is not None else None
         if look is not None:
-            pictures = look.apply(pictures)
+            pictures, hole = look.apply(pictures), look.hides(self.size)
+            hidden = hole if hidden is None else torch.maximum(hidden, hole)
         mean, std = (torch.from_numpy(value)[:, None, None] for value in (self.mean, self.std))
         return (pictures - mean) / std, hidden

@@ -27,18 +27,21 @@ from threedpain.errors import InvalidInput
 from threedpain.facs import PAIN_UNITS
 from threedpain.modeling.vitpain.image_processing_vitpain import CROP_SCALE, as_picture, face_crop, whole_picture
 from threedpain.pictures import stored_picture
+from threedpain.regions import PARTS
 
 logger = logging.getLogger(__name__)
 
 MARGIN = 1.25  # packed crop over face crop
 UNKNOWN = 255  # level of a packed mask where the set has none
 CONDITIONS = ("realistic", "aligned", "none")
-_FORMAT = 2  # of the cache; raised when packed bytes change
+_FORMAT = 3  # of the cache; raised when packed bytes change
 
 TEXTS = (
     "id", "identity_id", "subject", "expression_id", "view_id", "expression", "expression_name", "age_group", "gender",
     "ethnicity", "source", "source_age_group", "fold",
 )  # fmt: skip
+VISIBLE = tuple(f"visible_{part}" for part in PARTS)
+ARRAYS = ("images", "heatmaps", "masks", "landmarks")  # as FaceSet holds them
 NUMBERS = ("PSPI", *PAIN_UNITS, "age", "yaw", "pitch", "roll", "skin_tone")
 
 
@@ -50,6 +53,7 @@ class FaceSet:
         None where unknown. `aligned`: row of `images` with the same person at rest in the very same scene, or -1.
     rows: which rows of the packed arrays this set consists of, [N].
     images: uint8 [M, S, S, 3], M >= N: the pictures, then their aligned neutrals.
+    landmarks: float32 [M, 68, 2], on the plain face crop, both axes -1..1; NaN where unknown.
     heatmaps, masks: uint8 [M, S / 2, S / 2]; 0.05 mm a level; mask classes, UNKNOWN where there is none.
     references: per row of the packed arrays, rows with other neutral pictures of the person, the preferred one first.
     """
@@ -59,6 +63,7 @@ class FaceSet:
     images: np.ndarray
     heatmaps: np.ndarray
     masks: np.ndarray
+    landmarks: np.ndarray
     references: Sequence[np.ndarray]
 
     def __len__(self) -> int:
@@ -107,7 +112,8 @@ class FaceSet:
         return self.subset(self.table["identity"].isin(people.iloc[:count]).to_numpy())
 
     def labels(self, positions: np.ndarray) -> dict[str, np.ndarray]:
-        """PSPI [n], the pain units [n, 6], and whether PSPI >= 1, 2, 3 [n, 3]; NaN where unknown.
+        """PSPI [n], the pain units [n, 6], whether PSPI >= 1, 2, 3 [n, 3], and the share of each region that can be
+        seen [n, 6]; NaN where unknown.
 
         Where only the kind of expression is known, pain means PSPI >= 1 and anything else that there is none.
         """
@@ -120,6 +126,7 @@ class FaceSet:
             "labels": np.array(pspi),
             "au_targets": np.array(chosen[list(PAIN_UNITS)], np.float32),
             "pain_targets": over.astype(np.float32),
+            "visible_targets": np.array(chosen[list(VISIBLE)], np.float32),
         }
 
     def choose_references(
@@ -170,7 +177,7 @@ class FaceSet:
                     shutil.rmtree(folder, ignore_errors=True)
                     _pack(dataset, folder, size, whole, workers)
         table = pd.read_parquet(folder / "table.parquet")
-        arrays = [np.load(folder / f"{name}.npy", mmap_mode="r") for name in ("images", "heatmaps", "masks")]
+        arrays = [np.load(folder / f"{name}.npy", mmap_mode="r") for name in ARRAYS]
         return cls(table.drop(columns="references"), np.arange(len(table)), *arrays, _references(table))
 
 
@@ -195,7 +202,7 @@ def join(sets: Sequence[FaceSet]) -> FaceSet:
         rows.append(place[faces.rows])
         known = [faces.references[row] if row < len(faces.references) else np.empty(0, int) for row in used]
         references += [place[found][place[found] >= 0] for found in known]
-        stacks.append([getattr(faces, name)[used] for name in ("images", "heatmaps", "masks")])
+        stacks.append([getattr(faces, name)[used] for name in ARRAYS])
         start += len(used)
     arrays = [np.concatenate(parts) for parts in zip(*stacks, strict=True)]
     return FaceSet(pd.concat(tables, ignore_index=True), np.concatenate(rows), *arrays, references)
@@ -218,7 +225,7 @@ def _pack(dataset, folder: Path, size: int, whole: bool, workers: int) -> None:
     count = len(dataset) + int((table["aligned"] >= len(dataset)).sum())
     for name in pictures:
         dataset = dataset.cast_column(name, ImageFeature(decode=False))
-    keep = [*pictures, *(["bbox"] if "bbox" in dataset.column_names else [])]
+    keep = [*pictures, *(name for name in ("bbox", "landmarks") if name in dataset.column_names)]
     dataset = dataset.select_columns(keep)
 
     part = folder.with_name(f"{folder.name}.part")
@@ -229,6 +236,9 @@ def _pack(dataset, folder: Path, size: int, whole: bool, workers: int) -> None:
         name: np.lib.format.open_memmap(part / f"{name}.npy", "w+", np.uint8, shape) for name, shape in shapes.items()
     }
     arrays["masks"][len(dataset) :] = UNKNOWN
+    where = part / "landmarks.npy"
+    arrays["landmarks"] = np.lib.format.open_memmap(where, "w+", np.float32, (count, 68, 2))
+    arrays["landmarks"][:] = np.nan
 
     def one(number: int, row: dict) -> None:
         picture = _photo(row["image"], f"picture {table['id'].iat[number]}")
@@ -238,6 +248,8 @@ def _pack(dataset, folder: Path, size: int, whole: bool, workers: int) -> None:
             arrays["heatmaps"][number] = _cut(heatmap.convert("L"), square, half, Image.Resampling.BOX)
         mask = stored_picture(row.get("mask"))
         arrays["masks"][number] = UNKNOWN if mask is None else _cut(mask, square, half, Image.Resampling.NEAREST)
+        if (points := row.get("landmarks")) is not None:
+            arrays["landmarks"][number] = _on_crop(np.asarray(points, float), square)
         if (aligned := stored_picture(row.get("aligned_neutral"))) is not None:
             place = table["aligned"].iat[number]
             arrays["images"][place] = _cut(as_picture(aligned), square, size, Image.Resampling.BILINEAR)
@@ -263,7 +275,10 @@ def _table(dataset) -> pd.DataFrame:
     for name in columns:
         if names := getattr(dataset.features[name], "names", None):
             table[name] = table[name].map(lambda at, names=names: None if pd.isna(at) else names[int(at)])
-    for name in NUMBERS:
+    if "visible" in dataset.column_names:
+        shares = pd.DataFrame([shares or {} for shares in dataset["visible"]], columns=PARTS)
+        table = pd.concat([table, shares.add_prefix("visible_")], axis=1)
+    for name in (*NUMBERS, *VISIBLE):
         table[name] = table[name].astype(np.float32) if name in table else np.float32(np.nan)
     for name in TEXTS:
         if name not in table:
@@ -311,6 +326,12 @@ def _square(box: Sequence[float] | None, size: tuple[int, int]) -> tuple[float, 
     x0, y0, x1, y1 = whole_picture(*size) if box is None or None in box else face_crop(box, CROP_SCALE)
     pad = (x1 - x0) * (MARGIN - 1) / 2
     return x0 - pad, y0 - pad, x1 + pad, y1 + pad
+
+
+def _on_crop(points: np.ndarray, square: Sequence[float]) -> np.ndarray:
+    """Points [k, 2] in pixels of a picture -> on the plain face crop, -1..1; `square` is what is packed."""
+    x0, y0, x1, y1 = square
+    return MARGIN * (2 * (points - (x0, y0)) / (x1 - x0, y1 - y0) - 1)
 
 
 def _cut(picture: Image.Image, square: Sequence[float], size: int, resample: Image.Resampling) -> np.ndarray:

@@ -4,24 +4,18 @@ from __future__ import annotations
 
 import numpy as np
 
-from threedpain.modeling.vitpain.configuration_vitpain import PSPI_MAX
+from threedpain.modeling.vitpain.configuration_vitpain import PSPI_MAX, REGIONS
 
 UNFAMILIAR = 0.01  # as far from the training faces as one in a hundred held-out ones
 
-# Classes of the mask head by region, and the least share of the visible face they take where the region is seen.
-_FACE = (1, 4, 5, 6, 7)
-_REGIONS = {"brows": (4,), "eyes": (5,), "mouth": (6, 7)}
-_LEAST = {"brows": 0.002, "eyes": 0.002, "mouth": 0.01}
-_UNITS = {"brows": "AU4", "eyes": "AU6, AU7, AU43", "mouth": "AU10"}
-_CLOSED = 0.3  # of AU43: eyes that are shut cannot be seen either
+HIDDEN = 0.4  # share of a region that is seen, below which its units are guesses
+
+_UNITS = {"brows": "AU4", "eyes": "AU7, AU43", "cheeks": "AU6", "nose": "AU9", "mouth": "AU10"}
 
 
-def hidden_regions(mask_logits: np.ndarray, closed: float = 0.0) -> tuple[str, ...]:
-    """The decisive regions that are hidden, by mask logits [classes, S, S] and the AU43 that was read."""
-    seen = mask_logits.argmax(0)
-    face = max(1, np.isin(seen, _FACE).sum())
-    hidden = [name for name, classes in _REGIONS.items() if np.isin(seen, classes).sum() < _LEAST[name] * face]
-    return tuple(name for name in hidden if name != "eyes" or closed < _CLOSED)
+def hidden_regions(visible: np.ndarray) -> tuple[str, ...]:
+    """The decisive regions that are hidden, by the share of each of `REGIONS` that can be seen [6]."""
+    return tuple(name for name, share in zip(REGIONS, visible, strict=True) if name in _UNITS and share < HIDDEN)
 
 
 def widened(config, pspi: float, interval: tuple[float, float] | None, hidden: tuple[str, ...]):

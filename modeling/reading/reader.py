@@ -51,7 +51,7 @@ class Reading:
     familiarity: float | None = None
     """0 (unlike anything learned) .. 1; None where the model does not know."""
     hidden: tuple[str, ...] = ()
-    """Decisive regions of which hardly anything is seen: brows, eyes, mouth."""
+    """Decisive regions of which hardly anything is seen: brows, eyes, cheeks, nose, mouth."""
 
     @property
     def doubts(self) -> list[str]:
@@ -151,10 +151,8 @@ class PainReader:
             looks = output.attentions[-1][0].mean(0)  # [queries, patches]
             side = int(looks.shape[-1] ** 0.5)
             attention = looks.view(-1, side, side).numpy()
-        masks, familiarity = output.get("mask_logits"), output.get("familiarity")
-        hidden = ()
-        if masks is not None:
-            hidden = hidden_regions(masks[0].numpy(), 0.0 if au is None else float(au[0, -1]))
+        visible, familiarity = output.get("visible"), output.get("familiarity")
+        hidden = () if visible is None else hidden_regions(visible[0].numpy())
         pspi, around = float(output.pspi[0]), None if interval is None else tuple(interval[0].tolist())
         return Reading(
             pspi=pspi,

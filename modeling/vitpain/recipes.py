@@ -14,6 +14,7 @@ STUDENT = {
         "intermediate_size": 512, "patch_size": 1, "layer_norm_eps": 1e-6,
     },
     "reference": "compare", "reference_layers": 1, "decoder_layers": 1, "heatmap_upsample": 8, "mask_classes": 13,
+    "visible_head": True,
 }  # fmt: skip
 
 # Changes that give the student a trunk of its own, which begins from nothing: version 1.0's.

@@ -12,7 +12,8 @@ from threedpain.modeling.faces.augment import Geometry, Look, warp
 from threedpain.modeling.faces.batches import Batches
 from threedpain.modeling.faces.covers import KINDS, Covers
 from threedpain.modeling.faces.diet import Diet
-from threedpain.modeling.faces.faces import FaceSet
+from threedpain.modeling.faces.faces import VISIBLE, FaceSet
+from threedpain.modeling.faces.visible import left_to_see
 from threedpain.modeling.training.run import TrainConfig
 
 
@@ -128,3 +129,39 @@ def test_tilted_and_small_take_their_shares():
 def test_impossible_diets_are_refused(diet, sentence):
     with pytest.raises(InvalidInput, match=sentence):
         TrainConfig(diet=diet)
+
+
+def test_what_is_covered_can_be_seen_no_more():
+    """A rectangle over the brows of a turned, moved and mirrored face hides them and nothing else."""
+    face = np.full((1, 68, 2), np.nan)
+    face[0] = np.array([0.0, 0.5])  # everything at the chin,
+    face[0, 17:27] = np.stack((np.linspace(-0.4, 0.4, 10), np.full(10, -0.3)), axis=1)  # but the brows
+    geometry = Geometry(np.array([True]), np.array([0.5]), np.array([1.1]), np.array([[0.05, -0.02]]))
+    spot = torch.zeros(1, 1, 100, 100)
+    spot[..., 34:42, 28:73] = 1  # y -0.3, x -0.55 .. 0.55 of the plain crop, which packed crops exceed by a quarter
+    seen = left_to_see(face, geometry, warp(spot, geometry, 160)[:, 0])
+    torch.testing.assert_close(seen[0], torch.tensor([0.0, 1, 1, 1, 1, 1]), atol=0.05, rtol=0)
+    half = left_to_see(face, Geometry.still(1), torch.cat((torch.zeros(1, 80, 40), torch.ones(1, 80, 40)), dim=2))
+    assert half[0, 0] == pytest.approx(0.5, abs=0.05)
+    face[0, 40] = np.nan
+    assert left_to_see(face, geometry, torch.zeros(1, 32, 32)).isnan()[0].tolist() == [False, True, True, *[False] * 3]
+
+
+def test_labels_of_what_can_be_seen_follow_covers_and_holes(faces):
+    table = faces.table.copy()
+    table[list(VISIBLE)] = 0.8
+    spread = np.random.default_rng(0).uniform(-0.5, 0.5, (len(faces.images), 68, 2)).astype(np.float32)
+    known = replace(faces, table=table, landmarks=spread)
+    bare, covered = (batches(known, diet=Diet(covered=share))(0)["visible_targets"] for share in (0.0, 0.99))
+    assert (bare == 0.8).float().mean() > 0.5 and (covered <= bare + 1e-6).all() and covered.mean() < bare.mean() - 0.03
+    assert batches(faces)(0)["visible_targets"].isnan().all()  # a set that does not know
+    assert (batches(known, augment=False)(0)["visible_targets"] == 0.8).all()
+
+
+def test_where_a_look_hides_something_it_is_painted():
+    look = Look.draw(60, np.random.default_rng(1))
+    pictures = torch.full((60, 3, 64, 64), 0.5)
+    same = replace(look, hole=np.zeros((60, 4)))
+    changed = (look.apply(pictures.clone()) != same.apply(pictures.clone())).any(1)
+    hidden = look.hides(64) > 0
+    assert hidden.any() and not (changed & ~hidden).any() and changed[hidden].float().mean() > 0.95

@@ -271,6 +271,16 @@ def test_losses_ignore_what_is_unknown_and_weights_switch_off():
     assert "heatmap" not in quiet(x, **labels).losses
 
 
+def test_what_can_be_seen_is_learned_and_may_be_left_out():
+    model, x = build(visible_head=True), pixels(2, 3, 32, 32)
+    told = torch.tensor([[1.0] * 6, [0.2, torch.nan, 1, 1, 1, 0.0]])
+    out = model(x, visible_targets=told)
+    assert out.visible.shape == (2, 6) and (out.visible > 0).all() and (out.visible < 1).all()
+    known = torch.nn.functional.binary_cross_entropy(out.visible[~told.isnan()], told[~told.isnan()], reduction="sum")
+    torch.testing.assert_close(out.losses["visible"], known / 12)
+    assert build()(x, visible_targets=told).visible is None
+
+
 def test_units_follow_what_is_read_directly_and_not_the_other_way_round():
     model, x = build(), pixels(2, 3, 32, 32)
     model(x, labels=torch.tensor([4.0, 9.0])).losses["consistency"].backward()

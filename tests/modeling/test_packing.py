@@ -24,7 +24,7 @@ def packed(place) -> dict[str, str]:
 @pytest.mark.parametrize("stride", [5, pytest.param(1, marks=pytest.mark.slow)])
 def test_killed_at_every_step_of_packing(tmp_path, stride):
     whole = packed(tmp_path / "whole")
-    assert set(whole) == {"images.npy", "heatmaps.npy", "masks.npy", "table.parquet"}
+    assert set(whole) == {"images.npy", "heatmaps.npy", "landmarks.npy", "masks.npy", "table.parquet"}
     killed = kills.every_step("pack", tmp_path / "killed", stride)
     assert len(killed) > 2
     assert all(packed(place) == whole for place in killed)

@@ -275,7 +275,7 @@ def test_teacher_then_student_then_fine_tuning(tmp_path, faces):
 
 
 def test_losses_can_be_switched_off(tmp_path, faces):
-    off = dict.fromkeys(("au", "heatmap", "mask", "consistency", "pain"), 0.0)
+    off = dict.fromkeys(("au", "heatmap", "mask", "visible", "consistency", "pain"), 0.0)
     run = Run(settings(tmp_path, loss_weights=off), faces, faces)
     assert set(run.one_step()) == {"loss", "pspi"}
 

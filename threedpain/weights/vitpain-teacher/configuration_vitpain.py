@@ -8,6 +8,7 @@ PAIN_UNITS = ("AU4", "AU6", "AU7", "AU9", "AU10", "AU43")
 AU_MAXIMA = (5.0, 5.0, 5.0, 5.0, 5.0, 1.0)
 PSPI_MAX = 16.0
 PAIN_THRESHOLDS = (1, 2, 3)
+REGIONS = ("brows", "eyes", "cheeks", "nose", "mouth", "chin")
 
 # The dense losses weigh most: they say where to look long before PSPI can be guessed.
 LOSS_WEIGHTS = {
@@ -16,6 +17,7 @@ LOSS_WEIGHTS = {
     "pain": 0.3,  # binary cross-entropy at PSPI >= 1, 2, 3
     "heatmap": 3.0,  # squared error of the pain map, mm
     "mask": 1.0,  # cross-entropy of the parts of the face
+    "visible": 0.3,  # cross-entropy of the share of each region that can be seen
     "consistency": 0.05,  # Huber between PSPI read directly and PSPI by the formula from the action units
     "distill_features": 1.0,  # student's patch tokens against the teacher's
     "distill_outputs": 0.1,  # student's PSPI and action units against the teacher's
@@ -64,6 +66,7 @@ class ViTPainConfig(PretrainedConfig):
         heatmap_upsample: sub-pixels per patch edge of the pain map; 0: no heatmap head.
         heatmap_range: millimetres at full scale (255 levels of 0.05 mm).
         mask_classes: parts of the face told apart on the heatmap's grid; 0: no mask head.
+        visible_head: whether the share of each region of the face that can be seen is told.
         dropout: in the heads.
         loss_weights: weight of each loss, 0 switches it off; see LOSS_WEIGHTS.
         interval_edges: inner edges of the PSPI bins of the conformal intervals, ascending.
@@ -77,8 +80,8 @@ class ViTPainConfig(PretrainedConfig):
     sub_configs = {"backbone_config": AutoConfig}
     # what Trainer need not gather: predictions are (pspi, pspi_from_au, au, pain_logits)
     keys_to_ignore_at_inference = [
-        "pspi_interval", "heatmap", "mask_logits", "familiarity", "last_hidden_state", "hidden_states", "attentions",
-        "losses",
+        "pspi_interval", "heatmap", "mask_logits", "visible", "familiarity", "last_hidden_state", "hidden_states",
+        "attentions", "losses",
     ]  # fmt: skip
 
     def __init__(
@@ -104,6 +107,7 @@ class ViTPainConfig(PretrainedConfig):
         heatmap_upsample=8,
         heatmap_range=12.75,
         mask_classes=0,
+        visible_head=False,
         dropout=0.0,
         loss_weights=None,
         interval_edges=None,
@@ -184,6 +188,7 @@ class ViTPainConfig(PretrainedConfig):
         self.heatmap_upsample = heatmap_upsample
         self.heatmap_range = heatmap_range
         self.mask_classes = mask_classes
+        self.visible_head = visible_head
         self.dropout = dropout
         self.loss_weights = {**LOSS_WEIGHTS, **(loss_weights or {})}
         self.interval_edges = interval_edges

@@ -17,7 +17,7 @@ from transformers import AutoModel, PreTrainedModel
 from transformers import initialization as init
 from transformers.utils import ModelOutput, logging
 
-from .configuration_vitpain import AU_MAXIMA, LITE_STEMS, PAIN_THRESHOLDS, PAIN_UNITS, PSPI_MAX, ViTPainConfig
+from .configuration_vitpain import AU_MAXIMA, LITE_STEMS, PAIN_THRESHOLDS, PAIN_UNITS, PSPI_MAX, REGIONS, ViTPainConfig
 
 
 @dataclass
@@ -31,6 +31,7 @@ class ViTPainOutput(ModelOutput):
     pain_logits: [B, 3], of PSPI >= 1, 2, 3.
     heatmap: [B, S, S], mm of skin movement by the pain units, S = config.map_size; 0 outside of what is looked at.
     mask_logits: [B, classes, S, S], parts of the face, likewise.
+    visible: [B, 6], 0..1, how much can be seen of brows, eyes, cheeks, nose, mouth and chin.
     familiarity: [B], the share of held-out training faces whose features lie at least as far from those of training:
         0 is unlike anything learned; None where the weights remember none.
     last_hidden_state: [B, P, D], patch tokens after comparison with the reference.
@@ -48,6 +49,7 @@ class ViTPainOutput(ModelOutput):
     pain_logits: torch.Tensor | None = None
     heatmap: torch.Tensor | None = None
     mask_logits: torch.Tensor | None = None
+    visible: torch.Tensor | None = None
     familiarity: torch.Tensor | None = None
     last_hidden_state: torch.Tensor | None = None
     hidden_states: tuple[torch.Tensor, ...] | None = None
@@ -336,7 +338,7 @@ class DecoderLayer(nn.Module):
 
 
 class PainHeads(nn.Module):
-    """Tokens [B, T, D] -> PSPI, pain logits, action units, pain map and mask."""
+    """Tokens [B, T, D] -> PSPI, pain logits, action units, pain map, mask and what can be seen."""
 
     def __init__(self, config: ViTPainConfig):
         super().__init__()
@@ -367,6 +369,8 @@ class PainHeads(nn.Module):
         self.maps = None
         if maps:
             self.maps = nn.Sequential(nn.LayerNorm(width), nn.Linear(width, maps * config.heatmap_upsample**2))
+        # every patch says what it shows of each region, and how much its word counts there
+        self.visible = nn.Linear(width, 2 * len(REGIONS)) if config.visible_head else None
 
     def forward(self, tokens: torch.Tensor, where: torch.Tensor, weights: bool) -> dict[str, torch.Tensor | None]:
         patches = tokens[:, -(self.config.grid_size**2) :]
@@ -391,6 +395,7 @@ class PainHeads(nn.Module):
             "au": None if self.au is None else self._units(units),
             "heatmap": heat,
             "mask_logits": mask,
+            "visible": None if self.visible is None else self._visible(patches),
             "attention": attention,
         }
 
@@ -399,6 +404,10 @@ class PainHeads(nn.Module):
         if self.au_offset is None:
             return raw.relu()
         return torch.sigmoid(raw + self.au_offset) * raw.new_tensor(AU_MAXIMA)
+
+    def _visible(self, patches: torch.Tensor) -> torch.Tensor:
+        said, weight = self.visible(patches).float().chunk(2, dim=-1)  # [B, P, 6] each
+        return (said * weight.softmax(1)).sum(1).sigmoid()
 
     def _maps(self, patches: torch.Tensor) -> tuple[torch.Tensor | None, torch.Tensor | None]:
         if self.maps is None:
@@ -506,6 +515,7 @@ class ViTPainModel(PreTrainedModel):
         pain_targets: torch.Tensor | None = None,
         heatmap_targets: torch.Tensor | None = None,
         mask_targets: torch.Tensor | None = None,
+        visible_targets: torch.Tensor | None = None,
         output_attentions: bool = False,
         output_hidden_states: bool | None = None,
         return_dict: bool = True,
@@ -519,7 +529,8 @@ class ViTPainModel(PreTrainedModel):
             [R, C, H, W] read once each, and these are the rows that belong to each picture; -1 where missing.
         output_hidden_states: by default as the configuration says.
         labels: PSPI [B]. au_targets: [B, 6]. pain_targets: PSPI >= 1, 2, 3 [B, 3], by default from labels.
-        heatmap_targets: mm [B, S, S]. mask_targets: int [B, S, S]. NaN (mask: -100) where unknown: losses ignore them.
+        heatmap_targets: mm [B, S, S]. mask_targets: int [B, S, S]. visible_targets: [B, 6], 0..1.
+        NaN (mask: -100) where unknown: losses ignore them.
         """
         self._check(pixel_values, neutral_pixel_values, neutral_mask, neutral_index)
         pixels, attentions, share = self._focused(pixel_values), (), None
@@ -559,7 +570,7 @@ class ViTPainModel(PreTrainedModel):
         )
         if self.familiarity is not None:
             output["familiarity"] = self.familiarity(output.last_hidden_state.mean(1))
-        losses = self._losses(output, labels, au_targets, pain_targets, heatmap_targets, mask_targets)
+        losses = self._losses(output, labels, au_targets, pain_targets, heatmap_targets, mask_targets, visible_targets)
         if output.heatmap is not None:
             border = (self.config.map_size - output.heatmap.shape[-1]) // 2
             output["heatmap"] = F.pad(output.heatmap, (border,) * 4)
@@ -626,7 +637,7 @@ class ViTPainModel(PreTrainedModel):
         return torch.stack((pspi - half, pspi + half), dim=-1).clamp(0.0, PSPI_MAX)
 
     def _losses(
-        self, output, labels, au_targets, pain_targets, heatmap_targets, mask_targets
+        self, output, labels, au_targets, pain_targets, heatmap_targets, mask_targets, visible_targets
     ) -> dict[str, torch.Tensor]:
         """Means over every element, unknown ones counting zero: equal shares of a batch average to the whole."""
         weights, losses = self.config.loss_weights, {}
@@ -650,6 +661,10 @@ class ViTPainModel(PreTrainedModel):
             target = target.masked_fill(target >= self.config.mask_classes, -100)  # parts it was not built to tell
             loss = F.cross_entropy(output.mask_logits, target, ignore_index=-100, reduction="sum")
             losses["mask"] = loss / target.numel()
+        if visible_targets is not None and output.visible is not None:
+            losses["visible"] = _known(
+                F.binary_cross_entropy_with_logits, output.visible.logit(eps=1e-4), visible_targets
+            )
         return {name: value for name, value in losses.items() if weights[name]}
 
     def _inner(self, target: torch.Tensor, like: torch.Tensor) -> torch.Tensor:
