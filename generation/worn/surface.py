@@ -56,6 +56,12 @@ class Surface:
         """Rows of the nearest skin vertices."""
         return self.rows[self._tree.query(points)[1]]
 
+    def blend(self, points: np.ndarray, values: np.ndarray) -> np.ndarray:
+        """What `values` [V] are at points [N, 3] on the skin, between its vertices."""
+        distance, near = self._tree.query(points, k=4)
+        weight = 1 / (distance + 2e-4) ** 2
+        return (weight * values[self.rows[near]]).sum(axis=1) / weight.sum(axis=1)
+
     def height(self, points: np.ndarray, through_ears: bool = False) -> tuple[np.ndarray, np.ndarray]:
         """Signed height above the skin [N] and the skin's normal there [N, 3]."""
         tree, rows = self._bald_tree if through_ears else (self._tree, self.rows)
