@@ -2,7 +2,9 @@
 
 Skin tones: individual typology angles by population as in Del Bino and Bernerd, Br. J. Dermatol. 169, 2013, wide
 enough to overlap. Greying: Panhard, Lozano and Loussouarn, Br. J. Dermatol. 167, 2012 (half grey at about 50, later
-for darker hair).
+for darker hair). Dyed: of Koreans with grey hair 44 % dye it, women more than men and people in their fifties and
+sixties the most (Jo et al., Ann. Dermatol. 25, 2013). Women's skin is a little lighter than men's everywhere (Jablonski
+and Chaplin, J. Hum. Evol. 39, 2000).
 """
 
 from __future__ import annotations
@@ -50,6 +52,10 @@ IRIS_SHARES = {
     "east_asian": (0.76, 0.23, 0.01, 0, 0, 0),
 }
 RELAXED = 0.65  # share of women with coily hair who wear it straightened, twisted or braided, an assumption
+LIGHTER = {"female": 2.0, "male": -2.0}  # degrees of the typology angle
+# Share of the grey who dye, by age; what is left grey of it at the roots.
+DYED = {"female": ((40, 65, 75, 90), (0.6, 0.6, 0.45, 0.25)), "male": ((40, 65, 75, 90), (0.15, 0.15, 0.1, 0.05))}
+DYED_GREY = 0.12
 SCARVES = {"black": 0.06, "white": 0.02, "middle_eastern": 0.3, "south_asian": 0.14, "east_asian": 0.02}
 FABRICS = (
     (0.6, 0.58, 0.54),
@@ -66,6 +72,7 @@ FABRICS = (
 def sample_skin(rng: np.random.Generator, age: float, gender: str, ethnicity: str) -> Skin:
     z, u = rng.standard_normal(8), rng.uniform(size=6)
     mean, spread = TONES[ethnicity]
+    mean += LIGHTER[gender]
     tone = float(np.clip(mean + spread * np.clip(z[0], -2.2, 2.2), -60, 60))
     light = np.clip((tone - 10) / 45, 0, 1)
     older = np.clip((age - 25) / 60, 0, 1)
@@ -95,12 +102,16 @@ def sample_hair(rng: np.random.Generator, age: float, gender: str, ethnicity: st
     red = float(np.clip(3.2 * u[0] - 2.4, 0, 0.9)) * (ethnicity == "white") * (melanin < 0.75)
     thin = np.clip((age - 30) / 55, 0, 1)
     male = gender == "male"
+    grey = float(1 / (1 + np.exp(-(age - onset) / 5.5)))
+    seed = int(rng.integers(2**31))
+    if rng.random() < np.interp(age, *DYED[gender]):
+        grey *= DYED_GREY
     return Hair(
         style=_style(u[1], u[2], age, male, ethnicity, curl),
         beard=_beard(u[3], u[4]) if male else "none",
         melanin=melanin,
         red=float(red),
-        grey=float(1 / (1 + np.exp(-(age - onset) / 5.5))),
+        grey=grey,
         curl=curl,
         length=float(u[5]),
         density=float(np.clip(0.85 + 0.1 * z[3] - (0.25 if male else 0.15) * thin, 0.35, 1)),
@@ -111,7 +122,7 @@ def sample_hair(rng: np.random.Generator, age: float, gender: str, ethnicity: st
             )
         ),
         headwear=FABRICS[int(u[6] * len(FABRICS))],
-        seed=int(rng.integers(2**31)),
+        seed=seed,
     )
 
 

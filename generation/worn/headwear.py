@@ -77,12 +77,13 @@ def wear_cap(surface: Surface, hair: Hair, rng: np.random.Generator) -> list[Hai
     """A knitted cap or a cap with a brim, and the hair that shows below it."""
     scalp = Scalp(surface, hair, rng)
     v = surface.vertices
-    front, back = scalp.brow + 0.5 * (scalp.hairline - scalp.brow), scalp.brow - 0.05
+    knitted = rng.random() < 0.55
+    share = 0.5 if knitted else 0.64  # of the forehead that stays free
+    front, back = scalp.brow + share * (scalp.hairline - scalp.brow), scalp.brow - 0.05
     t = smoothstep(v[:, 2], scalp.centre[2] - scalp.half[2], scalp.centre[2] + scalp.half[2])
     level = back + (front - back) * t - v[:, 1]
     shell = surface.cut((level < 0.03) & (v[:, 1] > scalp.brow - 0.08))
     here = level[shell.rows]
-    knitted = rng.random() < 0.55
     points = _draped(shell, 0.003, 24)
     normals = shell.smooth(vertex_normals(points.astype(np.float32), shell.faces), 6)
     high = smoothstep(-here, 0.0, 0.06)
@@ -99,7 +100,7 @@ def wear_cap(surface: Surface, hair: Hair, rng: np.random.Generator) -> list[Hai
         occlusion = np.ones(len(points))
     points = surface.push_out(points + lift[:, None] * normals, 0.003)
     colour = np.asarray(hair.headwear)
-    shadow = 0.6 + 0.4 * smoothstep(level, 0.0, 0.012)
+    shadow = 0.6 + 0.4 * smoothstep(level, 0.0, 0.012 if knitted else 0.035)  # a brim's falls on the forehead
     meshes = [shell.mesh(points, CLOTH, colour, opacity=0.5 - here / 0.0012, occlusion=occlusion, shadow=shadow)]
     if not knitted:
         meshes.append(_brim(shell, points, here, scalp, colour))
@@ -110,7 +111,8 @@ def wear_cap(surface: Surface, hair: Hair, rng: np.random.Generator) -> list[Hai
 
 
 def _brim(shell: Shell, points: np.ndarray, level: np.ndarray, scalp: Scalp, colour: np.ndarray) -> HairMesh:
-    """A stiff visor from the cap's front edge: a sheet of 33 x 7 points, a little raised so that it hides no brow."""
+    """A stiff visor from the cap's front edge: a sheet of 33 x 7 points, bent down at its sides and a little in front,
+    as far as it hides no brow."""
     edge = points[(np.abs(level) < 0.006) & (points[:, 2] > scalp.centre[2])]
     turn = np.arctan2(edge[:, 0], edge[:, 2] - scalp.centre[2])
     order = np.argsort(turn)
@@ -118,11 +120,11 @@ def _brim(shell: Shell, points: np.ndarray, level: np.ndarray, scalp: Scalp, col
     rim = np.stack([np.interp(angle, turn[order], edge[order, k]) for k in range(3)], axis=1)
     kernel = np.ones(7) / 7
     rim = np.stack([np.convolve(np.pad(rim[:, k], 3, mode="edge"), kernel, "valid") for k in range(3)], axis=1)
-    reach = 0.068 * np.sqrt(np.maximum(1 - (angle / 0.98) ** 2, 0))
-    out = np.stack([0.35 * np.sin(angle), np.full(33, 0.06), np.cos(0.4 * angle)], axis=1)
+    reach = 0.072 * np.sqrt(np.maximum(1 - (angle / 0.98) ** 2, 0))
+    out = np.stack([0.35 * np.sin(angle), np.full(33, -0.30), np.cos(0.4 * angle)], axis=1)
     t = np.linspace(-0.06, 1, 7)[None, :, None]
     sheet = rim[:, None] + t * reach[:, None, None] * out[:, None]
-    sheet[..., 1] += 0.006 - 0.010 * (angle[:, None] ** 2) * t[..., 0]
+    sheet[..., 1] += 0.004 - 0.024 * (angle[:, None] ** 2) * smoothstep(t[..., 0], -0.1, 1.0)
     vertices = sheet.reshape(-1, 3).astype(np.float32)
     a = (np.arange(32)[:, None] * 7 + np.arange(6)[None]).ravel()
     faces = np.stack([a, a + 1, a + 8, a, a + 8, a + 7], axis=1).reshape(-1, 3).astype(np.int32)
@@ -136,9 +138,9 @@ def _brim(shell: Shell, points: np.ndarray, level: np.ndarray, scalp: Scalp, col
         normals.astype(np.float32),
         tangents.astype(np.float32),
         np.zeros((n, 2), np.float32),
-        np.broadcast_to(colour * 0.9, (n, 3)).astype(np.float32),
+        np.broadcast_to(colour * 0.7, (n, 3)).astype(np.float32),
         ones,
-        ones,
+        np.tile(0.35 + 0.65 * smoothstep(t[0, :, 0], 0.0, 0.8), 33).astype(np.float32),  # the crown shades it
         faces,
         np.full(len(faces), CLOTH, np.int8),
         ones,
