@@ -14,8 +14,8 @@ from .errors import InvalidInput
 
 HEAT_STEP = 0.05  # millimetres a level of an 8-bit heatmap
 HEADS = ("scan", "anny", "flame")  # the first is drawn where none is named; flame needs a file of the user's
-LIGHTS = ("indoor", "clinical", "outdoor")  # drawn places, each with its light and background
-# Photographed ones (generation.scene.panorama), for who names them: nobody is there by chance.
+LIGHTS = ("indoor", "clinical", "outdoor")  # painted places, each with its light and background
+# Photographed ones (generation.scene.panorama).
 PANORAMAS = (
     "apartment", "bridge", "city", "dawn", "esplanade", "forest", "hall", "lab", "lobby", "night", "park", "sky",
     "studio", "sunrise", "sunset", "venice", "warehouse", "workshop",

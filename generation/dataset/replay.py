@@ -19,7 +19,7 @@ from threedpain.generation.head.rig import rig
 from threedpain.generation.people.identity import sample_identity
 from threedpain.generation.process import one_thread
 from threedpain.generation.records import Scene
-from threedpain.limits import PANORAMAS
+from threedpain.limits import PLACES
 
 from .plan import Config, Expression, in_order
 from .rows import RETAKES, generator_version, image_row, setting, take
@@ -129,9 +129,9 @@ def _again(row: Mapping[str, Any], pipe, config: Config, truth: tuple[str, ...])
 
 
 def _places(row: Mapping[str, Any]) -> dict[str, str]:
-    """Light and background of a row where they are photographed places: those were named, not drawn."""
+    """Light and background of a row: they may have been named, not drawn, and named the drawn ones are the same."""
     kinds = {name: row[name]["kind"] for name in ("light", "background") if row.get(name)}
-    return {name: kind for name, kind in kinds.items() if kind in PANORAMAS}
+    return {name: kind for name, kind in kinds.items() if kind in PLACES}
 
 
 @lru_cache(maxsize=1)

@@ -16,7 +16,7 @@ from threedpain.generation.frames import pose_of, rotation
 from threedpain.generation.head.bust import Head
 from threedpain.generation.head.rig import rig
 from threedpain.generation.records import FURROWS, MANNERED, Hair, Identity, KeyLight, Light, Sample, Scene, Skin
-from threedpain.generation.scene.scene import sample_scene
+from threedpain.generation.scene.scene import dress_code, sample_scene
 from threedpain.generation.seeds import child
 from threedpain.generation.worn.choice import worn_by
 from threedpain.generation.worn.clothes import sample_clothes
@@ -96,7 +96,7 @@ def setting(
 
 def _dressed(scene: Scene, seed: int) -> Scene:
     """A person has one outfit for each kind of place: what they wear does not change from picture to picture there."""
-    place = scene.light.kind
+    place = dress_code(scene.light.kind)
     return replace(scene, clothes=sample_clothes(child(seed, "outfit", place), place))
 
 

@@ -11,6 +11,7 @@ from dataclasses import dataclass, replace
 from functools import lru_cache
 
 import numpy as np
+from numba import njit
 from safetensors import safe_open
 
 from threedpain.assets import weights
@@ -94,10 +95,10 @@ def look_into(name: str, seed: int, azimuth: np.ndarray, elevation: np.ndarray) 
     radius = rng.uniform(*_APERTURE)
     i = np.arange(_TAPS) + 0.5  # sunflower: equal areas of the lens
     away, around = radius * np.sqrt(i / _TAPS), i * np.pi * (1 + 5**0.5)
-    up = np.clip(elevation[..., None] + away * np.cos(around), -90, 90)
-    across = azimuth[..., None] + away * np.sin(around) / np.maximum(np.cos(np.radians(up)), 0.05)
-    seen = _sample(picture, across - np.degrees(turn_of(seed)), up).mean(axis=-2)
-    return np.minimum(seen, WHITE)
+    taps = np.stack([away * np.sin(around), away * np.cos(around)], axis=1)
+    seen = np.empty((azimuth.size, 3))
+    _gather(picture, (azimuth - np.degrees(turn_of(seed))).ravel(), elevation.ravel(), taps, seen)
+    return np.minimum(seen, WHITE).reshape(*azimuth.shape, 3)
 
 
 def level(light: Light) -> float:
@@ -128,17 +129,26 @@ def turned_harmonics(coefficients: np.ndarray, angle: float) -> np.ndarray:
     return np.linalg.lstsq(sh_basis(points), sh_basis(turned(points, -angle)) @ coefficients, rcond=None)[0]
 
 
-def _sample(picture: np.ndarray, azimuth: np.ndarray, elevation: np.ndarray) -> np.ndarray:
-    """Bilinear values [..., 3] of a panorama; it goes round, and ends at the poles."""
+@njit(cache=True, nogil=True)
+def _gather(picture, azimuth, elevation, taps, seen):
+    """The mean [N, 3] over the taps [T, 2] (degrees across and up) around each direction, bilinear in the picture,
+    which goes round and ends at the poles."""
     height, width = picture.shape[:2]
-    x = azimuth / 360 * width - 0.5
-    y = np.clip((90 - elevation) / 180 * height - 0.5, 0, height - 1)
-    left, top = np.floor(x).astype(int), np.minimum(np.floor(y).astype(int), height - 2)
-    u, v = (x - left)[..., None], (y - top)[..., None]
-    left, right = left % width, (left + 1) % width
-    above = picture[top, left] * (1 - u) + picture[top, right] * u
-    below = picture[top + 1, left] * (1 - u) + picture[top + 1, right] * u
-    return above * (1 - v) + below * v
+    for i in range(len(azimuth)):
+        red = green = blue = 0.0
+        for k in range(len(taps)):
+            up = min(max(elevation[i] + taps[k, 1], -90.0), 90.0)
+            y = min(max((90 - up) / 180 * height - 0.5, 0.0), height - 1.0)
+            x = (azimuth[i] + taps[k, 0] / max(np.cos(np.radians(up)), 0.05)) / 360 * width - 0.5
+            left, top = int(np.floor(x)), min(int(y), height - 2)
+            u, v = x - left, y - top
+            left, right = left % width, (left + 1) % width
+            a, b, c, d = (1 - u) * (1 - v), u * (1 - v), (1 - u) * v, u * v
+            over, under = picture[top], picture[top + 1]
+            red += a * over[left, 0] + b * over[right, 0] + c * under[left, 0] + d * under[right, 0]
+            green += a * over[left, 1] + b * over[right, 1] + c * under[left, 1] + d * under[right, 1]
+            blue += a * over[left, 2] + b * over[right, 2] + c * under[left, 2] + d * under[right, 2]
+        seen[i, 0], seen[i, 1], seen[i, 2] = red / len(taps), green / len(taps), blue / len(taps)
 
 
 def _numbers(values: np.ndarray) -> tuple[float, float, float]:

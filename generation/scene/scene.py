@@ -22,6 +22,10 @@ from .panorama import panorama_light
 from .sensor import sample_sensor
 
 _LIGHT_SHARE = (0.45, 0.35, 0.2)
+# Share of scenes in photographed places, more of them indoors than a fair draw would give. Set by eye.
+PHOTOGRAPHED = 0.4
+ROOFED = ("apartment", "esplanade", "hall", "lab", "lobby", "studio", "warehouse", "workshop")
+_ROOFED_SHARE = 0.7  # of the photographed
 
 # Head pose relative to the camera of the three standard views: yaw > 0 is the subject turned to their own left.
 VIEWS = {"front": (0.0, 0.0), "left": (35.0, 0.0), "right": (-35.0, 0.0)}
@@ -46,7 +50,8 @@ def sample_scene(
     """A random scene; `plain` switches every accident off: grey wall, studio light, bare shoulders, perfect camera.
 
     view: "front", "left", "right" (jittered), or the exact (yaw, pitch) of the head relative to the camera in degrees.
-    light: one of PLACES, or None to draw one of LIGHTS. background: one of PLACES, or None for where the light is.
+    light: one of PLACES, or None to draw one: PHOTOGRAPHED of them are panoramas. background: one of PLACES, or None
+    for where the light is.
     fov: vertical field of view in degrees instead of a drawn focal length.
     """
     for name, place in (("light", light), ("background", background)):
@@ -61,7 +66,7 @@ def sample_scene(
             Sensor(),
             Clothes("none", (0.5, 0.5, 0.5), 0),
         )
-    kind = light or str(child(seed, "place").choice(LIGHTS, p=_LIGHT_SHARE))
+    kind = light or _place(seed)
     behind = Background(background or kind, int(child(seed, "background").integers(2**31)))
     rng = child(seed, "light", kind)
     return Scene(
@@ -71,6 +76,22 @@ def sample_scene(
         sensor=sample_sensor(child(seed, "sensor", _view_name(view))),
         clothes=sample_clothes(child(seed, "clothes"), kind),
     )
+
+
+def dress_code(place: str) -> str:
+    """The one of LIGHTS whose clothes are worn in a place."""
+    if place in PANORAMAS:
+        return "indoor" if place in ROOFED else "outdoor"
+    return place
+
+
+def _place(seed: int) -> str:
+    """Where the seed's scene is, one of PLACES."""
+    rng = child(seed, "photographed")
+    if rng.random() >= PHOTOGRAPHED:
+        return str(child(seed, "place").choice(LIGHTS, p=_LIGHT_SHARE))
+    roofed = rng.random() < _ROOFED_SHARE
+    return str(rng.choice([name for name in PANORAMAS if (name in ROOFED) == roofed]))
 
 
 def _camera(seed: int, view: str | Sequence[float], size: int, fov: float | None, plain: bool) -> Camera:

@@ -11,7 +11,7 @@ from threedpain.errors import InvalidInput, MissingFile
 from threedpain.generation.records import Background
 from threedpain.generation.scene import background, build_panoramas, panorama
 from threedpain.generation.scene.light import irradiance, sample_light, sh_basis, sphere
-from threedpain.generation.scene.scene import sample_scene
+from threedpain.generation.scene.scene import PHOTOGRAPHED, ROOFED, dress_code, sample_scene
 from threedpain.generation.seeds import child
 from threedpain.limits import LIGHTS, PANORAMAS, PLACES
 
@@ -149,8 +149,16 @@ def test_light_and_background_may_be_named_apart_and_both_are_recorded():
     assert background.paint(behind.background, 32, half, behind.camera).mean() < 0.6 * dim.mean()
 
 
-def test_nobody_is_in_a_photographed_place_by_chance():
-    assert {sample_scene(seed, size=32).background.kind for seed in range(60)} == set(LIGHTS)
+def test_the_stated_share_of_scenes_is_photographed_and_the_rest_is_as_without():
+    kinds = [sample_scene(seed, size=32).light.kind for seed in range(1500)]
+    shares = {name: kinds.count(name) / len(kinds) for name in PLACES}
+    assert sum(shares[name] for name in PANORAMAS) == pytest.approx(PHOTOGRAPHED, abs=0.04)
+    assert sum(shares[name] for name in ROOFED) == pytest.approx(0.7 * PHOTOGRAPHED, abs=0.04)
+    assert min(shares.values()) > 0 and {dress_code(name) for name in PLACES} == set(LIGHTS)
+    for seed in range(8):
+        drawn = sample_scene(seed, size=32)
+        assert drawn.background.kind == drawn.light.kind, "who is lit by a place is seen in it"
+        assert repr(sample_scene(seed, size=32, light=drawn.light.kind)) == repr(drawn), "named is as drawn"
 
 
 @pytest.mark.parametrize("name", ["light", "background"])
