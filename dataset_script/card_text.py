@@ -167,6 +167,7 @@ MEANINGS = {
     "occurrence": "whether each action unit, in the order of their columns, is there: from 1 up, AU43 from 0.5",
     "gaze": "along which both eyes look, in the camera's frame: straight ahead of the head",
     "mask_share": "of the picture's pixels, by class of the mask",
+    "sensor": "what the camera did to the picture: noise, blur, motion, coarseness, compression; standard or a ward's",
     "accessories": "what the person wears on the face: glasses, tubes, masks, plasters; the same in every picture",
     "visible": "share of each part of the face that is neither turned away nor covered nor outside, 0 to 1",
     "seed": "of the person; with the other columns enough to render the row again",

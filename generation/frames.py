@@ -67,6 +67,13 @@ def look_at(
     return Camera(K, R, centre - R @ np.asarray(target, np.float64), size)
 
 
+def rolled(camera: Camera, degrees: float) -> Camera:
+    """The camera turned about its optical axis: the picture turns clockwise about its principal point."""
+    c, s = np.cos(np.radians(degrees)), np.sin(np.radians(degrees))
+    turn = np.array([[c, -s, 0], [s, c, 0], [0, 0, 1]])
+    return Camera(camera.K, turn @ camera.R, turn @ camera.t, camera.size)
+
+
 def pose_of(camera: Camera, head_pose: np.ndarray | None = None) -> tuple[float, float, float]:
     """Yaw, pitch, roll in degrees of the head in this picture; `head_pose` [3, 4] is the head's own turn
     (Face.head_pose)."""

@@ -176,6 +176,11 @@ class Sensor:
     white_balance: tuple[float, float, float] = (1.0, 1.0, 1.0)
     jpeg: int = 100
     seed: int = 0
+    kind: str = "standard"  # of limits.CAMERAS: what drew all this
+    zoom: float = 1.0  # how much coarser the picture is than its pixels: a far face cut out and enlarged
+    motion: tuple[float, float] = (0.0, 0.0)  # pixels at 512, right and down, over which each point is smeared
+    grey: bool = False  # night vision
+    film: int = 100  # JPEG quality of the coarsest blocks of a video
 
 
 @dataclass(frozen=True)

@@ -21,6 +21,7 @@ PANORAMAS = (
     "studio", "sunrise", "sunset", "venice", "warehouse", "workshop",
 )  # fmt: skip
 PLACES = LIGHTS + PANORAMAS
+CAMERAS = ("standard", "ward")  # of a picture: the views as they are, or as a ward's camera shows them (scene.ward)
 # What people wear on the face, for who names it or asks for it by `--accessories on` (generation.worn.accessories).
 COVERS = ("mouth_hand", "cheek_hand", "brow_hand", "blanket", "tissue")  # before a face for a moment, never by chance
 ACCESSORIES = (

@@ -91,6 +91,18 @@ _MOVEMENT = {
     "manner": _matrix(13, 4),  # MANNERED: stretch, turn (degrees), out, up
     "furrows": _matrix(10, 4),  # FURROWS: depth, out, up (texels), size
 }
+_SENSOR = {
+    "noise": _REAL,  # standard deviation at mid grey, 0 .. 1
+    "blur": _REAL,  # pixels at 512
+    "white_balance": _vector(3),
+    "jpeg": Value("int32"),  # quality, 100 none
+    "seed": Value("int64"),
+    "kind": _TEXT,  # of limits.CAMERAS
+    "zoom": _REAL,  # 1 as sharp as the pixels
+    "motion": _vector(2),  # pixels at 512, right and down
+    "grey": Value("bool"),  # night vision
+    "film": Value("int32"),  # JPEG quality of a video's coarsest blocks, 100 none
+}
 _ORIGIN = {"seed": Value("int64"), "generator_version": _TEXT}
 
 _IMAGES = {
@@ -123,6 +135,7 @@ _IMAGES = {
     "mask_share": dict.fromkeys(MASK_CLASSES, _REAL),  # of the picture's pixels; the mask's legend, in its order
     "accessories": List(_TEXT),  # what is worn, of limits.ACCESSORIES
     "visible": dict.fromkeys(PARTS, _REAL),  # share of each part of the face that can be seen, 0 .. 1
+    "sensor": _SENSOR,
     **_ORIGIN,
 }
 _COLUMNS = {

@@ -30,6 +30,7 @@ VIEWS: dict[str, str | tuple[float, float]] = {
     "far_left": (55.0, 0.0),
     "far_right": (-55.0, 0.0),
 }
+WARD = 0.25  # of a mixed set's views of a person are taken by a ward's camera, the neutral with the others
 SMILING = 0.45  # of a training set's others: 11 % of all pictures where a quarter is not pain
 IDENTITIES_PER_SHARD = 6  # 6 x 33 rows are two row groups of 99
 MAX_VIDEOS = 40  # as many as SynPAIN has
@@ -46,6 +47,7 @@ _CHOICES = {
     "head": limits.HEADS,
     "texture": ("embedded", "depth-to-image", "flat"),
     "accessories": ("on", "off"),
+    "cameras": (*limits.CAMERAS, "mixed"),
 }
 
 
@@ -70,10 +72,13 @@ class Config:
     inpaint_model: str | None = None
     accessories: str = "off"  # on: about a quarter of the people wear glasses or something of medicine
     purpose: str = "release"  # training: nearly half of the others smile or laugh, and half of all lids droop
+    cameras: str | None = None  # standard, ward or mixed; None: mixed to train on, standard otherwise
 
     def __post_init__(self) -> None:
         for limit in limits.DATASET:
             limit.check(getattr(self, limit.name))
+        if self.cameras is None:
+            object.__setattr__(self, "cameras", "mixed" if self.purpose == "training" else "standard")
         for name, allowed in _CHOICES.items():
             if getattr(self, name) not in allowed:
                 raise InvalidInput(f"{name} is one of {', '.join(allowed)}, not {getattr(self, name)!r}.")
@@ -210,6 +215,12 @@ class Plan:
     def accessories(self, identity: Identity) -> tuple[str, ...]:
         """What this person wears in all pictures of the set."""
         return draw_accessories(identity.seed, identity.age) if self.config.accessories == "on" else ()
+
+    def camera(self, index: int, view: str) -> str:
+        """The kind of camera, of limits.CAMERAS, that takes all pictures of a person from a view."""
+        if self.config.cameras != "mixed":
+            return str(self.config.cameras)
+        return "ward" if child(self.config.seed, "camera", index, view).random() < WARD else "standard"
 
     @property
     def views(self) -> tuple[str, ...]:

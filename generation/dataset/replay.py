@@ -19,7 +19,7 @@ from threedpain.generation.head.rig import rig
 from threedpain.generation.people.identity import sample_identity
 from threedpain.generation.process import one_thread
 from threedpain.generation.records import Scene
-from threedpain.limits import PLACES
+from threedpain.limits import CAMERAS, PLACES
 
 from .plan import Config, Expression, in_order
 from .rows import RETAKES, generator_version, image_row, setting, take
@@ -86,7 +86,9 @@ def _setting(row: Mapping[str, Any]) -> tuple[Scene, tuple[float, float, float]]
     """The take that became the row, known by its camera."""
     K, t = np.asarray(row["camera"]["K"], float), np.asarray(row["camera"]["t"], float)
     for number in range(RETAKES):
-        scene, angles = setting(row["seed"], row["expression_id"], row["view_id"], round(2 * K[0, 2]), number)
+        scene, angles = setting(
+            row["seed"], row["expression_id"], row["view_id"], round(2 * K[0, 2]), number, cameras=cameras(row)
+        )
         if np.allclose(scene.camera.K, K, rtol=1e-6) and np.allclose(scene.camera.t, t, rtol=1e-6):
             return scene, angles
     raise InvalidInput(f"the camera of {row['expression_id']} from {row['view_id']} is none that its seed draws.")
@@ -122,10 +124,15 @@ def _again(row: Mapping[str, Any], pipe, config: Config, truth: tuple[str, ...])
     )
     photo = take(
         pipe, person, expression.id, expression.action_units, row["view_id"], config.size, truth, **_places(row),
-        accessories=row.get("accessories") or (),
+        accessories=row.get("accessories") or (), cameras=cameras(row),
     )  # fmt: skip
     again = image_row(config, person, expression, row["view_id"], photo)
     return again | {"generator_version": row["generator_version"]}
+
+
+def cameras(row: Mapping[str, Any]) -> str:
+    """The kind of camera that took a row's picture, of limits.CAMERAS."""
+    return (row.get("sensor") or {}).get("kind", CAMERAS[0])
 
 
 def _places(row: Mapping[str, Any]) -> dict[str, str]:

@@ -15,7 +15,18 @@ from threedpain.generation.export import to_glb
 from threedpain.generation.frames import pose_of, rotation
 from threedpain.generation.head.bust import Head
 from threedpain.generation.head.rig import rig
-from threedpain.generation.records import FURROWS, MANNERED, Hair, Identity, KeyLight, Light, Sample, Scene, Skin
+from threedpain.generation.records import (
+    FURROWS,
+    MANNERED,
+    Hair,
+    Identity,
+    KeyLight,
+    Light,
+    Sample,
+    Scene,
+    Sensor,
+    Skin,
+)
 from threedpain.generation.scene.scene import dress_code, sample_scene
 from threedpain.generation.seeds import child
 from threedpain.generation.worn.choice import worn_by
@@ -61,12 +72,16 @@ def take(
     light: str | None = None,
     background: str | None = None,
     accessories: Iterable[str] = (),
+    cameras: str = "standard",
 ) -> Photo:
     """The picture of that name: scene and head pose follow from identity's seed, expression's id and view; light and
-    background too, unless a place is named (`sample_scene`). `accessories`: what the person wears."""
+    background too, unless a place is named (`sample_scene`). `accessories`: what the person wears; `cameras`: of
+    limits.CAMERAS."""
     worn = worn_by(person.identity.seed, accessories)
     for number in range(RETAKES):
-        scene, head_angles = setting(person.identity.seed, expression_id, view, size, number, light, background)
+        scene, head_angles = setting(
+            person.identity.seed, expression_id, view, size, number, light, background, cameras
+        )
         scene = replace(scene, worn=worn)
         labels = tuple(name for name in truth if name != "aligned_neutral")
         sample = pipe.photograph(person, action_units, scene, truth=labels, head_angles=head_angles)
@@ -86,10 +101,11 @@ def setting(
     number: int,
     light: str | None = None,
     background: str | None = None,
+    cameras: str = "standard",
 ) -> tuple[Scene, tuple[float, float, float]]:
     """The scene of the `number`-th take of a picture, and the head's own (yaw, pitch, roll) in it, degrees."""
     scene_seed = int(child(seed, "photo", expression_id, view, number).integers(2**62))
-    scene = _dressed(sample_scene(scene_seed, VIEWS[view], size, light, background=background), seed)
+    scene = _dressed(sample_scene(scene_seed, VIEWS[view], size, light, background=background, cameras=cameras), seed)
     yaw, pitch, roll = np.clip(child(scene_seed, "head").normal(0.0, HEAD_SPREAD), -10.0, 10.0)
     return scene, (round(float(yaw), 2), round(float(pitch), 2), round(float(roll), 2))
 
@@ -148,6 +164,7 @@ def image_row(config: Config, person, expression: Expression, view: str, photo: 
         "mask_share": mask_share(sample.mask),
         "accessories": list(scene.worn.names),
         "visible": dict(zip(PARTS, sample.visible.tolist(), strict=True)),
+        "sensor": _sensor(scene.sensor),
         **_origin(config, person.identity),
     }
     if "depth" in config.truth:
@@ -319,6 +336,10 @@ def _light(light: Light) -> dict:
         "key_colours": [list(key.colour) for key in keys],
         "key_softness": [key.softness for key in keys],
     }
+
+
+def _sensor(sensor: Sensor) -> dict:
+    return asdict(sensor) | {"white_balance": list(sensor.white_balance), "motion": list(sensor.motion)}
 
 
 def _origin(config: Config, identity: Identity) -> dict:

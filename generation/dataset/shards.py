@@ -109,7 +109,7 @@ def _pictures(pipe, plan, shard, people, out, progress, rejects, stages) -> list
         with stages("render"):
             photo: Photo = take(
                 pipe, person, expression.id, expression.action_units, view, config.size, config.truth,
-                accessories=plan.accessories(person.identity),
+                accessories=plan.accessories(person.identity), cameras=plan.camera(who.index, view),
             )  # fmt: skip
         rejects.update({"picture retaken, face outside the frame": photo.takes - 1} if photo.takes > 1 else {})
         with stages("encode"):

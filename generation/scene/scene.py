@@ -15,11 +15,12 @@ from threedpain.generation.frames import look_at
 from threedpain.generation.records import Background, Camera, Clothes, Scene, Sensor
 from threedpain.generation.seeds import child
 from threedpain.generation.worn.clothes import sample_clothes
-from threedpain.limits import LIGHTS, PANORAMAS, PLACES
+from threedpain.limits import CAMERAS, LIGHTS, PANORAMAS, PLACES
 
 from .light import sample_light
 from .panorama import panorama_light
 from .sensor import sample_sensor
+from .ward import by_ward_camera
 
 _LIGHT_SHARE = (0.45, 0.35, 0.2)
 # Share of scenes in photographed places, more of them indoors than a fair draw would give. Set by eye.
@@ -46,6 +47,7 @@ def sample_scene(
     fov: float | None = None,
     plain: bool = False,
     background: str | None = None,
+    cameras: str = "standard",
 ) -> Scene:
     """A random scene; `plain` switches every accident off: grey wall, studio light, bare shoulders, perfect camera.
 
@@ -53,7 +55,10 @@ def sample_scene(
     light: one of PLACES, or None to draw one: PHOTOGRAPHED of them are panoramas. background: one of PLACES, or None
     for where the light is.
     fov: vertical field of view in degrees instead of a drawn focal length.
+    cameras: one of CAMERAS; "ward" takes the same scene by a ward's camera (`ward`).
     """
+    if cameras not in CAMERAS:
+        raise InvalidInput(f"cameras must be one of {', '.join(CAMERAS)}; got {cameras!r}")
     for name, place in (("light", light), ("background", background)):
         if place is not None and place not in PLACES:
             raise InvalidInput(f"{name} must be one of {', '.join(PLACES)}; got {place!r}")
@@ -69,13 +74,14 @@ def sample_scene(
     kind = light or _place(seed)
     behind = Background(background or kind, int(child(seed, "background").integers(2**31)))
     rng = child(seed, "light", kind)
-    return Scene(
+    scene = Scene(
         camera=camera,
         light=panorama_light(rng, kind, behind.seed) if kind in PANORAMAS else sample_light(rng, kind),
         background=behind,
         sensor=sample_sensor(child(seed, "sensor", _view_name(view))),
         clothes=sample_clothes(child(seed, "clothes"), kind),
     )
+    return by_ward_camera(scene, child(seed, "ward", _view_name(view))) if cameras == "ward" else scene
 
 
 def dress_code(place: str) -> str:

@@ -1,4 +1,5 @@
-"""What a camera does to a picture: slight blur, noise, JPEG. White balance is applied earlier, in linear light."""
+"""What a camera does to a picture: smear, coarseness, blur, noise, loss of colour, JPEG. White balance is applied
+earlier, in linear light. No point of the picture moves."""
 
 from __future__ import annotations
 
@@ -10,6 +11,9 @@ from PIL import Image
 
 from threedpain.generation.records import Sensor
 from threedpain.generation.seeds import child
+
+INFRARED = np.array([0.8, 0.2, 0.0])  # what a night camera sees of red, green and blue; set by eye
+BLOCK, ROUND = 16, 9  # pixels of a video's block, columns of blocks from one refreshed to the next
 
 
 def sample_sensor(rng: np.random.Generator) -> Sensor:
@@ -26,14 +30,72 @@ def sample_sensor(rng: np.random.Generator) -> Sensor:
 
 def apply(image: np.ndarray, sensor: Sensor) -> np.ndarray:
     """A clean sRGB picture uint8 [H, W, 3] to the one this camera would hand out; `Sensor()` returns it unchanged."""
+    size = image.shape[1], image.shape[0]
+    if any(sensor.motion):
+        image = _smear(image, *_way(np.asarray(sensor.motion) * size[1] / 512))
+    if sensor.zoom > 1:
+        image = _resized(image, tuple(max(8, round(edge / sensor.zoom)) for edge in size))
     if sensor.blur > 0 or sensor.noise > 0:
         seed = np.uint64(child(sensor.seed, "noise").integers(2**63))
         image = _expose(image, _kernel(sensor.blur * image.shape[0] / 512), np.float32(255 * sensor.noise), seed)
-    if sensor.jpeg < 100:
-        buffer = io.BytesIO()
-        Image.fromarray(image).save(buffer, "JPEG", quality=sensor.jpeg)
-        image = np.asarray(Image.open(buffer))
-    return image
+    if sensor.grey:
+        image = np.repeat((image @ INFRARED).astype(np.uint8)[..., None], 3, axis=2)
+    if sensor.film < 100:
+        image = _filmed(image, sensor.film, sensor.seed)
+    if sensor.zoom > 1:
+        image = _resized(image, size)
+    return _jpeg(image, sensor.jpeg) if sensor.jpeg < 100 else image
+
+
+def _jpeg(image: np.ndarray, quality: int) -> np.ndarray:
+    buffer = io.BytesIO()
+    Image.fromarray(image).save(buffer, "JPEG", quality=quality)
+    return np.asarray(Image.open(buffer))
+
+
+def _resized(image: np.ndarray, size: tuple[int, ...]) -> np.ndarray:
+    return np.asarray(Image.fromarray(image).resize(size, Image.Resampling.BICUBIC))  # wider where it shrinks
+
+
+def _filmed(image: np.ndarray, quality: int, moment: int) -> np.ndarray:
+    """A frame of a video in which columns of blocks are made anew in turn: three qualities, coarser the longer ago."""
+    block = np.arange(image.shape[1]) // BLOCK
+    age = (block - moment) % ROUND * 3 // ROUND
+    frames = [_jpeg(image, min(quality + more, 95)) for more in (36, 12, 0)]
+    return np.choose(age[None, :, None], frames)
+
+
+def _way(motion: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Offsets int64 [P, 2] (right, down) and weights float32 [P] of a straight way of this length, its middle at 0."""
+    steps = np.linspace(-0.5, 0.5, 2 * int(np.ceil(np.hypot(*motion))) + 1)[:, None] * motion
+    corner, part = np.floor(steps).astype(int), steps - np.floor(steps)
+    places, weights = [], []
+    for across in (0, 1):
+        for down in (0, 1):
+            places.append(corner + [across, down])
+            weights.append(np.abs(1 - across - part[:, 0]) * np.abs(1 - down - part[:, 1]))
+    offsets, where = np.unique(np.concatenate(places), axis=0, return_inverse=True)
+    total = np.bincount(where.ravel(), np.concatenate(weights))
+    return offsets[total > 1e-6], (total[total > 1e-6] / total.sum()).astype(np.float32)
+
+
+@njit(cache=True, nogil=True)
+def _smear(image, offsets, weights):
+    height, width, channels = image.shape
+    row = np.empty((width, channels), np.float32)
+    result = np.empty_like(image)
+    for y in range(height):
+        row[:] = np.float32(0.5)
+        for n in range(len(offsets)):
+            source, weight = image[min(max(y + offsets[n, 1], 0), height - 1)], weights[n]
+            for x in range(width):
+                at = min(max(x + offsets[n, 0], 0), width - 1)
+                for k in range(channels):
+                    row[x, k] += weight * np.float32(source[at, k])
+        for x in range(width):
+            for k in range(channels):
+                result[y, x, k] = np.uint8(min(row[x, k], np.float32(255)))
+    return result
 
 
 def _kernel(radius: float) -> np.ndarray:

@@ -32,6 +32,7 @@ class Wanted:
     expression_id: str
     view: str
     action_units: Mapping[str, float]
+    cameras: str
 
 
 def add_aligned(dataset, workers: int = 2, texture: str = "embedded"):
@@ -51,12 +52,16 @@ def add_aligned(dataset, workers: int = 2, texture: str = "embedded"):
 
 def retake(dataset, rows, change: str, workers: int = 2, texture: str = "embedded") -> dict[int, bytes]:
     """JPEG bytes by row of the pictures in `rows` with one thing changed: "rest", "light" or "hair"."""
+    from threedpain.generation.dataset.replay import cameras
+
     if change not in CHANGES:
         raise InvalidInput(f"change must be one of {', '.join(CHANGES)}, got {change!r}")
     if missing := [name for name in _NEEDED if name not in dataset.column_names]:
         raise InvalidInput(f"pictures of generated sets only can be taken again; this one lacks {', '.join(missing)}")
     size = dataset[0]["image"].size[0]
-    plain = dataset.select_columns([name for name in _NEEDED if name != "image"])
+    plain = dataset.select_columns(
+        [name for name in (*_NEEDED, "sensor") if name in dataset.column_names and name != "image"]
+    )
     names = {name: plain.features[name].int2str for name in ("gender", "ethnicity", "expression")}
     people: dict[tuple, list[Wanted]] = {}
     for at in rows:
@@ -64,7 +69,7 @@ def retake(dataset, rows, change: str, workers: int = 2, texture: str = "embedde
         row |= {name: text(row[name]) for name, text in names.items()}
         units = {} if change == "rest" else {unit: round(row[unit], 1) for unit in ACTION_UNITS if row[unit]}
         who = (row["seed"], round(row["age"], 1), row["gender"], row["ethnicity"])
-        people.setdefault(who, []).append(Wanted(int(at), row["expression_id"], row["view_id"], units))
+        people.setdefault(who, []).append(Wanted(int(at), row["expression_id"], row["view_id"], units, cameras(row)))
     jobs = [(who, wanted, size, change, texture) for who, wanted in people.items()]
     found: dict[int, bytes] = {}
     with tqdm(total=len(rows), desc=f"taking again: {change}", unit="image") as bar:
@@ -140,7 +145,7 @@ def _person(job: tuple) -> dict[int, bytes]:
         )[0]
     made = {}
     for one in wanted:
-        photo = take(pipe, person, one.expression_id, one.action_units, one.view, size)
+        photo = take(pipe, person, one.expression_id, one.action_units, one.view, size, cameras=one.cameras)
         sample = photo.sample
         if change == "light":
             elsewhere = sample_scene(int(child(seed, "other light", one.row).integers(2**62)), view="front", size=size)

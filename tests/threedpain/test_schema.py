@@ -45,6 +45,7 @@ IMAGES_AFTER_SCORES = [
     "mask_share",
     "accessories",
     "visible",
+    "sensor",
     "seed",
     "generator_version",
 ]

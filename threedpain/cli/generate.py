@@ -49,6 +49,13 @@ def command(
     purpose: Annotated[
         str, typer.Option(help="release, or training: 45 % of the others smile or laugh, lids closed part of the way.")
     ] = "release",
+    cameras: Annotated[
+        str | None,
+        typer.Option(
+            help="standard, ward (tilted, cornered, wide, far, dark, filmed), or mixed: a quarter by a ward's. "
+            "Default: mixed to train on, standard otherwise."
+        ),
+    ] = None,
     executor: Annotated[
         str, typer.Option(help="local, ray, slurm or jobs; the last three need the extra 'cluster' and docs/scale.md.")
     ] = "local",
@@ -63,6 +70,7 @@ def command(
         truth=tuple(name.strip() for name in truth.split(",") if name.strip()), picture=picture, device=device,
         head=head, flame_file=flame_file, texture=texture, texture_model=texture_model,
         inpaint_model=inpaint_model, accessories=accessories, purpose=purpose,
+        cameras=cameras,
     )  # fmt: skip
     typer.echo(Plan(config).table(workers))
     outcome = generate(out, config, workers=workers, executor=executor, finish=write_card)
