@@ -12,7 +12,6 @@ import numpy as np
 from threedpain import demographics, facs
 from threedpain.generation.dataset.plan import Plan
 from threedpain.generation.dataset.rows import mask_share
-from threedpain.generation.worn.choice import draw_accessories
 from threedpain.masks import MASK_CLASSES
 from threedpain.pictures import open_picture
 from threedpain.schema import AU_COLUMNS, FEATURES, TRUTHS
@@ -108,10 +107,11 @@ def _person(row: dict) -> Iterator[tuple[str, str]]:
 
 
 def _worn(row: dict, plan: Plan) -> Iterator[tuple[str, str]]:
-    """A person wears in every picture what their seed and age draw, and nothing else is seen on a face."""
-    planned = draw_accessories(row["seed"], round(row["age"], 1)) if plan.config.accessories == "on" else ()
-    if tuple(row["accessories"]) != planned:
-        said = [", ".join(names) or "nothing" for names in (row["accessories"], planned)]
+    """A person wears in every picture what the plan draws for them, it alone covers the face, and nothing else is seen
+    there."""
+    planned = plan.accessories(row["seed"], round(row["age"], 1), row["gender"], row["id"], row["expression"])
+    if row["accessories"] != ",".join(planned):
+        said = row["accessories"] or "nothing", ", ".join(planned) or "nothing"
         yield "accessories", f"{said[0]} is worn, planned was {said[1]}"
     for name, share in row["mask_share"].items():
         if name in ("eyewear", "medical") and share and not row["accessories"]:

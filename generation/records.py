@@ -192,10 +192,11 @@ class Clothes:
 
 @dataclass(frozen=True)
 class Worn:
-    """Glasses, tubes, masks, plasters."""
+    """Glasses, tubes, masks, plasters; and what covers the face for a moment."""
 
     names: tuple[str, ...] = ()  # of limits.ACCESSORIES
     seed: int = 0  # of their make: frames, colours, places
+    moment: int = 0  # a seed too: of what covers
 
 
 @dataclass(frozen=True)

@@ -215,7 +215,7 @@ def described(source: str, number: int) -> tuple:
 
 
 def _worn(labels: dict) -> str:
-    names = [plain(name.replace("_", " ")) for name in (labels.get("accessories") or ())[:5]]
+    names = [plain(name.replace("_", " ")) for name in (labels.get("accessories") or "").split(",")[:5] if name]
     return f", wearing {', '.join(names)}" if names else ""
 
 

@@ -22,11 +22,11 @@ PANORAMAS = (
 )  # fmt: skip
 PLACES = LIGHTS + PANORAMAS
 CAMERAS = ("standard", "ward")  # of a picture: the views as they are, or as a ward's camera shows them (scene.ward)
-# What people wear on the face, for who names it or asks for it by `--accessories on` (generation.worn.accessories).
-COVERS = ("mouth_hand", "cheek_hand", "brow_hand", "blanket", "tissue")  # before a face for a moment, never by chance
+# What people wear on the face, and what comes before it for a moment (generation.worn.choice).
+COVERS = ("mouth_hand", "cheek_hand", "brow_hand", "blanket", "tissue")
 ACCESSORIES = (
     "glasses", "tinted_glasses", "sunglasses", "cannula", "feeding_tube", "oxygen_mask", "surgical_mask",
-    "brow_plaster", "cheek_plaster", "brow_bandage", "cheek_bandage", *COVERS,
+    "brow_plaster", "cheek_plaster", "brow_bandage", "cheek_bandage", "hearing_aid", "earrings", *COVERS,
 )  # fmt: skip
 
 

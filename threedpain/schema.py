@@ -133,7 +133,7 @@ _IMAGES = {
     "occurrence": _vector(len(AU_COLUMNS), "bool"),  # facs.occurs, in the order of AU_COLUMNS
     "gaze": _vector(3),  # unit vector along which both eyes look, camera frame: towards the camera is (0, 0, -1)
     "mask_share": dict.fromkeys(MASK_CLASSES, _REAL),  # of the picture's pixels; the mask's legend, in its order
-    "accessories": List(_TEXT),  # what is worn, of limits.ACCESSORIES
+    "accessories": _TEXT,  # what is worn or covers, of limits.ACCESSORIES, separated by commas; "" for nothing
     "visible": dict.fromkeys(PARTS, _REAL),  # share of each part of the face that can be seen, 0 .. 1
     "sensor": _SENSOR,
     **_ORIGIN,

@@ -15,9 +15,8 @@ from functools import cached_property
 
 from threedpain import demographics, expressions, facs, limits
 from threedpain.errors import InvalidInput
-from threedpain.generation.records import Identity
 from threedpain.generation.seeds import child
-from threedpain.generation.worn.choice import draw_accessories
+from threedpain.generation.worn.choice import draw_accessories, draw_cover
 from threedpain.schema import CONFIGS, GENERATOR_VERSION, TRUTHS
 
 # Name -> what `sample_scene` is asked for: a named view, or (yaw, pitch) of the head relative to the camera in degrees.
@@ -70,8 +69,9 @@ class Config:
     texture: str = "embedded"
     texture_model: str | None = None
     inpaint_model: str | None = None
-    accessories: str = "off"  # on: about a quarter of the people wear glasses or something of medicine
-    purpose: str = "release"  # training: nearly half of the others smile or laugh, and half of all lids droop
+    accessories: str = "on"  # about a quarter of the people wear glasses or something of medicine, a hand covers ...
+    # training: nearly half of the others smile or laugh, half of all lids droop, more is worn and covered
+    purpose: str = "release"
     cameras: str | None = None  # standard, ward or mixed; None: mixed to train on, standard otherwise
 
     def __post_init__(self) -> None:
@@ -212,9 +212,15 @@ class Plan:
     def identity_seed(self, index: int, attempt: int = 0) -> int:
         return int(child(self.config.seed, "identity", index, attempt).integers(2**62))
 
-    def accessories(self, identity: Identity) -> tuple[str, ...]:
-        """What this person wears in all pictures of the set."""
-        return draw_accessories(identity.seed, identity.age) if self.config.accessories == "on" else ()
+    def accessories(
+        self, seed: int, age: float, gender: str, picture: str = "", kind: str = "neutral"
+    ) -> tuple[str, ...]:
+        """What the person of `seed` wears in all pictures and clips of the set, and what covers the face in the
+        `picture` of that id; neutral faces are references, and nothing comes before them."""
+        if self.config.accessories == "off":
+            return ()
+        worn = draw_accessories(seed, age, gender, self.config.purpose)
+        return worn if kind == "neutral" else worn + draw_cover(seed, picture, worn, self.config.purpose)
 
     def camera(self, index: int, view: str) -> str:
         """The kind of camera, of limits.CAMERAS, that takes all pictures of a person from a view."""
@@ -328,6 +334,10 @@ def _duration(seconds: float) -> str:
 
 def identity_id(index: int) -> str:
     return f"id_{index:05d}"
+
+
+def picture_id(expression_id: str, view: str) -> str:
+    return f"{expression_id}_{view}"
 
 
 def identity_of(expression_id: str) -> str:

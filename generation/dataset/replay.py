@@ -124,7 +124,7 @@ def _again(row: Mapping[str, Any], pipe, config: Config, truth: tuple[str, ...])
     )
     photo = take(
         pipe, person, expression.id, expression.action_units, row["view_id"], config.size, truth, **_places(row),
-        accessories=row.get("accessories") or (), cameras=cameras(row),
+        accessories=row.get("accessories") or "", cameras=cameras(row),
     )  # fmt: skip
     again = image_row(config, person, expression, row["view_id"], photo)
     return again | {"generator_version": row["generator_version"]}

@@ -35,7 +35,7 @@ from threedpain.masks import MASK_CLASSES
 from threedpain.regions import PARTS
 
 from .film import film
-from .plan import VIEWS, Config, Expression, identity_of
+from .plan import VIEWS, Config, Expression, identity_of, picture_id
 from .writer import EXTENSION, encode_picture, encode_png
 
 RETAKES = 8  # a face that is not wholly in the picture is photographed again with another jitter
@@ -71,13 +71,13 @@ def take(
     truth: tuple[str, ...] = (),
     light: str | None = None,
     background: str | None = None,
-    accessories: Iterable[str] = (),
+    accessories: Iterable[str] | str = (),
     cameras: str = "standard",
 ) -> Photo:
     """The picture of that name: scene and head pose follow from identity's seed, expression's id and view; light and
-    background too, unless a place is named (`sample_scene`). `accessories`: what the person wears; `cameras`: of
-    limits.CAMERAS."""
-    worn = worn_by(person.identity.seed, accessories)
+    background too, unless a place is named (`sample_scene`). `accessories`: what the person wears, and what
+    covers the face; `cameras`: of limits.CAMERAS."""
+    worn = worn_by(person.identity.seed, accessories, picture_id(expression_id, view))
     for number in range(RETAKES):
         scene, head_angles = setting(
             person.identity.seed, expression_id, view, size, number, light, background, cameras
@@ -131,7 +131,7 @@ def brows_hidden(sample: Sample) -> int:
 def image_row(config: Config, person, expression: Expression, view: str, photo: Photo) -> dict:
     """A row of `images`, without the neutral picture."""
     sample, scene = photo.sample, photo.scene
-    name = f"{expression.id}_{view}"
+    name = picture_id(expression.id, view)
     head_pose = np.column_stack([rotation(*photo.head_angles), np.zeros(3)])
     yaw, pitch, roll = pose_of(scene.camera, head_pose)  # the view's and the head's own turn together
     row = {
@@ -162,7 +162,7 @@ def image_row(config: Config, person, expression: Expression, view: str, photo: 
         "occurrence": _occurrence(expression.action_units),
         "gaze": _gaze(scene, photo.head_angles),
         "mask_share": mask_share(sample.mask),
-        "accessories": list(scene.worn.names),
+        "accessories": ",".join(scene.worn.names),
         "visible": dict(zip(PARTS, sample.visible.tolist(), strict=True)),
         "sensor": _sensor(scene.sensor),
         **_origin(config, person.identity),

@@ -13,7 +13,7 @@ from threedpain import facs
 from threedpain.generation.people.identity import sample_identity
 from threedpain.schema import features
 
-from .plan import VIDEO_FPS, VIDEO_SECONDS, Plan, Shard
+from .plan import VIDEO_FPS, VIDEO_SECONDS, Plan, Shard, picture_id
 from .plan import Person as Planned
 from .rows import Photo, Photographer, brows_hidden, expression_row, identity_row, image_row, in_frame, take, video_row
 from .writer import write_parquet
@@ -109,7 +109,8 @@ def _pictures(pipe, plan, shard, people, out, progress, rejects, stages) -> list
         with stages("render"):
             photo: Photo = take(
                 pipe, person, expression.id, expression.action_units, view, config.size, config.truth,
-                accessories=plan.accessories(person.identity), cameras=plan.camera(who.index, view),
+                accessories=_worn(plan, person, picture_id(expression.id, view), expression.kind),
+                cameras=plan.camera(who.index, view),
             )  # fmt: skip
         rejects.update({"picture retaken, face outside the frame": photo.takes - 1} if photo.takes > 1 else {})
         with stages("encode"):
@@ -151,6 +152,11 @@ def _pictures(pipe, plan, shard, people, out, progress, rejects, stages) -> list
     return files
 
 
+def _worn(plan: Plan, person, picture: str = "", kind: str = "neutral") -> tuple[str, ...]:
+    who = person.identity
+    return plan.accessories(who.seed, who.age, who.gender, picture, kind)
+
+
 def _videos(pipe, plan, shard, people, out, progress, rejects, stages) -> list[dict]:
     def blocks() -> Iterator[list[dict]]:
         for number, (who, person) in enumerate(people):
@@ -160,7 +166,7 @@ def _videos(pipe, plan, shard, people, out, progress, rejects, stages) -> list[d
                 before = number * VIDEO_SECONDS * VIDEO_FPS
                 row = video_row(
                     plan.config, pipe, person, strongest, lambda frames, before=before: progress(before + frames),
-                    plan.accessories(person.identity),
+                    _worn(plan, person),
                 )  # fmt: skip
             yield [row]
 

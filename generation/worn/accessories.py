@@ -21,6 +21,7 @@ from threedpain.limits import COVERS
 
 from .choice import EYEWEAR
 from .covers import cover_face
+from .ears import wear_earrings, wear_hearing_aid
 from .glasses import wear_glasses
 from .masks import wear_oxygen_mask, wear_surgical_mask
 from .mesh import HairMesh, empty, merge
@@ -34,7 +35,9 @@ PLAIN = 22.5 / 256, 0.5 / 256  # where the strand pattern leaves a colour as it 
 PALE = np.array([0.45, 0.30, 0.22])
 WORN = {
     "cannula": wear_cannula,
+    "earrings": wear_earrings,
     "feeding_tube": wear_feeding_tube,
+    "hearing_aid": wear_hearing_aid,
     "oxygen_mask": wear_oxygen_mask,
     "surgical_mask": wear_surgical_mask,
 }
@@ -88,7 +91,7 @@ def fit(bust: Bust, worn: Worn, skin: np.ndarray = PALE) -> Fitted | None:
     rest = ground.at_rest()
     pieces: list[Piece] = []
     for name in worn.names:
-        rng = child(worn.seed, name)
+        rng = child(worn.moment if name in COVERS else worn.seed, name)
         if name in EYEWEAR:
             pieces += wear_glasses(rest, name, rng)
         elif name in WORN:

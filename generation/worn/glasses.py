@@ -259,4 +259,7 @@ def ear_root(skin: Outside, side: int) -> np.ndarray:
     level = ear[np.abs(ear[:, 1] - height) < 0.006]
     ahead = level[:, 2].max()
     root = level[level[:, 2] > ahead - 0.008].mean(axis=0)
-    return skin.push_out(root[None], 0.0012, ears=False)[0]
+    for _ in range(2):
+        high, out = skin.height(root[None], ears=False)
+        root = root + (0.0012 - high[0]) * out[0]
+    return root

@@ -18,6 +18,7 @@ from threedpain.generation.head.motion import landmarks
 from threedpain.generation.records import MASK_CLASSES
 
 SKIN = tuple(MASK_CLASSES.index(name) for name in ("skin", "ears", "neck", "lips"))
+STANDS_OFF = 0.005  # metres from the skull: what is ear
 EARS, LIPS = MASK_CLASSES.index("ears"), MASK_CLASSES.index("lips")
 
 
@@ -28,15 +29,16 @@ class Ground:
     bust: Bust
     faces: np.ndarray  # int32 [K, 3], the outer skin's, lips included
     rows: np.ndarray  # int64 [R], its vertices
-    bald: np.ndarray  # int64 [B], those of them that are no ears
-    ears: np.ndarray  # int64 [E], those that are
+    bald: np.ndarray  # int64 [B], those of them that lie on the skull
+    ears: np.ndarray  # int64 [E], those of the ears that stand off it
 
     @classmethod
     def of(cls, bust: Bust) -> Ground:
         topology = bust.topology
         faces = topology.faces[np.isin(topology.face_class, SKIN) & (topology.face_part == 0)]
         rows = np.unique(faces)
-        ears = np.unique(topology.faces[topology.face_class == EARS])
+        around = np.unique(topology.faces[topology.face_class == EARS])
+        ears = np.concatenate([_standing_off(bust.vertices, faces, rows, around, side) for side in (1, -1)])
         return cls(bust, faces, rows, np.setdiff1d(rows, ears), ears)
 
     def at_rest(self) -> Outside:
@@ -44,6 +46,30 @@ class Ground:
 
     def of_face(self, face: Face) -> Outside:
         return Outside(self, (face.vertices - face.head_pose[:, 3]) @ face.head_pose[:, :3])
+
+
+def _standing_off(
+    vertices: np.ndarray, faces: np.ndarray, rows: np.ndarray, around: np.ndarray, side: int
+) -> np.ndarray:
+    """What of the skin's `rows` is the ear of one side itself: what stands off the skull, which is found as a smooth
+    surface through the skin `around` the ear, whose mask class covers more than the ear."""
+    around = around[vertices[around, 0] * side > 0]
+    if not len(around):
+        return around
+    low, high = vertices[around].min(axis=0), vertices[around].max(axis=0)
+    here = vertices[rows].astype(np.float64)
+    inside = (here[:, 0] * side > 0.03) & ((here >= low) & (here <= high))[:, 1:].all(axis=1)
+    rows, here = rows[inside], here[inside]
+    facing = vertex_normals(vertices, faces)[rows, 0] * side > 0.85
+    y, z = ((here - here.mean(axis=0)) / 0.03)[:, 1:].T
+    terms = np.stack([np.ones(len(y)), y, z, y * y, z * z, y * z], axis=1)
+    skull = facing
+    for _ in range(6):
+        off = here[:, 0] * side - terms @ np.linalg.lstsq(terms[skull], here[skull, 0] * side, rcond=None)[0]
+        skull = facing & (off < max(0.0025, np.quantile(off[skull], 0.8)))
+    ear = off > STANDS_OFF
+    away = np.abs(here - np.median(here[ear], axis=0)) if ear.any() else np.zeros_like(here)
+    return rows[ear & (away[:, 1] < 0.045) & (away[:, 2] < 0.03)]
 
 
 class Outside:

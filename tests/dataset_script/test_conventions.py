@@ -31,9 +31,8 @@ def ragged(kind) -> bool:
 
 @pytest.mark.parametrize("config", ["images", "pairs", "expressions"])
 def test_no_column_is_ragged(config):
-    """`shape` has as many coefficients as the head has, the same number in all rows of a set; `accessories` has as many
-    names as are worn, none in a set made without."""
-    assert {name for name, kind in features(config).items() if ragged(kind)} <= {"shape", "accessories"}
+    """`shape` has as many coefficients as the head has, the same number in all rows of a set."""
+    assert {name for name, kind in features(config).items() if ragged(kind)} <= {"shape"}
 
 
 @pytest.mark.parametrize("config", ["images", "pairs"])

@@ -44,10 +44,16 @@ def command(
         str | None, typer.Option(help="Hub id or folder of a model that repaints hair and background. Default: none.")
     ] = None,
     accessories: Annotated[
-        str, typer.Option(help="on: about a quarter of the people wear glasses, tubes, masks or plasters; or off.")
-    ] = "off",
+        str,
+        typer.Option(
+            help="on: a quarter of the people wear glasses, tubes, masks or plasters, hands cover some; or off."
+        ),
+    ] = "on",
     purpose: Annotated[
-        str, typer.Option(help="release, or training: 45 % of the others smile or laugh, lids closed part of the way.")
+        str,
+        typer.Option(
+            help="release, or training: 45 % of the others smile, lids half closed, more is worn and covered."
+        ),
     ] = "release",
     cameras: Annotated[
         str | None,
