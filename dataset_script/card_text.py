@@ -168,8 +168,8 @@ MEANINGS = {
     "gaze": "along which both eyes look, in the camera's frame: straight ahead of the head",
     "mask_share": "of the picture's pixels, by class of the mask",
     "sensor": "what the camera did to the picture: noise, blur, motion, coarseness, compression; standard or a ward's",
-    "accessories": "what the person wears on the face (glasses, tubes, masks, plasters, earrings; the same in every picture) "
-    "and what covers it in this one (a hand, a tissue, a blanket): names separated by commas, empty for nothing",
+    "accessories": "what the person wears on the face (glasses, tubes, masks, plasters, earrings; the same in every "
+    "picture) and what covers it in this one (a hand, a tissue, a blanket): names by commas, empty for nothing",
     "visible": "share of each part of the face that is neither turned away nor covered nor outside, 0 to 1",
     "seed": "of the person; with the other columns enough to render the row again",
     "generator_version": "a change of bytes is a new version",

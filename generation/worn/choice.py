@@ -7,7 +7,8 @@ training have more of both, and of covers: a reader must learn what hidden skin 
 - Glasses: 64 % of the adults of the United States own prescription glasses (The Vision Council, 2023), more with age
   (refractive error: Vitale et al., Arch. Ophthalmol. 126, 2008). Fewer are on a patient's nose: by judgement.
 - Oxygen: 24 % of the patients of a hospital's wards, 74 % of them by prongs, the older more often (Eastwood et al.,
-  Intern. Med. J. 41, 2011); 6 % of all observations in another (O'Driscoll and Bakerly, BMJ Open Respir. Res. 10, 2023).
+  Intern. Med. J. 41, 2011); 6 % of all observations in another (O'Driscoll and Bakerly, BMJ Open Respir. Res. 10,
+  2023).
 - Feeding tubes: 0.7 % of discharges (Guenter and Read, ASPEN, 2017). Here more, by judgement: who needs one is ill.
 - Hearing aids: 18.5 % of people from 70 (Reed et al., JAMA Intern. Med. 181, 2021), more with age.
 - Surgical masks, plasters, bandages, earrings, covers: no source was found; set by judgement.
