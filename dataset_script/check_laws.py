@@ -71,6 +71,7 @@ def row_laws(row: dict, plan: Plan) -> Iterator[tuple[str, str]]:
     yield from _person(row)
     yield from _as_planned(row, plan)
     yield from _worn(row, plan)
+    yield from _sensed(row, plan)
     yield from _geometry(row, plan.config.size)
     yield from _pictures(row, plan.config.size)
 
@@ -118,6 +119,14 @@ def _worn(row: dict, plan: Plan) -> Iterator[tuple[str, str]]:
             yield "accessories", f"the mask shows {name}, and nothing is worn"
     if not all(0 <= share <= 1 + 1e-6 for share in row["visible"].values()):
         yield "visible", f"a part of the face is seen by a share outside 0 to 1: {row['visible']}"
+
+
+def _sensed(row: dict, plan: Plan) -> Iterator[tuple[str, str]]:
+    """The plan knows what kind of camera takes a person from a view."""
+    index = row["identity_number"]
+    planned = plan.camera(index, row["view_id"]) if 0 <= index < plan.config.identities else row["sensor"]["kind"]
+    if row["sensor"]["kind"] != planned:
+        yield "sensor", f"taken by a {row['sensor']['kind']} camera, planned was {planned}"
 
 
 def _as_planned(row: dict, plan: Plan) -> Iterator[tuple[str, str]]:
