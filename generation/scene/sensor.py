@@ -53,8 +53,8 @@ def _jpeg(image: np.ndarray, quality: int) -> np.ndarray:
     return np.asarray(Image.open(buffer))
 
 
-def _resized(image: np.ndarray, size: tuple[int, int]) -> np.ndarray:
-    return np.asarray(Image.fromarray(image).resize(size, Image.Resampling.BICUBIC))  # wider where it shrinks
+def _resized(image: np.ndarray, size: tuple[int, ...]) -> np.ndarray:
+    return np.asarray(Image.fromarray(image).resize(list(size), Image.Resampling.BICUBIC))  # wider where it shrinks
 
 
 def _filmed(image: np.ndarray, quality: int, moment: int) -> np.ndarray:

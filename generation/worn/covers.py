@@ -74,9 +74,11 @@ def _hand(skin: Outside, name: str, side: int, colour: np.ndarray, u: np.ndarray
                 break
             room = (height[near] - lift) / np.maximum(normal[near] @ out, 0.4)
             here = here - (np.quantile(room, 0.004) + PRESSED) * out
-        height, normal = now.height(here)
-        inside = (height < 0.0005 + lift) & (height > -0.03)
-        return here + np.where(inside, 0.0005 + lift - height, 0)[:, None] * normal
+        for _ in range(4):  # where skin folds, the way out is not found at once
+            height, normal = now.height(here)
+            inside = (height < 0.0005 + lift) & (height > -0.03)
+            here = here + np.where(inside, 0.0005 + lift - height, 0)[:, None] * normal
+        return here
 
     tint = 1 + red[:, None] * np.array([0.10, -0.06, -0.05])
     return Piece(place, faces, NECK, np.clip(colour * tint, 0, 0.9), finish="flesh", shades=False)

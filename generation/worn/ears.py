@@ -54,13 +54,17 @@ def wear_hearing_aid(skin: Outside, rng: np.random.Generator) -> list[Piece]:
     colour = np.array(CASES[int(rng.integers(len(CASES)))])
     root = ear_root(skin, side)
     row = int(skin.below(root[None])[0])
-    back = np.stack([root, root + [0.0, -0.003, -0.010], root + [-0.001 * side, -0.026, -0.019]])
-    case, _ = lay(skin, spline(back, 14), 0.0036, ears=False, hold=0.0)
-    along = np.linspace(0, 1, len(case))[:, None]
-    radii = np.array([0.0042, 0.0034]) * np.sqrt(np.clip(1 - (2 * along - 1) ** 6, 0.02, 1))
+    behind = [[0.0, 0.001, -0.010], [0.0, -0.008, -0.017], [-0.001 * side, -0.026, -0.020]]
+    path, normal = lay(skin, spline(root + behind, 14), 0.0034, ears=False, hold=0.8)
+    along = np.linspace(0, 1, len(path))[:, None]
+    radii = np.array([0.0031, 0.0038]) * np.sqrt(np.clip(1 - (2 * along - 1) ** 6, 0.02, 1))
+    case = tube(path, normal, radii, SIDES)
+    for _ in range(2):
+        case = skin.push_out(case, 0.0004, ears=False)
+    faces = outward(case, tube_faces(len(path), SIDES), rings(path, SIDES))
     front = np.stack(
         [
-            root,
+            path[0],
             root + [0.002 * side, -0.003, 0.004],
             root + [0.002 * side, -0.016, 0.006],
             root + [0.0, -0.028, 0.003],
@@ -69,7 +73,7 @@ def wear_hearing_aid(skin: Outside, rng: np.random.Generator) -> list[Piece]:
     wire = skin.push_out(spline(front, 16), 0.0008)
     dome = _ball(skin, row, wire[-1], np.array([0.0030, 0.0024]), np.array([0.30, 0.30, 0.30]), MEDICAL)
     return [
-        _hung(skin, row, case, radii, colour, kind=MEDICAL),
+        _carried(skin, row, case, faces, colour, MEDICAL),
         _hung(skin, row, wire, np.full(2, 0.0006), np.array([0.40, 0.40, 0.39]), kind=MEDICAL),
         dome,
     ]

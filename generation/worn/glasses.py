@@ -243,7 +243,8 @@ def _arm(skin: Outside, points: np.ndarray, side: int, frame: Frame, colour, car
         moved = path + (1 - still)[:, None] * carry.shift(here)
         moved[3:] = here.push_out(moved[3:], reach, ears=False)
         moved = smooth(moved, 1)
-        moved[3:] = here.push_out(moved[3:], reach, ears=False)
+        for _ in range(3):
+            moved[3:] = here.push_out(moved[3:], reach + 0.0002, ears=False)
         return tube(moved, up, high)
 
     return [Piece(place, faces, EYEWEAR, colour)]

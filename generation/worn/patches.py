@@ -27,6 +27,8 @@ def wear_patch(skin: Outside, name: str, rng: np.random.Generator) -> list[Piece
     marks = skin.marks
     if name.startswith("brow"):
         up = (marks[27] - marks[33]) * 0.16
+        if name == "brow_bandage":  # so large that it stays clear of the lid, also in a frown
+            up, turn = 1.3 * up, 0.35 * turn
         centre = marks[(18, 25)[side]] * 0.4 + marks[(19, 24)[side]] * 0.6 + up + [0, 0.006 * (u[1] - 0.5), 0]
     else:
         ear, nose, corner = marks[(1, 15)[side]], marks[(31, 35)[side]], marks[(48, 54)[side]]
