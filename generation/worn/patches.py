@@ -27,8 +27,6 @@ def wear_patch(skin: Outside, name: str, rng: np.random.Generator) -> list[Piece
     marks = skin.marks
     if name.startswith("brow"):
         up = (marks[27] - marks[33]) * 0.16
-        if name == "brow_bandage":  # so large that it stays clear of the lid, also in a frown
-            up, turn = 1.3 * up, 0.35 * turn
         centre = marks[(18, 25)[side]] * 0.4 + marks[(19, 24)[side]] * 0.6 + up + [0, 0.006 * (u[1] - 0.5), 0]
     else:
         ear, nose, corner = marks[(1, 15)[side]], marks[(31, 35)[side]], marks[(48, 54)[side]]
@@ -38,6 +36,7 @@ def wear_patch(skin: Outside, name: str, rng: np.random.Generator) -> list[Piece
         colour = np.array(PLASTERS[int(len(PLASTERS) * u[3])])
         pad = 0.30 * size[0], 0.36 * size[1]
         return [patch(skin, centre, turn, size, lambda x, y: 0.0007 + 0.0007 * _within(x, y, pad, 0.003), colour)]
+    fall = 0.009 if name.startswith("brow") else 0.03  # one at the brow spans the hollow of the eye, not its skin
     wide, tall = 0.026 + 0.010 * u[2], 0.022 + 0.008 * u[3]
     tape = np.array(TAPES[int(rng.integers(len(TAPES)))])
 
@@ -45,8 +44,8 @@ def wear_patch(skin: Outside, name: str, rng: np.random.Generator) -> list[Piece
         return 0.0007 + 0.0022 * _within(x, y, (wide / 2 - 0.003, tall / 2 - 0.003), 0.006)
 
     return [
-        patch(skin, centre, turn, (wide + 0.018, tall + 0.014), lambda x, y: gauze(x, y) - 0.0002, tape),
-        patch(skin, centre, turn, (wide, tall), lambda x, y: gauze(x, y) + 0.0003, np.array(GAUZE)),
+        patch(skin, centre, turn, (wide + 0.018, tall + 0.014), lambda x, y: gauze(x, y) - 0.0002, tape, fall),
+        patch(skin, centre, turn, (wide, tall), lambda x, y: gauze(x, y) + 0.0003, np.array(GAUZE), fall),
     ]
 
 
@@ -57,9 +56,10 @@ def patch(
     size: tuple[float, float],
     lift: Lift,
     colour: np.ndarray,
+    fall: float = 0.03,
 ) -> Piece:
     """A rounded rectangle of `size` metres around the skin nearest to `centre`, turned by `turn` in the skin's
-    plane."""
+    plane; it ends where the skin falls off by more than `fall` metres."""
     ground = skin.ground
     foot = ground.rows[np.argmin(((skin.vertices[ground.rows] - centre) ** 2).sum(axis=1))]
     near = ground.rows[((skin.vertices[ground.rows] - skin.vertices[foot]) ** 2).sum(axis=1) < 0.012**2]
@@ -71,7 +71,7 @@ def patch(
     right, up = np.cos(turn) * right + np.sin(turn) * up, np.cos(turn) * up - np.sin(turn) * right
     away = skin.vertices - skin.vertices[foot]
     x, y, z = away @ right, away @ up, away @ out
-    level = _box(x, y, size, 0.004)
+    level = np.maximum(_box(x, y, size, 0.004), -z - fall)
     here = (level < 0.004) & (skin.normals @ out > 0.0) & (np.abs(z) < 0.03)
     faces = ground.faces[here[ground.faces].all(axis=1)]
     rows, local = np.unique(faces, return_inverse=True)
