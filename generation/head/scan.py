@@ -46,7 +46,7 @@ STIFF = 2e-6  # square metres: how little a neighbourhood says of directions in 
 # face; Enlow 1990: flatter brow bone, fuller cheek), times the person's own share `SEXED`.
 FEMALE = {
     "eyebrows-trans-forward": -0.55,
-    "eyebrows-trans-up": 0.1,
+    "eyebrows-trans-up": 0.25,
     "chin-width": -0.6,
     "chin-height": 0.06,
     "chin-bones": -0.5,

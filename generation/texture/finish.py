@@ -35,7 +35,7 @@ def finished(maps: SkinMaps, who: Identity) -> SkinMaps:
     makeup = who.skin.makeup
     light = float(np.clip((who.skin.tone + 30) / 75, 0, 1))  # red shows less on dark skin
     if female:
-        red = (0.2 + 0.03 * z[0] + (0.46 + 0.14 * z[1]) * makeup) * (1 - 0.25 * old) * parts["lips"]
+        red = (0.32 + 0.04 * z[0] + (0.46 + 0.14 * z[1]) * makeup) * (1 - 0.25 * old) * parts["lips"]
         red += (0.05 + 0.03 * z[2]) * makeup * parts["cheeks"]
         dark = (0.22 + 0.03 * z[3] + 0.55 * makeup) * (1 - 0.15 * old) * parts["liner"]
         dark += (0.1 + 0.05 * z[4]) * makeup * parts["lids"] + (0.04 + 0.12 * makeup) * parts["lips"]
@@ -67,7 +67,7 @@ def _brows(brows: np.ndarray, female: bool, z: np.ndarray, old: float) -> np.nda
     ridge = np.interp(along, *RIDGE)
     arch = np.sin(np.pi * np.clip(along, 0, 1) ** 0.8)
     if female:
-        thin, lift = 0.58 + 0.08 * z[0], -0.8 - 0.7 * z[1] - (2.2 + 1.2 * z[2]) * arch - 0.5 * along
+        thin, lift = 0.58 + 0.08 * z[0], -1.5 - 0.7 * z[1] - (3.4 + 1.2 * z[2]) * arch - 0.5 * along
     else:
         thin, lift = 1.08 + 0.1 * z[0], 1.5 + z[1] - 0.5 * arch
     thin = thin * (1 + 0.1 * old * (not female))
