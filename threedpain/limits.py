@@ -20,7 +20,11 @@ PANORAMAS = (
     "apartment", "bridge", "city", "dawn", "esplanade", "forest", "hall", "lab", "lobby", "night", "park", "sky",
     "studio", "sunrise", "sunset", "venice", "warehouse", "workshop",
 )  # fmt: skip
-PLACES = LIGHTS + PANORAMAS
+# A clinic's, for who names them (generation.scene.clinic): what holds the head says how a person sits or lies.
+CLINIC = (
+    "ward", "waiting_room", "treatment_chair", "bed_propped", "bed_back", "bed_left", "bed_right", "bed_leaning",
+)  # fmt: skip
+PLACES = LIGHTS + PANORAMAS + CLINIC
 CAMERAS = ("standard", "ward")  # of a picture: the views as they are, or as a ward's camera shows them (scene.ward)
 # What people wear on the face, and what comes before it for a moment (generation.worn.choice).
 COVERS = ("mouth_hand", "cheek_hand", "brow_hand", "blanket", "tissue")

@@ -87,7 +87,13 @@ def _setting(row: Mapping[str, Any]) -> tuple[Scene, tuple[float, float, float]]
     K, t = np.asarray(row["camera"]["K"], float), np.asarray(row["camera"]["t"], float)
     for number in range(RETAKES):
         scene, angles = setting(
-            row["seed"], row["expression_id"], row["view_id"], round(2 * K[0, 2]), number, cameras=cameras(row)
+            row["seed"],
+            row["expression_id"],
+            row["view_id"],
+            round(2 * K[0, 2]),
+            number,
+            **_places(row),
+            cameras=cameras(row),
         )
         if np.allclose(scene.camera.K, K, rtol=1e-6) and np.allclose(scene.camera.t, t, rtol=1e-6):
             return scene, angles

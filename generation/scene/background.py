@@ -14,8 +14,9 @@ from numba import njit
 
 from threedpain.generation.records import Background, Camera, Light
 from threedpain.generation.seeds import child
-from threedpain.limits import PANORAMAS
+from threedpain.limits import CLINIC, PANORAMAS
 
+from . import clinic
 from .light import irradiance
 from .panorama import level, look_into
 
@@ -24,6 +25,9 @@ _GRID = 80  # control points across the picture
 
 def paint(background: Background, size: int, light: Light, camera: Camera) -> np.ndarray:
     """Linear radiance float32 [size, size, 3] behind the person, before exposure and tone curve."""
+    if background.kind in CLINIC:
+        behind, near, cover = (_enlarge(small, size) for small in clinic.paint(background, light, camera))
+        return behind * np.clip(1 - cover, 0, 1) + near
     azimuth, elevation, toward = _angles(camera)
     if background.kind in PANORAMAS:  # as bright as the light on the face says, which for the same place is its own
         seen = look_into(background.kind, background.seed, azimuth, elevation)
@@ -229,7 +233,7 @@ def _fill_disc(colour, azimuth, elevation, place, blur, opacity, target):
 
 
 def _enlarge(small: np.ndarray, size: int) -> np.ndarray:
-    first, weights = _spline(size)
+    first, weights = _spline(size, len(small))
     return _interpolate(small.astype(np.float32), first, weights, size)
 
 
@@ -262,11 +266,11 @@ def _interpolate(small, first, weights, size):
 
 
 @lru_cache(maxsize=8)
-def _spline(size: int) -> tuple[np.ndarray, np.ndarray]:
+def _spline(size: int, grid: int) -> tuple[np.ndarray, np.ndarray]:
     """Uniform cubic B-spline, smooth to the second derivative: first control point int64 [size] and weights float32
     [size, 4]; at the borders what falls outside is left out."""
-    position = (np.arange(size) + 0.5) * _GRID / size - 0.5
-    first = np.clip(np.floor(position).astype(int) - 1, 0, _GRID - 4)
+    position = (np.arange(size) + 0.5) * grid / size - 0.5
+    first = np.clip(np.floor(position).astype(int) - 1, 0, grid - 4)
     distance = np.abs(position[:, None] - (first[:, None] + np.arange(4)))
     weights = np.where(distance < 1, 2 / 3 - distance**2 + distance**3 / 2, np.maximum(2 - distance, 0) ** 3 / 6)
     return first, (weights / weights.sum(axis=1, keepdims=True)).astype(np.float32)

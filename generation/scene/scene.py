@@ -6,19 +6,21 @@ The same seed seen from another view keeps its room, light and clothes; only the
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 import numpy as np
 
 from threedpain import limits
 from threedpain.errors import InvalidInput
 from threedpain.generation.frames import look_at
-from threedpain.generation.records import Background, Camera, Clothes, Scene, Sensor
+from threedpain.generation.records import Background, Camera, Clothes, Light, Scene, Sensor
 from threedpain.generation.seeds import child
 from threedpain.generation.worn.clothes import sample_clothes
-from threedpain.limits import CAMERAS, LIGHTS, PANORAMAS, PLACES
+from threedpain.limits import CAMERAS, CLINIC, LIGHTS, PANORAMAS, PLACES
 
 from .light import sample_light
 from .panorama import panorama_light
+from .posture import held, room_of, turned_light
 from .sensor import sample_sensor
 from .ward import by_ward_camera
 
@@ -75,20 +77,29 @@ def sample_scene(
     behind = Background(background or kind, int(child(seed, "background").integers(2**31)))
     rng = child(seed, "light", kind)
     scene = Scene(
-        camera=camera,
-        light=panorama_light(rng, kind, behind.seed) if kind in PANORAMAS else sample_light(rng, kind),
+        camera=held(camera, behind.kind, child(seed, "posture", _view_name(view))),
+        light=_light(rng, kind, behind),
         background=behind,
         sensor=sample_sensor(child(seed, "sensor", _view_name(view))),
-        clothes=sample_clothes(child(seed, "clothes"), kind),
+        clothes=sample_clothes(child(seed, "clothes"), dress_code(kind)),
     )
     return by_ward_camera(scene, child(seed, "ward", _view_name(view))) if cameras == "ward" else scene
+
+
+def _light(rng: np.random.Generator, kind: str, behind: Background) -> Light:
+    """The light of a place, in the head frame of who sits or lies before that background."""
+    if kind in PANORAMAS:
+        light = panorama_light(rng, kind, behind.seed)
+    else:
+        light = replace(sample_light(rng, dress_code(kind)), kind=kind)
+    return turned_light(light, room_of(behind.kind, behind.seed)) if behind.kind in CLINIC else light
 
 
 def dress_code(place: str) -> str:
     """The one of LIGHTS whose clothes are worn in a place."""
     if place in PANORAMAS:
         return "indoor" if place in ROOFED else "outdoor"
-    return place
+    return "clinical" if place in CLINIC else place
 
 
 def _place(seed: int) -> str:
