@@ -64,6 +64,7 @@ def _hand(skin: Outside, name: str, side: int, colour: np.ndarray, u: np.ndarray
     points = (points - [0.0, reach, 0.0]) @ frame + spot
     points = points + 0.05 * out
 
+    @once
     def place(now: Outside) -> np.ndarray:
         """Moved along `out` until it rests on the face, and pressed in where the face stands out of it."""
         here = points + _shifted(skin, now, spot)
@@ -74,10 +75,12 @@ def _hand(skin: Outside, name: str, side: int, colour: np.ndarray, u: np.ndarray
                 break
             room = (height[near] - lift) / np.maximum(normal[near] @ out, 0.4)
             here = here - (np.quantile(room, 0.004) + PRESSED) * out
+        doubtful = np.arange(len(here))
         for _ in range(4):  # where skin folds, the way out is not found at once
-            height, normal = now.height(here)
+            height, normal = now.height(here[doubtful])
             inside = (height < 0.0005 + lift) & (height > -0.03)
-            here = here + np.where(inside, 0.0005 + lift - height, 0)[:, None] * normal
+            doubtful = doubtful[inside]
+            here[doubtful] += (0.0005 + lift - height[inside])[:, None] * normal[inside]
         return here
 
     tint = 1 + red[:, None] * np.array([0.10, -0.06, -0.05])
