@@ -61,11 +61,12 @@ def _whole(value: Any) -> Any:
 
 @_with_sentences
 @within(300)
-def make_face(action_units, age, gender, ethnicity, yaw, pitch, light, hair, seed):
+def make_face(action_units, age, gender, ethnicity, yaw, pitch, light, hair, seed, accessory):
     if not isinstance(action_units or {}, dict) or len(action_units or {}) > 64:
         raise InvalidInput('action_units must be a table such as {"AU4": 3}')
     gender, ethnicity = _text("gender", gender), _text("ethnicity", ethnicity)
     light, hair = _text("light", light, limits.LIGHTS), _text("hair", hair, tuple(STYLES))
+    accessory = _text("accessory", accessory, limits.ACCESSORIES)
     seed = limits.SEED.check(_whole(seed))
     asked = {
         "age": limits.AGE.check(age), "gender": gender, "ethnicity": ethnicity, "yaw": limits.YAW.check(yaw),
@@ -74,7 +75,7 @@ def make_face(action_units, age, gender, ethnicity, yaw, pitch, light, hair, see
     units = engine.pipeline().check_inputs(action_units or {}, **asked, light=light or None, size=engine.PICTURE_SIZE)
     if sided := [name for name in units if name not in make.UNITS]:
         raise InvalidInput(f"{sided[0]} has one side: this page moves both, as {sided[0][:-1]}")
-    request = make.request_of(units, **asked, light=light, hair=hair, seed=seed)
+    request = make.request_of(units, **asked, light=light, hair=hair, seed=seed, accessory=accessory)
     made = engine.make(request)
     return made.image, made.neutral, drawing.heat_overlay(made.image, made.heat_mm, 0.8), request.labels(made)
 
@@ -123,11 +124,13 @@ def build() -> None:
                 gr.Textbox(first.gender, label="gender"), gr.Textbox(first.ethnicity, label="ethnicity"),
                 gr.Number(0, label="yaw"), gr.Number(0, label="pitch"), gr.Textbox("", label="light"),
                 gr.Textbox("", label="hair"), gr.Number(first.seed, precision=0, label="seed"),
+                gr.Textbox("", label="accessory"),
             ),
             [gr.Image(format="png", label="face"), gr.Image(format="png", label="at rest"),
              gr.Image(format="png", label="heat"), gr.JSON(label="labels")],
             api_name="make_face", concurrency_id="render",
-            api_description="Render a face. light: indoor, clinical, outdoor; light and hair empty: drawn by the seed.",
+            api_description="Render a face. light: indoor, clinical, outdoor; light and hair empty: drawn by the seed; "
+            "accessory: nothing if empty.",
         )  # fmt: skip
         call.click(
             read_face, [read.as_uploaded(gr.File(label="photo")), read.as_uploaded(gr.File(label="neutral"))],

@@ -23,7 +23,7 @@ from PIL import Image
 from threedpain import demographics, expressions, facs
 from threedpain.dataset_script.plain import check, read
 from threedpain.errors import InvalidInput, ThreeDPainError
-from threedpain.limits import HEAT_STEP
+from threedpain.limits import COVERS, HEAT_STEP
 from threedpain.pictures import shown as plain
 from threedpain.pictures import stored_picture
 from threedpain.schema import features
@@ -215,8 +215,11 @@ def described(source: str, number: int) -> tuple:
 
 
 def _worn(labels: dict) -> str:
-    names = [plain(name.replace("_", " ")) for name in (labels.get("accessories") or "").split(",")[:5] if name]
-    return f", wearing {', '.join(names)}" if names else ""
+    """What the person of a row wears, and what is before the face, as a part of a sentence."""
+    told = labels.get("accessories")
+    names = [name for name in told.split(",")[:6] if name] if isinstance(told, str) else []
+    said = {"wearing": [n for n in names if n not in COVERS], "behind": [n for n in names if n in COVERS]}
+    return "".join(f", {how} {plain(', '.join(some).replace('_', ' '))}" for how, some in said.items() if some)
 
 
 def _choice(label: str, names, name: str) -> gr.Dropdown:

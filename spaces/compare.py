@@ -36,6 +36,9 @@ CONTRASTS: dict[str, Contrast] = {
     "Gender": Contrast("gender", ("female", "male"), ("woman", "man")),
     "Light and place": Contrast("light", ("indoor", "outdoor"), ("indoors", "outdoors")),
     "Headscarf": Contrast("hair", ("short", "headscarf"), ("short hair", "a headscarf")),
+    "Glasses": Contrast("accessory", ("", "glasses"), ("no glasses", "glasses")),
+    "Surgical mask": Contrast("accessory", ("", "surgical_mask"), ("no mask", "a surgical mask")),
+    "Nasal cannula": Contrast("accessory", ("", "cannula"), ("no cannula", "a nasal cannula")),
 }
 FIRST = "Skin tone"
 WAITING = "waiting for a face"

@@ -46,6 +46,7 @@ class FaceRequest:
     light: str
     hair: str
     seed: int
+    accessory: str = ""
     size: int = PICTURE_SIZE
     skin_tone: float | None = None
     """Typology angle in degrees; None: the seed's."""
@@ -72,7 +73,7 @@ class FaceRequest:
             "size": self.size,
         }
         optional = {"yaw": self.yaw, "pitch": self.pitch, "light": self.light, "hair": self.hair,
-                    "skin_tone": self.skin_tone}  # fmt: skip
+                    "accessories": self.accessory, "skin_tone": self.skin_tone}  # fmt: skip
         return chosen | {name: value for name, value in optional.items() if value not in (0, "", None)}
 
     def as_python(self) -> str:

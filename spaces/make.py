@@ -44,13 +44,14 @@ RAMP_SIZE = 320
 
 def request_of(
     action_units: dict[str, float], age: float = 45, gender: str = "female", ethnicity: str = "black", yaw: float = 0,
-    pitch: float = 0, light: str = "", hair: str = "", seed: int = 7,
+    pitch: float = 0, light: str = "", hair: str = "", seed: int = 7, accessory: str = "",
 ) -> FaceRequest:  # fmt: skip
     """A request; what is left out is what the page shows first."""
     units = tuple((name, float(action_units.get(name) or 0)) for name in UNITS)
     return FaceRequest(
-        units, int(age), gender, ethnicity, float(yaw), float(pitch), light or "", hair or "", int(seed or 0)
-    )
+        units, int(age), gender, ethnicity, float(yaw), float(pitch), light or "", hair or "", int(seed or 0),
+        accessory or "",
+    )  # fmt: skip
 
 
 def first_request() -> FaceRequest:
@@ -186,7 +187,8 @@ def _unit_controls() -> list[gr.Slider]:
 
 
 def _person_controls() -> tuple[list, list, gr.Button]:
-    """Who (age, gender, ethnicity, seed), how they are seen (turn, nod, light, hair), and the button for anybody."""
+    """Who (age, gender, ethnicity, seed), how they are seen (turn, nod, light, hair, what is worn), and the
+    button for anybody."""
     first = request_of({})
     gr.Markdown("## Person and camera")
     age = gr.Slider(limits.AGE.low, limits.AGE.high, value=first.age, step=1, label="Age in years", elem_id="age")
@@ -202,6 +204,10 @@ def _person_controls() -> tuple[list, list, gr.Button]:
     with gr.Row():
         light = gr.Dropdown([DRAWN, *_choices(LIGHTS)], value="", label="Light", elem_id="light", min_width=140)
         hair = gr.Dropdown([DRAWN, *_choices(STYLES)], value="", label="Hair", elem_id="hair", min_width=140)
+        accessory = gr.Dropdown(
+            [("nothing", ""), *_choices(limits.ACCESSORIES)], value="", label="Worn, or before the face",
+            elem_id="accessory", min_width=140,
+        )  # fmt: skip
     yaw = gr.Slider(
         limits.YAW.low, limits.YAW.high, value=0, step=5, label="Head turned (degrees, + their left)", elem_id="yaw"
     )
@@ -209,7 +215,7 @@ def _person_controls() -> tuple[list, list, gr.Button]:
         limits.PITCH.low, limits.PITCH.high, value=0, step=5, label="Head nodded (degrees, + up)", elem_id="pitch"
     )
     anyone = gr.Button("Random person", elem_id="random-person")
-    return [age, gender, ethnicity, yaw, pitch, light, hair, seed], [age, gender, ethnicity, seed], anyone
+    return [age, gender, ethnicity, yaw, pitch, light, hair, seed, accessory], [age, gender, ethnicity, seed], anyone
 
 
 def _picture(label: str, name: str, alt: str) -> gr.Image:

@@ -35,6 +35,7 @@ FACTOR_TITLES = {
     "gender": "gender",
     "hair": "hair",
     "light": "light",
+    "worn": "what is worn on the face",
 }
 TILE = 132
 WIDE = 6.0  # inches: a phone shows a wider plot in its own size, to be moved, and not as a stamp

@@ -3,7 +3,7 @@
 Balanced set: people over the 50 demographic cells; each at rest, in mild, moderate and severe pain and in two other
 expressions, seen from three sides. Counterfactuals: the same person, expression, camera and light, one thing changed.
 Every picture comes with the person's neutral photograph from another occasion (another light, place and clothes), as a
-clinic would have it; a changed person's neutral is changed alike, a changed light leaves it as it was.
+clinic would have it; a changed person's neutral is changed alike, a changed light or what is worn leaves it as it was.
 """
 
 from __future__ import annotations
@@ -31,6 +31,7 @@ from threedpain.generation.pipeline import PainFacePipeline, Person
 from threedpain.generation.process import each
 from threedpain.generation.scene.scene import sample_scene
 from threedpain.generation.seeds import child
+from threedpain.generation.worn.choice import worn_by
 from threedpain.generation.worn.hair import STYLES
 from threedpain.limits import LIGHTS
 from threedpain.schema import GENERATOR_VERSION
@@ -43,7 +44,9 @@ FACTORS: dict[str, tuple[Any, ...]] = {
     "gender": GENDERS,
     "hair": tuple(style for style in ("short", "long", "bald", "headscarf") if style in STYLES),
     "light": LIGHTS,
+    "worn": ("nothing", "glasses", "mask", "cannula"),
 }
+_WORN = {"glasses": "glasses", "mask": "surgical_mask", "cannula": "cannula"}  # level -> accessory
 # What is compared with what: factor, level, reference level, in words.
 CONTRASTS = (
     ("skin_tone", -50.0, 55.0, "very dark instead of very light skin"),
@@ -54,6 +57,9 @@ CONTRASTS = (
     ("hair", "headscarf", "short", "a headscarf instead of short hair"),
     ("light", "clinical", "indoor", "clinical instead of indoor light"),
     ("light", "outdoor", "indoor", "outdoor instead of indoor light"),
+    ("worn", "glasses", "nothing", "glasses instead of nothing worn"),
+    ("worn", "mask", "nothing", "a surgical mask instead of nothing worn"),
+    ("worn", "cannula", "nothing", "a nasal cannula instead of nothing worn"),
 )
 _FORMAT = 2  # of the cache; raised when what is photographed changes
 
@@ -186,6 +192,8 @@ def _changed(pipe: PainFacePipeline, plan: Plan, number: int) -> Iterator[dict]:
             if factor == "light":  # the light alone: the place and the clothes stay
                 lit = sample_scene(who["seed"], view="front", size=plan.size, light=level)
                 scene = replace(place, light=lit.light)
+            elif factor == "worn":
+                scene = replace(place, worn=worn_by(who["seed"], _WORN.get(level, "")))
             elif level != who.get(factor):
                 person = pipe.person(sample_identity(**{**who, factor: level}, head=pipe.head))
             neutral = _neutral(pipe, plan, person, who["seed"])

@@ -65,6 +65,9 @@ def differing(one, other):
     }
 
 
+WORN = {"glasses": ("glasses",), "mask": ("surgical_mask",), "cannula": ("cannula",)}
+
+
 def test_a_changed_person_differs_in_one_thing():
     """What the generator is asked for, level by level: all but the factor is the same person in the same scene."""
     pipe, plan = FlatPipe(), Plan(1, 1, 16)
@@ -77,9 +80,12 @@ def test_a_changed_person_differs_in_one_thing():
     for (identity, now, where), row in zip(photos, rows[1::2], strict=True):
         assert now == units and row["PSPI"] == pspi(units) and np.array_equal(where.camera.R, scene.camera.R)
         assert (where.background, where.clothes, where.sensor) == (scene.background, scene.clothes, scene.sensor)
+        assert where.worn.names == WORN.get(row["level"], ())
         assert (where.light.kind == scene.light.kind) == (row["level"] not in ("clinical", "outdoor"))
         changed = differing(identity, person)
-        assert changed <= {"skin_tone": {"skin"}, "hair": {"hair"}, "light": set()}.get(row["factor"], changed)
+        assert changed <= {"skin_tone": {"skin"}, "hair": {"hair"}, "light": set(), "worn": set()}.get(
+            row["factor"], changed
+        )
         assert not changed & {"seed", "ethnicity", "asymmetry"}
         seen.setdefault(row["factor"], set()).update(changed)
     assert seen["skin_tone"] == {"skin"} and seen["hair"] == {"hair"} and "age" in seen["age"]

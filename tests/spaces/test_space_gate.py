@@ -175,7 +175,7 @@ def test_an_event_has_a_time_limit():
         patience.within(5)(lambda: 1 / 0)()
 
 
-FACE = [{}, 45, "female", "black", 0, 0, "", "", 7]
+FACE = [{}, 45, "female", "black", 0, 0, "", "", 7, ""]
 
 
 @pytest.mark.parametrize(
@@ -196,6 +196,7 @@ FACE = [{}, 45, "female", "black", 0, 0, "", "", 7]
         (6, "disco", "unknown light 'disco'; known are indoor"),
         (7, {}, "hair must be a text"),
         (7, "antlers", "unknown hair 'antlers'"),
+        (9, "monocle", "unknown accessory 'monocle'; known are glasses"),
         (8, 10**30, "seed must be a whole number"),
         (8, 1.5, "seed must be a whole number"),
         (8, "7", "seed must be a whole number"),

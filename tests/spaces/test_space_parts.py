@@ -220,4 +220,5 @@ def test_every_class_of_the_mask_has_a_colour_of_its_own_and_a_name_in_the_legen
 
 def test_browse_says_what_is_worn():
     assert browse._worn({"accessories": "glasses,oxygen_mask"}) == ", wearing glasses, oxygen mask"
+    assert browse._worn({"accessories": "glasses,blanket"}) == ", wearing glasses, behind blanket"
     assert browse._worn({"accessories": ""}) == browse._worn({}) == ""
