@@ -22,8 +22,10 @@ from threedpain.generation.records import Camera, Clothes, Light, Sample, Scene,
 from threedpain.generation.render.shading.kernel import develop
 from threedpain.generation.render.shading.model import KEYS, Geometry, Lights, Skin, tone_table
 from threedpain.generation.scene import background, sensor
+from threedpain.generation.scene.posture import falls
 from threedpain.generation.worn.accessories import Fitted, fit
 from threedpain.generation.worn.clothes import build_clothes
+from threedpain.generation.worn.fall import fallen
 from threedpain.generation.worn.hair import build_hair
 from threedpain.generation.worn.mesh import HairMesh, merge
 
@@ -60,7 +62,8 @@ class Renderer:
         unknown = set(truth) - set(TRUTH)
         if unknown:
             raise InvalidInput(f"truth may hold {', '.join(TRUTH)}; got {', '.join(sorted(unknown))}")
-        surfaces = self.surfaces(face, maps, scene.clothes, hair, scene.worn)
+        down = falls(scene.background.kind)
+        surfaces = self.surfaces(face, maps, scene.clothes, hair, scene.worn, down)
         posed = self.posed(surfaces, face, scene.light)
         view = self.look(posed, scene.camera)
         image = self.picture(view, scene)
@@ -68,24 +71,32 @@ class Renderer:
         if "covered" in truth:
             bare = view
             if scene.worn.names:
-                nothing = self.surfaces(face, maps, scene.clothes, hair)
+                nothing = self.surfaces(face, maps, scene.clothes, hair, down=down)
                 bare = self.look(pose(nothing, face, scene.light), scene.camera)
         return self.annotated(view, image, "regions" in truth, bare)
 
     def surfaces(
-        self, face: Face, maps: SkinMaps, clothes: Clothes, hair: HairMesh | None = None, worn: Worn = NOTHING
+        self,
+        face: Face,
+        maps: SkinMaps,
+        clothes: Clothes,
+        hair: HairMesh | None = None,
+        worn: Worn = NOTHING,
+        down: tuple[float, float, float] | None = None,
     ) -> Surfaces:
-        """All that is drawn of a person in an outfit, remembered for the next picture."""
+        """All that is drawn of a person in an outfit, remembered for the next picture; `down`: where the hair of a
+        head that lies falls to."""
         bust = face.bust  # an entry holds what its key names, so ids stay theirs as long as it lives
         key = (id(bust), id(maps), id(hair))
         head = _remember(self._heads, key, lambda: (bust, maps, hair, build_head(bust, maps), hair or build_hair(bust)))
-        key = (*key, clothes, worn)
+        key = (*key, clothes, worn, down)
 
         def worn_things() -> Fitted | None:
             return fit(bust, worn, neck_tone(bust, head[3].texels, head[3].levels)) if worn.names else None
 
         def outfit() -> Surfaces:
-            return dress(head[3], merge(head[4], build_clothes(bust, clothes)), worn_things())
+            grown = fallen(head[4], bust, down) if down else head[4]
+            return dress(head[3], merge(grown, build_clothes(bust, clothes)), worn_things())
 
         return _remember(self._surfaces, key, lambda: (head, outfit()))[-1]
 

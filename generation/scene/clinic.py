@@ -18,9 +18,9 @@ from .light import sh_basis
 from .posture import POSTURES, room_of
 from .solids import Seen, Solid, look
 
-NEAR, ROOM = 200, 120  # lines of sight across the picture: what touches the person, and the room
+NEAR, ROOM = 240, 120  # lines of sight across the picture: what touches the person, and the room
 BLUR = (0.012, 0.03)  # of the picture's width: standard deviation of the room's defocus
-SOFT = 0.0045  # the same of what is near
+SOFT = 0.006  # the same of what is near
 # Centre and radius in metres, head frame, of what throws the soft shadow: skull, jaw, neck, chest and shoulders.
 BODY = ((0, 0.03, 0, 0.095), (0, -0.05, 0.03, 0.07), (0, -0.13, -0.04, 0.075), (0, -0.33, -0.04, 0.17),
         (0.16, -0.3, -0.06, 0.11), (-0.16, -0.3, -0.06, 0.11))  # fmt: skip
@@ -60,8 +60,8 @@ def _touching(kind: str, rng: np.random.Generator) -> list[Solid]:
     linen, sheet = LINEN[rng.integers(len(LINEN))], LINEN[rng.integers(len(LINEN))]
     tilt, shift = rng.uniform(-6, 6, 3), rng.uniform(-0.03, 0.03, 2)
     if kind in ("bed_back", "bed_propped"):
-        centre = (shift[0], 0.03 + shift[1], -0.155)
-        wide, tall = rng.uniform(0.3, 0.38), rng.uniform(0.2, 0.27)
+        centre = (shift[0], 0.02 + shift[1], -0.155)
+        wide, tall = rng.uniform(0.22, 0.33), rng.uniform(0.16, 0.22)
         pillows = [
             Solid("cushion", centre, (wide, tall, rng.uniform(0.07, 0.09)), linen, _turn(0, 0, tilt[2]), "creased")
         ]
@@ -109,7 +109,7 @@ def _standing(kind: str, rng: np.random.Generator) -> list[Solid]:
             solids.append(Solid("cushion", (x, -0.68, back + 0.45), (0.25, 0.05, 0.25), seat))
         for _ in range(rng.integers(1, 4)):  # notices
             at = (rng.uniform(-1.6, 1.6), rng.uniform(0.1, 0.7), back)
-            paper = tuple(float(v) for v in rng.uniform(0.2, 0.8, 3))
+            paper = tuple(float(v) for v in rng.uniform(0.35, 0.75) + rng.uniform(-0.15, 0.15, 3))
             solids.append(Solid("box", at, (rng.uniform(0.15, 0.4), rng.uniform(0.15, 0.35), 0.02), paper))
         if rng.random() < 0.6:  # a plant
             x = rng.choice([-1.0, 1.0]) * rng.uniform(0.7, 1.5)

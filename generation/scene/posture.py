@@ -17,6 +17,8 @@ from threedpain.limits import CLINIC
 
 from .light import exposed, sh_basis, sphere
 
+LYING = 60.0  # degrees of recline
+
 
 @dataclass(frozen=True)
 class Posture:
@@ -52,6 +54,16 @@ def room_of(kind: str, seed: int) -> np.ndarray:
     posture = POSTURES[kind]
     tipped = rotation(0.0, float(child(seed, "recline").uniform(*posture.recline)), 0.0)
     return rotation(0.0, 0.0, 90.0 * posture.down) @ tipped if posture.down else tipped
+
+
+def falls(kind: str) -> tuple[float, float, float] | None:
+    """Where down is, head frame, for the hair of a head that lies in a place; None where it hangs as upright."""
+    if kind not in POSTURES:
+        return None
+    posture = POSTURES[kind]
+    if posture.down:
+        return (float(posture.down), 0.0, 0.0)
+    return (0.0, 0.0, -1.0) if min(posture.recline) > LYING else None
 
 
 def held(camera: Camera, kind: str, rng: np.random.Generator) -> Camera:

@@ -112,12 +112,12 @@ def _folded(normal: np.ndarray, at: np.ndarray, cloth: str, seed: int) -> np.nda
         sway = 0.8 * np.sin(at[:, 0] * 9 + phase[1]) + 0.5 * np.sin(at[:, 0] * 23 + phase[2])
         tip[:, 0] = 0.55 * np.sin(at[:, 0] * 2 * np.pi / rng.uniform(0.09, 0.16) + sway + phase[0])
     else:
-        for _ in range(7):
+        for length in (0.3, 0.21, 0.15, 0.11, 0.08, 0.06, 0.045, 0.035):
             way = rng.normal(size=3)
             way /= np.linalg.norm(way)
-            length = rng.uniform(0.05, 0.22)
             wander = 0.7 * np.sin(at @ rng.normal(size=3) * 14 + rng.uniform(0, 6))
+            place = 0.5 + 0.5 * np.sin(at @ rng.normal(size=3) * 9 + rng.uniform(0, 6))  # creases come in patches
             wave = np.sin(at @ way * 2 * np.pi / length + wander + rng.uniform(0, 6))
-            tip += rng.uniform(0.06, 0.16) * way * (wave * np.abs(wave))[:, None]  # broad hollows, narrow ridges
+            tip += rng.uniform(0.07, 0.2) * way * (place * wave * np.abs(wave))[:, None]  # broad hollows, narrow ridges
     normal = normal + tip - (tip * normal).sum(axis=1, keepdims=True) * normal
     return normal / np.linalg.norm(normal, axis=1, keepdims=True)
