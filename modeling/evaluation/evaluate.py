@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import datasets
@@ -16,7 +17,7 @@ from transformers import PreTrainedModel
 from threedpain.errors import InvalidInput
 from threedpain.facs import PAIN_UNITS, pspi
 from threedpain.modeling.faces.augment import Geometry, warp
-from threedpain.modeling.faces.faces import CONDITIONS, TEXTS, UNKNOWN, FaceSet, packed_size
+from threedpain.modeling.faces.faces import CONDITIONS, TEXTS, UNKNOWN, VISIBLE, FaceSet, packed_size
 from threedpain.modeling.faces.retake import Ramp, retake
 
 from . import metrics, report
@@ -46,12 +47,16 @@ def predict(
     seed: int = 0,
     batch_size: int = 64,
     change=None,
+    turn: float = 0.0,
+    strangers: bool = False,
     heatmaps: list | None = None,
 ) -> pd.DataFrame:
     """The set's table with the answers: pspi_hat, AU4_hat ..., pain1_hat .. pain3_hat (probabilities), low, high.
 
     reference: "realistic" (another photograph), "aligned" (same scene) or "none"; shots: references per picture.
     change: float pictures [n, 3, S, S] in 0..1 and their masks [n, S, S] -> changed pictures, before normalisation.
+    turn: degrees by which pictures are turned, the first to one side, the next to the other.
+    strangers: every picture gets somebody else's references.
     heatmaps: a list that receives the predicted pain maps, [n, S, S] in mm, batch by batch.
     """
     device = next(model.parameters()).device
@@ -60,6 +65,8 @@ def predict(
     size = model.config.image_size
     rng = np.random.default_rng(seed)
     chosen = faces.choose_references(np.arange(len(faces)), reference if reads_reference else "none", rng, shots)
+    if strangers:
+        chosen = _strangers_instead(chosen, faces.table["identity"].to_numpy())
     mean = torch.tensor(processor.image_mean).view(-1, 1, 1)
     std = torch.tensor(processor.image_std).view(-1, 1, 1)
     columns: dict[str, list] = {}
@@ -73,7 +80,7 @@ def predict(
             levels = torch.from_numpy(faces.heatmaps[rows]).float()[:, None] / 255
             pictures = warp(levels, Geometry.still(len(rows)), size)
         else:
-            pictures = plain_crops(faces.images[rows], size)
+            pictures = plain_crops(faces.images[rows], size, turn)
             if change is not None:
                 masks = torch.from_numpy(faces.masks[rows]).float()[:, None]
                 pictures = change(pictures, warp(masks, Geometry.still(len(rows)), size, mode="nearest")[:, 0])
@@ -91,6 +98,8 @@ def predict(
             answers |= {f"{name}_hat": output.au[:, column] for column, name in enumerate(PAIN_UNITS)}
         if output.get("pain_logits") is not None:
             answers |= {f"pain{t}_hat": output.pain_logits[:, column].sigmoid() for column, t in enumerate(THRESHOLDS)}
+        if output.get("visible") is not None:
+            answers |= {f"{name}_hat": output.visible[:, column] for column, name in enumerate(VISIBLE)}
         if output.get("pspi_interval") is not None:
             answers |= {"low": output.pspi_interval[:, 0], "high": output.pspi_interval[:, 1]}
         for name, value in answers.items():
@@ -103,10 +112,23 @@ def predict(
     return faces.table.assign(**{name: np.concatenate(values) for name, values in columns.items()})
 
 
-def plain_crops(packed: np.ndarray, size: int) -> torch.Tensor:
-    """Packed crops uint8 [n, S, S, 3] -> the plain face crop, float [n, 3, size, size] in 0..1."""
+def plain_crops(packed: np.ndarray, size: int, turn: float = 0.0) -> torch.Tensor:
+    """Packed crops uint8 [n, S, S, 3] -> the plain face crop, float [n, 3, size, size] in 0..1; turned by `turn`
+    degrees, to one side and the other in turns."""
     pictures = torch.from_numpy(np.ascontiguousarray(packed)).permute(0, 3, 1, 2).float() / 255
-    return warp(pictures, Geometry.still(len(packed)), size)
+    geometry = Geometry.still(len(packed))
+    angle = np.radians(turn) * np.where(np.arange(len(packed)) % 2, -1.0, 1.0)
+    return warp(pictures, replace(geometry, angle=angle), size)
+
+
+def _strangers_instead(chosen: np.ndarray, people: np.ndarray) -> np.ndarray:
+    """References [n, shots] with each row's replaced by those of the next row that shows somebody else."""
+    swapped = chosen.copy()
+    for at in range(len(chosen)):
+        others = np.flatnonzero(people != people[at])
+        if len(others):
+            swapped[at] = chosen[others[np.searchsorted(others, at) % len(others)]]
+    return swapped
 
 
 def evaluate(
@@ -145,6 +167,7 @@ def evaluate(
             "views": report.by_group(table[mix].reset_index(drop=True), ["view_id"], rounds),
             "intensity": report.by_intensity(table[mix]),
             "false_alarms": report.false_alarms(table),
+            "worn": report.by_worn(table[mix]),
         }
         if heatmaps and (faces.masks[faces.rows[0]] != UNKNOWN).any():
             found["heatmap"] = _heat(table, faces, np.concatenate(heatmaps), mix)

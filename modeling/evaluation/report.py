@@ -19,11 +19,11 @@ FALSE_ALARM = 2.0  # points of PSPI above the truth
 # What the project set itself, by condition: figure -> (relation, value).
 TARGETS = {
     "realistic": {
-        "mae": ("<=", 0.9), "pearson": (">=", 0.94), "auroc3": (">=", 0.98), "au_mae": ("<=", 0.45),
+        "mae": ("<=", 0.9), "pearson": (">=", 0.97), "auroc3": (">=", 0.985), "au_mae": ("<=", 0.45),
         "heat_pearson": (">=", 0.8), "heat_gain": (">=", 0.1), "coverage": (">=", 0.88),
     },
-    "aligned": {"mae": ("<=", 0.5), "pearson": (">=", 0.98)},
-    "none": {"mae": ("<=", 1.3), "pearson": (">=", 0.88)},
+    "aligned": {"mae": ("<=", 0.7)},
+    "none": {"mae": ("<=", 1.0)},
 }  # fmt: skip
 
 
@@ -125,6 +125,22 @@ def false_alarms(table: pd.DataFrame) -> dict[str, dict[str, float]]:
     return report
 
 
+def by_worn(table: pd.DataFrame) -> dict[str, dict[str, float]]:
+    """MAE and bias of the pictures in which each thing is worn or covers the face, "nothing" first."""
+    if "accessories" not in table or table["accessories"].isna().all():
+        return {}
+    named = table["accessories"].fillna("").str.split(",")
+    wrong = table["pspi_hat"] - table["PSPI"]
+    names = ["", *sorted({name for names in named for name in names if name})]
+    return {
+        name or "nothing": {
+            "pictures": int(at.sum()), "people": int(table["identity"][at].nunique()),
+            "mae": float(wrong[at].abs().mean()), "bias": float(wrong[at].mean()),
+        }
+        for name in names if (at := named.map(lambda names, name=name: name in names)).any()
+    }  # fmt: skip
+
+
 def heat_agreement(
     table: pd.DataFrame, packed_maps: np.ndarray, packed_masks: np.ndarray, predicted: np.ndarray
 ) -> dict[str, float]:
@@ -172,7 +188,10 @@ def against_targets(results: dict) -> list[dict]:
         if " x " not in column:
             rows.append({"condition": "realistic", "figure": f"gap by {column}", "target": "< 0.3",
                          "reached": report["gap"], "met": bool(report["gap"] < 0.3)})  # fmt: skip
-    limits = {"whole_frame_cost": 0.2, "blanked_face_pearson": 0.2, "relit_change": 0.3, "other_hair_change": 0.3}
+    limits = {
+        "whole_frame_cost": 0.2, "blanked_face_pearson": 0.2, "relit_change": 0.3, "other_hair_change": 0.3,
+        "tilted_mae": 1.5, "brows_covered_neutral": 1.0, "stranger_shift": 0.3,
+    }  # fmt: skip
     for name, value in limits.items():
         if (number := results.get("checks", {}).get(name)) is not None:
             rows.append({"condition": "realistic", "figure": name, "target": f"< {value}",
@@ -211,7 +230,12 @@ def as_markdown(results: dict) -> str:
                 f"| {group} | {row['people']} | {_number(row['mae'])} | {_between(row['low'], row['high']) or '-'} | "
                 f"{_number(row['bias'], '+.3f')} | {_number(row['pearson'])} | {_number(row.get('coverage'))} |"
             )
-    for title, key in (("By PSPI", "intensity"), ("False alarms by non-pain expression", "false_alarms")):
+    tables = {
+        "By PSPI": "intensity",
+        "False alarms by non-pain expression": "false_alarms",
+        "By what is worn or covers the face": "worn",
+    }
+    for title, key in tables.items():
         if main[key]:
             names = list(next(iter(main[key].values())))
             lines += ["", f"## {title}", "", "| | " + " | ".join(names) + " |", "|---|" + "---|" * len(names)]

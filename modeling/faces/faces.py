@@ -34,11 +34,11 @@ logger = logging.getLogger(__name__)
 MARGIN = 1.25  # packed crop over face crop
 UNKNOWN = 255  # level of a packed mask where the set has none
 CONDITIONS = ("realistic", "aligned", "none")
-_FORMAT = 3  # of the cache; raised when packed bytes change
+_FORMAT = 4  # of the cache; raised when packed bytes change
 
 TEXTS = (
     "id", "identity_id", "subject", "expression_id", "view_id", "expression", "expression_name", "age_group", "gender",
-    "ethnicity", "source", "source_age_group", "fold",
+    "ethnicity", "source", "source_age_group", "fold", "accessories",
 )  # fmt: skip
 VISIBLE = tuple(f"visible_{part}" for part in PARTS)
 ARRAYS = ("images", "heatmaps", "masks", "landmarks")  # as FaceSet holds them

@@ -70,6 +70,7 @@ def command(
     from threedpain.dataset_script.load import load, parse_set
     from threedpain.extras import need_extra
     from threedpain.modeling.evaluation.evaluate import check_changes, check_choices, check_ramps, evaluate, save
+    from threedpain.modeling.evaluation.hardship import hardships
     from threedpain.modeling.evaluation.report import against_targets
     from threedpain.modeling.faces.faces import CONDITIONS, FaceSet, packed_size
     from threedpain.modeling.faces.retake import add_aligned, ramps
@@ -102,6 +103,8 @@ def command(
         conditions=wanted or able, shots=shots, rounds=rounds, whole=whole, about=about,
         ours=not parse_set(data).adapter,
     )  # fmt: skip
+    if judged.config.num_channels == 3:
+        results["checks"] |= hardships(judged, processor, faces)
     save(out, results, tables)  # what follows takes new pictures, which may be interrupted
     if changes:
         results["checks"] |= check_changes(
