@@ -33,6 +33,7 @@ class Wanted:
     view: str
     action_units: Mapping[str, float]
     cameras: str
+    accessories: str  # what is worn or covers, as in the column
 
 
 def add_aligned(dataset, workers: int = 2, texture: str = "embedded"):
@@ -59,9 +60,8 @@ def retake(dataset, rows, change: str, workers: int = 2, texture: str = "embedde
     if missing := [name for name in _NEEDED if name not in dataset.column_names]:
         raise InvalidInput(f"pictures of generated sets only can be taken again; this one lacks {', '.join(missing)}")
     size = dataset[0]["image"].size[0]
-    plain = dataset.select_columns(
-        [name for name in (*_NEEDED, "sensor") if name in dataset.column_names and name != "image"]
-    )
+    recent = [name for name in ("sensor", "accessories") if name in dataset.column_names]  # older sets have none
+    plain = dataset.select_columns([*(name for name in _NEEDED if name != "image"), *recent])
     names = {name: plain.features[name].int2str for name in ("gender", "ethnicity", "expression")}
     people: dict[tuple, list[Wanted]] = {}
     for at in rows:
@@ -69,7 +69,9 @@ def retake(dataset, rows, change: str, workers: int = 2, texture: str = "embedde
         row |= {name: text(row[name]) for name, text in names.items()}
         units = {} if change == "rest" else {unit: round(row[unit], 1) for unit in ACTION_UNITS if row[unit]}
         who = (row["seed"], round(row["age"], 1), row["gender"], row["ethnicity"])
-        people.setdefault(who, []).append(Wanted(int(at), row["expression_id"], row["view_id"], units, cameras(row)))
+        worn = row.get("accessories") or ""
+        one = Wanted(int(at), row["expression_id"], row["view_id"], units, cameras(row), worn)
+        people.setdefault(who, []).append(one)
     jobs = [(who, wanted, size, change, texture) for who, wanted in people.items()]
     found: dict[int, bytes] = {}
     with tqdm(total=len(rows), desc=f"taking again: {change}", unit="image") as bar:
@@ -145,7 +147,10 @@ def _person(job: tuple) -> dict[int, bytes]:
         )[0]
     made = {}
     for one in wanted:
-        photo = take(pipe, person, one.expression_id, one.action_units, one.view, size, cameras=one.cameras)
+        photo = take(
+            pipe, person, one.expression_id, one.action_units, one.view, size,
+            accessories=one.accessories, cameras=one.cameras,
+        )  # fmt: skip
         sample = photo.sample
         if change == "light":
             elsewhere = sample_scene(int(child(seed, "other light", one.row).integers(2**62)), view="front", size=size)
