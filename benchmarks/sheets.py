@@ -22,10 +22,11 @@ from threedpain.generation.head.scan import ScanHeadModel
 from threedpain.generation.people.identity import sample_identity
 from threedpain.generation.records import BEARDS, STYLES, Identity, Scene
 from threedpain.generation.render.renderer import Renderer
+from threedpain.generation.scene.posture import POSTURES
 from threedpain.generation.scene.scene import VIEWS, sample_scene
 from threedpain.generation.seeds import child
 from threedpain.generation.texture import load_texture
-from threedpain.limits import LIGHTS, PANORAMAS
+from threedpain.limits import CLINIC, LIGHTS, PANORAMAS
 
 QUALITY = 50  # of WebP: 10 kB a portrait of 512 pixels
 
@@ -178,6 +179,47 @@ def panoramas(studio: Studio) -> Image.Image:
     )
 
 
+def clinic(studio: Studio) -> Image.Image:
+    people = [
+        sample_identity(620, age=34, gender="male", ethnicity="white"),
+        sample_identity(621, age=52, gender="female", ethnicity="south_asian"),
+        sample_identity(622, age=76, gender="male", ethnicity="black"),
+    ]
+    return sheet(
+        (
+            studio.portrait(person, {}, place, sample_scene(seed, view, studio.size, light=place))
+            for place in CLINIC
+            for seed, person in enumerate(people)
+            for view in ("front", "left")
+        ),
+        6,
+    )
+
+
+def lying(studio: Studio) -> Image.Image:
+    pictures = []
+    for number, place in enumerate(place for place in CLINIC if POSTURES[place].lies):
+        for seed, style in enumerate(
+            ("bald", "short", "medium", "long", "coily", "receding", "tied_back", "headscarf")
+        ):
+            gender, ethnicity = demographics.GENDERS[seed % 2], demographics.ETHNICITIES[(number + seed) % 5]
+            identity = sample_identity(630 + seed, age=25 + 8 * seed, gender=gender, ethnicity=ethnicity, hair=style)
+            units = sample_for_pspi(6, child(seed, "sheet")) if seed % 2 else {}
+            scene = sample_scene(40 + seed, "front", studio.size, light=place)
+            pictures.append(studio.portrait(identity, units, f"{place} {style}", scene))
+    return sheet(pictures, 8)
+
+
+def cameras(studio: Studio) -> Image.Image:
+    pictures = []
+    for seed in range(24):
+        identity = sample_identity(640 + seed % 6, age=24 + 10 * (seed % 6))
+        units = sample_for_pspi(8, child(seed, "sheet")) if seed % 2 else {}
+        scene = sample_scene(seed, tuple(VIEWS)[seed % 3], studio.size, cameras="ward")
+        pictures.append(studio.portrait(identity, units, "ward", scene))
+    return sheet(pictures, 6)
+
+
 SHEETS = {
     "action_units": action_units,
     "ages": ages,
@@ -188,6 +230,9 @@ SHEETS = {
     "beards": beards,
     "light": light,
     "panoramas": panoramas,
+    "clinic": clinic,
+    "lying": lying,
+    "cameras": cameras,
 }
 
 

@@ -249,9 +249,10 @@ class PainFacePipeline:
             age: years, 18 to 90. Age, gender and ethnicity (`threedpain.demographics`) are drawn if not given.
             yaw: degrees the head turns to the subject's own left; pitch: up; roll: clockwise in the image.
             fov: vertical field of view of the camera in degrees; drawn from the seed if not given.
-            light: "indoor", "clinical" or "outdoor", drawn from the seed if not given; or a photographed place of
-                `threedpain.limits.PANORAMAS`, such as "lobby".
-            background: where the person is seen, any of the same names; where the light is if not given.
+            light: "indoor", "clinical", "outdoor" or a photographed place of `threedpain.limits.PANORAMAS`, such as
+                "lobby"; drawn from the seed if not given. Or a place of `threedpain.limits.CLINIC`, such as "bed_left".
+            background: where the person is seen, any of the same names, and how they lie there; where the light is if
+                not given.
             accessories: what the person wears, names of `threedpain.limits.ACCESSORIES` such as "glasses"; frames,
                 colours and places are the person's own.
             changes: what else to change of the person, all else of the seed staying as it was: skin_tone (typology

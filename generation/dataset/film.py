@@ -87,14 +87,18 @@ def film(
     fps: int = VIDEO_FPS,
     progress: Callable[[int], None] | None = None,
     accessories: Iterable[str] = (),
+    cameras: str = "standard",
 ) -> Clip:
-    """Film one person with `pipe`, a `PainFacePipeline`: one scene and light, the sensor's noise new in each frame."""
+    """Film one person with `pipe`, a `PainFacePipeline`: one scene and light, the sensor's noise new in each frame.
+    `cameras`: of limits.CAMERAS; nothing is smeared for a whole film."""
     count = max(2, round(seconds * fps))
-    scene = replace(sample_scene(seed, view="front", size=size), worn=worn_by(person.identity.seed, accessories))
+    scene = sample_scene(seed, view="front", size=size, cameras=cameras)
+    sensor = replace(scene.sensor, motion=(0.0, 0.0))
+    scene = replace(scene, sensor=sensor, worn=worn_by(person.identity.seed, accessories))
     units = course(action_units, count, seed)
     pictures = np.empty((count, size, size, 3), np.uint8)
     for number, (now, angles) in enumerate(zip(units, sway(count, fps, seed), strict=True)):
-        moment = replace(scene, sensor=replace(scene.sensor, seed=scene.sensor.seed + number))
+        moment = replace(scene, sensor=replace(sensor, seed=sensor.seed + number))
         head_angles = tuple(float(angle) for angle in angles)
         pictures[number] = pipe.photograph(person, now, moment, head_angles=head_angles).image
         if progress:

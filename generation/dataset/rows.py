@@ -221,11 +221,13 @@ def identity_row(config: Config, person, name: str, strongest: Expression | None
 def video_row(
     config: Config, pipe: Photographer, person, expression: Expression, progress=None, accessories: Iterable[str] = ()
 ) -> dict:
-    """A row of `videos`: neutral, onset, apex and offset of one expression, filmed from the front."""
+    """A row of `videos`: neutral, onset, apex and offset of one expression, filmed from the front; by a ward's camera
+    only in a set that has no other."""
     seed = int(child(person.identity.seed, "film", expression.id).integers(2**62))
     clip = film(
-        pipe, person, expression.action_units, seed, size=config.size, progress=progress, accessories=accessories
-    )
+        pipe, person, expression.action_units, seed, size=config.size, progress=progress, accessories=accessories,
+        cameras="ward" if config.cameras == "ward" else "standard",
+    )  # fmt: skip
     units = {
         name: [float(frame.get(name, 0.0)) for frame in map(plain_units, clip.action_units)]
         for name in schema.AU_COLUMNS

@@ -19,12 +19,15 @@ from .posture import POSTURES, room_of
 from .solids import Seen, Solid, look
 
 NEAR, ROOM = 240, 120  # lines of sight across the picture: what touches the person, and the room
+HIGH = 1.3  # metres above the head: there is only the ceiling
 BLUR = (0.012, 0.03)  # of the picture's width: standard deviation of the room's defocus
 SOFT = 0.006  # the same of what is near
 # Centre and radius in metres, head frame, of what throws the soft shadow: skull, jaw, neck, chest and shoulders.
 BODY = ((0, 0.03, 0, 0.095), (0, -0.05, 0.03, 0.07), (0, -0.13, -0.04, 0.075), (0, -0.33, -0.04, 0.17),
         (0.16, -0.3, -0.06, 0.11), (-0.16, -0.3, -0.06, 0.11))  # fmt: skip
 DEEPEST = 0.3  # share of the light that comes through linen to where the head lies
+Colour = tuple[float, float, float]  # linear albedo
+VINYL = ((0.1, 0.2, 0.3), (0.06, 0.06, 0.07), (0.35, 0.38, 0.4), (0.1, 0.26, 0.22))
 LINEN = ((0.78, 0.79, 0.8), (0.72, 0.78, 0.84), (0.8, 0.79, 0.74), (0.62, 0.72, 0.74), (0.76, 0.72, 0.78))
 
 
@@ -52,7 +55,8 @@ def _rays(camera: Camera, grid: int) -> np.ndarray:
 
 
 def _turn(yaw: float, pitch: float, roll: float) -> tuple[tuple[float, float, float], ...]:
-    return tuple(tuple(float(v) for v in row) for row in rotation(yaw, pitch, roll))
+    rows = rotation(yaw, pitch, roll)
+    return tuple((float(x), float(y), float(z)) for x, y, z in rows)
 
 
 def _touching(kind: str, rng: np.random.Generator) -> list[Solid]:
@@ -79,12 +83,7 @@ def _touching(kind: str, rng: np.random.Generator) -> list[Solid]:
         mattress = Solid("box", (side * 0.29, -0.5, -0.2), (0.09, 1.0, 0.45), sheet, cloth="creased")
         return [pillow, mattress]
     if kind == "treatment_chair":
-        vinyl = tuple(
-            float(v)
-            for v in np.array(((0.1, 0.2, 0.3), (0.06, 0.06, 0.07), (0.35, 0.38, 0.4), (0.1, 0.26, 0.22)))[
-                rng.integers(4)
-            ]
-        )
+        vinyl = VINYL[rng.integers(len(VINYL))]
         rest = Solid(
             "cushion", (0, 0.02 + shift[0], -0.15), (rng.uniform(0.13, 0.17), rng.uniform(0.1, 0.14), 0.065), vinyl
         )
@@ -95,97 +94,118 @@ def _touching(kind: str, rng: np.random.Generator) -> list[Solid]:
 
 
 def _standing(kind: str, rng: np.random.Generator) -> list[Solid]:
-    """What stands in the room, the room's frame."""
-    solids = []
+    """What stands in the room, and the room itself, in the room's frame."""
     back = -rng.uniform(1.3, 3.2)  # the wall behind
-    pale = tuple(float(v) for v in np.clip(0.62 + rng.uniform(-0.12, 0.12) + rng.uniform(-0.05, 0.05, 3), 0.2, 0.85))
-    wood = tuple(float(v) for v in rng.uniform(0.7, 1.2) * np.array([0.4, 0.28, 0.17]))
-    if kind == "waiting_room":
-        seat = tuple(float(v) for v in np.clip(rng.uniform(0.05, 0.4) + rng.uniform(-0.1, 0.15, 3), 0.03, 0.6))
-        first = rng.uniform(-1.9, -1.3)
-        for number in range(6):  # a row of chairs along the wall
-            x = first + 0.62 * number
-            solids.append(Solid("cushion", (x, -0.42, back + 0.22), (0.25, 0.24, 0.04), seat, _turn(0, 8, 0)))
-            solids.append(Solid("cushion", (x, -0.68, back + 0.45), (0.25, 0.05, 0.25), seat))
-        for _ in range(rng.integers(1, 4)):  # notices
-            at = (rng.uniform(-1.6, 1.6), rng.uniform(0.1, 0.7), back)
-            paper = tuple(float(v) for v in rng.uniform(0.35, 0.75) + rng.uniform(-0.15, 0.15, 3))
-            solids.append(Solid("box", at, (rng.uniform(0.15, 0.4), rng.uniform(0.15, 0.35), 0.02), paper))
-        if rng.random() < 0.6:  # a plant
-            x = rng.choice([-1.0, 1.0]) * rng.uniform(0.7, 1.5)
-            for _ in range(9):
-                leaf = tuple(float(v) for v in rng.uniform(0.5, 1.2) * np.array([0.05, 0.13, 0.04]))
-                at = (x + rng.normal(0, 0.16), rng.uniform(-0.4, 0.35), back + 0.35 + rng.normal(0, 0.1))
-                solids.append(Solid("cushion", at, (0.16, 0.09, 0.05), leaf, _turn(*rng.uniform(-60, 60, 3))))
-            solids.append(Solid("cushion", (x, -0.75, back + 0.35), (0.16, 0.25, 0.16), (0.3, 0.2, 0.15)))
-    else:
-        if rng.random() < 0.75:  # a curtain, drawn part of the way
-            cloth = tuple(
-                float(v)
-                for v in np.clip(
-                    rng.uniform(0.3, 0.6) * np.array([rng.uniform(0.6, 1), 1, rng.uniform(0.9, 1.15)]), 0, 0.85
-                )
-            )
-            x, z = rng.choice([-1.0, 1.0]) * rng.uniform(0.5, 1.6), rng.uniform(0.75, 0.95) * back
-            wide = rng.uniform(0.5, 1.1)
-            solids.append(
-                Solid("box", (x, -0.1, z), (wide, 1.25, 0.03), cloth, _turn(rng.uniform(-25, 25), 0, 0), "pleated")
-            )
-        if rng.random() < 0.7:  # another bed, or the head of this one
-            x = rng.uniform(-0.9, 0.9)
-            solids.append(
-                Solid("box", (x, -0.55, back + 0.15), (0.5, 0.33, 0.03), wood if rng.random() < 0.5 else pale)
-            )
-            solids.append(Solid("cushion", (x, -0.4, back + 0.45), (0.36, 0.1, 0.24), LINEN[0], cloth="creased"))
-            solids.append(
-                Solid("box", (x, -0.72, back + 1.0), (0.5, 0.18, 0.8), LINEN[rng.integers(len(LINEN))], cloth="creased")
-            )
-        for _ in range(rng.integers(1, 4)):  # monitors, sockets, cupboards
-            at = (rng.uniform(-1.5, 1.5), rng.uniform(0.0, 0.7), back + 0.1)
-            size = (rng.uniform(0.1, 0.3), rng.uniform(0.08, 0.22), 0.08)
-            solids.append(Solid("box", at, size, tuple(float(v) for v in np.full(3, rng.uniform(0.05, 0.6)))))
-            if rng.random() < 0.4:
-                screen = (at[0], at[1], at[2] + 0.082)
-                solids.append(Solid("box", screen, (0.85 * size[0], 0.8 * size[1], 0.002), (0.2, 0.45, 0.55), glow=0.7))
-        if rng.random() < 0.5:  # a stand with a bag
-            x, z = rng.uniform(-1.0, 1.0), 0.6 * back
-            solids.append(Solid("box", (x, -0.2, z), (0.012, 1.2, 0.012), (0.5, 0.5, 0.52)))
-            solids.append(Solid("cushion", (x + 0.07, 0.45, z), (0.06, 0.12, 0.03), (0.72, 0.74, 0.72)))
-    for x in np.arange(-2.1, 2.2, 1.2) + rng.uniform(-0.4, 0.4):  # ceiling panels
-        solids += [
-            Solid("box", (x, 1.4, z), (0.3, 0.02, 0.3), (1.0, 1.0, 1.0), glow=rng.uniform(1.3, 2.2))
-            for z in (back + 0.7, back + 2.1, back + 3.5, back + 4.9)
-            if rng.random() < 0.55
-        ]
-    if rng.random() < 0.6:  # a window in the wall behind or beside
-        glow, high = rng.uniform(1.0, 2.2), rng.uniform(0.5, 0.75)
-        if rng.random() < 0.5:
-            at, size = np.array([rng.uniform(-1.4, 1.4), 0.45, back]), np.array([rng.uniform(0.4, 0.8), high, 0.015])
-        else:
-            at = np.array([rng.choice([-1.0, 1.0]) * 2.2, 0.45, rng.uniform(back + 0.6, 0.5)])
-            size = np.array([0.015, high, rng.uniform(0.5, 0.9)])
-        frame = size + np.where(size > 0.1, 0.05, -0.005)
-        solids.append(Solid("box", tuple(at), tuple(frame), (0.75, 0.75, 0.73)))
-        solids.append(Solid("box", tuple(at), tuple(size), (0.93, 0.98, 1.03), glow=glow))
-    wall, dado = pale, tuple(float(v) for v in np.clip(np.array(pale) * rng.uniform(0.7, 1.0, 3), 0.1, 0.9))
-    floor = tuple(
-        float(v) for v in rng.uniform(0.2, 0.45) * np.array([1.0, rng.uniform(0.94, 1.02), rng.uniform(0.82, 1.02)])
-    )
-    solids += [
-        Solid("box", (0, 0, back - 0.1), (4, 3, 0.1), wall),
-        Solid("box", (0, -0.45, back), (4, 0.08, 0.01), dado),
-        Solid("box", (-2.3, 0, 0), (0.1, 3, 6), wall),
-        Solid("box", (2.3, 0, 0), (0.1, 3, 6), wall),
-        Solid("box", (0, 0, 5.5), (4, 3, 0.1), wall),
-        Solid("box", (0, -1.0, 0), (4, 0.1, 6), floor),
-        Solid("box", (0, 1.5, 0), (4, 0.1, 6), (0.78, 0.78, 0.77)),
-    ]
+    pale = _colour(0.62 + rng.uniform(-0.12, 0.12) + rng.uniform(-0.05, 0.05, 3))
+    furniture = _waiting(back, rng) if kind == "waiting_room" else _caring(back, pale, rng)
+    return [*furniture, *_ceiling(back, rng), *_window(back, rng), *_walls(back, pale, rng)]
+
+
+def _waiting(back: float, rng: np.random.Generator) -> list[Solid]:
+    """A row of chairs along the wall, notices, a plant."""
+    seat, first = _colour(rng.uniform(0.05, 0.4) + rng.uniform(-0.1, 0.15, 3)), rng.uniform(-1.9, -1.3)
+    solids = []
+    for x in first + 0.62 * np.arange(6):
+        solids.append(Solid("cushion", (x, -0.42, back + 0.22), (0.25, 0.24, 0.04), seat, _turn(0, 8, 0)))
+        solids.append(Solid("cushion", (x, -0.68, back + 0.45), (0.25, 0.05, 0.25), seat))
+    for _ in range(rng.integers(1, 4)):
+        at, size = (rng.uniform(-1.6, 1.6), rng.uniform(0.1, 0.7), back), (*rng.uniform(0.15, 0.4, 2), 0.02)
+        solids.append(Solid("box", at, size, _colour(rng.uniform(0.35, 0.75) + rng.uniform(-0.15, 0.15, 3))))
+    if rng.random() < 0.6:
+        x = rng.choice([-1.0, 1.0]) * rng.uniform(0.7, 1.5)
+        for _ in range(9):
+            leaf = _colour(rng.uniform(0.5, 1.2) * np.array([0.05, 0.13, 0.04]))
+            at = (x + rng.normal(0, 0.16), rng.uniform(-0.4, 0.35), back + 0.35 + rng.normal(0, 0.1))
+            solids.append(Solid("cushion", at, (0.16, 0.09, 0.05), leaf, _turn(*rng.uniform(-60, 60, 3))))
+        solids.append(Solid("cushion", (x, -0.75, back + 0.35), (0.16, 0.25, 0.16), (0.3, 0.2, 0.15)))
     return solids
 
 
-def _room(solids: list[Solid], light: Light, room: np.ndarray, origin, rays, rng) -> np.ndarray:
+def _caring(back: float, pale: Colour, rng: np.random.Generator) -> list[Solid]:
+    """A curtain, another bed, monitors and cupboards, a stand with a bag."""
+    solids = []
+    if rng.random() < 0.75:
+        cloth = _colour(rng.uniform(0.3, 0.6) * np.array([rng.uniform(0.6, 1), 1, rng.uniform(0.9, 1.15)]))
+        at = (rng.choice([-1.0, 1.0]) * rng.uniform(0.5, 1.6), -0.1, rng.uniform(0.75, 0.95) * back)
+        size, turn = (rng.uniform(0.5, 1.1), 1.25, 0.03), _turn(rng.uniform(-25, 25), 0, 0)
+        solids.append(Solid("box", at, size, cloth, turn, "pleated"))
+    if rng.random() < 0.7:
+        x, sheet = rng.uniform(-0.9, 0.9), LINEN[rng.integers(len(LINEN))]
+        board = _colour(rng.uniform(0.7, 1.2) * np.array([0.4, 0.28, 0.17])) if rng.random() < 0.5 else pale
+        solids.append(Solid("box", (x, -0.55, back + 0.15), (0.5, 0.33, 0.03), board))
+        solids.append(Solid("cushion", (x, -0.4, back + 0.45), (0.36, 0.1, 0.24), LINEN[0], cloth="creased"))
+        solids.append(Solid("box", (x, -0.72, back + 1.0), (0.5, 0.18, 0.8), sheet, cloth="creased"))
+    for _ in range(rng.integers(1, 4)):
+        x, y, wide, tall = rng.uniform(-1.5, 1.5), rng.uniform(0, 0.7), rng.uniform(0.1, 0.3), rng.uniform(0.08, 0.22)
+        solids.append(Solid("box", (x, y, back + 0.1), (wide, tall, 0.08), _colour(np.full(3, rng.uniform(0.05, 0.6)))))
+        if rng.random() < 0.4:
+            screen = (0.85 * wide, 0.8 * tall, 0.002)
+            solids.append(Solid("box", (x, y, back + 0.182), screen, (0.2, 0.45, 0.55), glow=0.7))
+    if rng.random() < 0.5:
+        x, z = rng.uniform(-1.0, 1.0), 0.6 * back
+        solids.append(Solid("box", (x, -0.2, z), (0.012, 1.2, 0.012), (0.5, 0.5, 0.52)))
+        solids.append(Solid("cushion", (x + 0.07, 0.45, z), (0.06, 0.12, 0.03), (0.72, 0.74, 0.72)))
+    return solids
+
+
+def _ceiling(back: float, rng: np.random.Generator) -> list[Solid]:
+    """Some of the panels of a grid."""
+    return [
+        Solid("box", (x, 1.4, z), (0.3, 0.02, 0.3), (1.0, 1.0, 1.0), glow=rng.uniform(1.3, 2.2))
+        for x in np.arange(-2.1, 2.2, 1.2) + rng.uniform(-0.4, 0.4)
+        for z in (back + 0.7, back + 2.1, back + 3.5, back + 4.9)
+        if rng.random() < 0.55
+    ]
+
+
+def _window(back: float, rng: np.random.Generator) -> list[Solid]:
+    """None, or one in the wall behind or beside."""
+    if rng.random() > 0.6:
+        return []
+    glow, tall, wide = rng.uniform(1.0, 2.2), rng.uniform(0.5, 0.75), rng.uniform(0.4, 0.9)
+    if rng.random() < 0.5:
+        at, glass, frame = (rng.uniform(-1.4, 1.4), 0.45, back), (wide, tall, 0.015), (wide + 0.05, tall + 0.05, 0.01)
+    else:
+        at = (rng.choice([-1.0, 1.0]) * 2.2, 0.45, rng.uniform(back + 0.6, 0.5))
+        glass, frame = (0.015, tall, wide), (0.01, tall + 0.05, wide + 0.05)
+    return [
+        Solid("box", at, frame, (0.75, 0.75, 0.73)),
+        Solid("box", at, glass, (0.93, 0.98, 1.03), glow=glow),
+    ]
+
+
+def _walls(back: float, pale: Colour, rng: np.random.Generator) -> list[Solid]:
+    dado = _colour(np.array(pale) * rng.uniform(0.7, 1.0, 3))
+    floor = _colour(rng.uniform(0.2, 0.45) * np.array([1.0, rng.uniform(0.94, 1.02), rng.uniform(0.82, 1.02)]))
+    return [
+        Solid("box", (0, 0, back - 0.1), (4, 3, 0.1), pale),
+        Solid("box", (0, -0.45, back), (4, 0.08, 0.01), dado),
+        Solid("box", (-2.3, 0, 0), (0.1, 3, 6), pale),
+        Solid("box", (2.3, 0, 0), (0.1, 3, 6), pale),
+        Solid("box", (0, 0, 5.5), (4, 3, 0.1), pale),
+        Solid("box", (0, -1.0, 0), (4, 0.1, 6), floor),
+        Solid("box", (0, 1.5, 0), (4, 0.1, 6), (0.78, 0.78, 0.77)),
+    ]
+
+
+def _colour(values: np.ndarray) -> Colour:
+    red, green, blue = (float(v) for v in np.clip(values, 0.02, 0.85))
+    return red, green, blue
+
+
+def _room(
+    solids: list[Solid],
+    light: Light,
+    room: np.ndarray,
+    origin: np.ndarray,
+    rays: np.ndarray,
+    rng: np.random.Generator,
+) -> np.ndarray:
     """Radiance [N, 3] of the room, without the shadows that nobody sees so far out of focus: corners are darker."""
-    seen = look(solids, room @ origin, rays @ room.T, int(rng.integers(2**31)))
+    place = room @ origin
+    if place[1] > HIGH:  # a lens over a bed looks through the ceiling
+        solids = [solid for solid in solids if solid.centre[1] < HIGH]
+    seen = look(solids, place, rays @ room.T, int(rng.integers(2**31)))
     colour = _shaded(solids, seen, light, room)
     edge = np.sort(np.abs(np.abs(seen.points) - [2.2, 1.15, 2.5]), axis=1)[:, 1]
     return colour * (0.72 + 0.28 * smoothstep(edge, 0.0, 0.5))[:, None]

@@ -28,6 +28,10 @@ class Posture:
     rolls: tuple[float, ...] = (0.0,)  # degrees the camera is turned, one of them
     wobble: float = 4.0  # degrees around that, standard deviation
 
+    @property
+    def lies(self) -> bool:
+        return bool(self.down) or min(self.recline) > LYING
+
 
 POSTURES = dict(
     zip(
@@ -61,9 +65,9 @@ def falls(kind: str) -> tuple[float, float, float] | None:
     if kind not in POSTURES:
         return None
     posture = POSTURES[kind]
-    if posture.down:
-        return (float(posture.down), 0.0, 0.0)
-    return (0.0, 0.0, -1.0) if min(posture.recline) > LYING else None
+    if not posture.lies:
+        return None
+    return (float(posture.down), 0.0, 0.0) if posture.down else (0.0, 0.0, -1.0)
 
 
 def held(camera: Camera, kind: str, rng: np.random.Generator) -> Camera:

@@ -11,6 +11,8 @@ from dataclasses import dataclass
 import numpy as np
 from numba import njit
 
+from threedpain.generation.seeds import child
+
 FAR = 1e9  # metres: nothing was met
 _STEPS = 40  # of a line through a cushion before its surface is sought by halves
 
@@ -105,7 +107,7 @@ def _folded(normal: np.ndarray, at: np.ndarray, cloth: str, seed: int) -> np.nda
     """Unit normals [N, 3] tipped by the folds of the cloth at these places [N, 3], metres along the solid's axes."""
     if cloth == "smooth":
         return normal
-    rng = np.random.default_rng(seed)
+    rng = child(seed, "folds")
     tip = np.zeros_like(normal)
     if cloth == "pleated":
         phase = rng.uniform(0, 2 * np.pi, 3)

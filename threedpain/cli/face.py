@@ -29,8 +29,8 @@ def command(
     light: Annotated[
         str | None,
         typer.Option(
-            help=f"{', '.join(limits.LIGHTS)}, or a photographed place: {', '.join(limits.PANORAMAS)}. "
-            "Default: one of the first three, drawn from the seed."
+            help=f"{', '.join(limits.LIGHTS)}, a photographed place: {', '.join(limits.PANORAMAS)}, or one of a "
+            f"clinic: {', '.join(limits.CLINIC)}. Default: any but a clinic's, drawn from the seed."
         ),
     ] = None,
     background: Annotated[
