@@ -28,6 +28,3 @@ def register() -> None:
 def register_pipeline() -> None:
     """Register the `pain-assessment` pipeline."""
     import_module(f"{__name__}.vitpain.pipeline_vitpain")  # registers itself, also where it was imported first
-
-
-import transformers  # noqa: E402, F401  registration runs now, before a file of this room is half imported

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import numpy as np
 
-from threedpain.modeling.vitpain.configuration_vitpain import PSPI_MAX, REGIONS
-
 UNFAMILIAR = 0.01  # as far from the training faces as one in a hundred held-out ones
 
 HIDDEN = 0.4  # share of a region that is seen, below which its units are guesses
@@ -15,11 +13,15 @@ _UNITS = {"brows": "AU4", "eyes": "AU7, AU43", "cheeks": "AU6", "nose": "AU9", "
 
 def hidden_regions(visible: np.ndarray) -> tuple[str, ...]:
     """The decisive regions that are hidden, by the share of each of `REGIONS` that can be seen [6]."""
+    from threedpain.modeling.vitpain.configuration_vitpain import REGIONS
+
     return tuple(name for name, share in zip(REGIONS, visible, strict=True) if name in _UNITS and share < HIDDEN)
 
 
 def widened(config, pspi: float, interval: tuple[float, float] | None, hidden: tuple[str, ...]):
     """The interval of a reading, as wide as calibration found it with a region covered, where one is hidden."""
+    from threedpain.modeling.vitpain.configuration_vitpain import PSPI_MAX
+
     widths = config.to_dict().get("interval_quantiles_covered")
     if interval is None or not hidden or widths is None:
         return interval

@@ -10,7 +10,6 @@ from PIL import Image
 
 from threedpain.dataset_script.judges import upright_faces
 from threedpain.errors import InvalidInput
-from threedpain.modeling.vitpain.image_processing_vitpain import as_picture
 from threedpain.pictures import MAX_PIXELS, open_picture, shown
 
 FARTHEST = 4 * 16_384  # pixels of the picture's corner that an edge of a face box may be away
@@ -25,6 +24,8 @@ Box = tuple[float, float, float, float]
 
 def open_photo(path: str | Path, max_pixels: int = MAX_PIXELS) -> Image.Image:
     """A photograph, RGB and upright, whatever its file holds: EXIF rotation, CMYK, 16 bit, alpha, several frames."""
+    from threedpain.modeling.vitpain.image_processing_vitpain import as_picture
+
     picture = open_picture(path, max_pixels=max_pixels)
     try:
         return as_picture(picture)

@@ -1,4 +1,7 @@
-"""Reading pain from one's own photographs and clips with a trained ViTPain."""
+"""Reading pain from one's own photographs and clips with a trained ViTPain.
+
+torch and transformers, three seconds of a processor, are imported when a reader is made: a mistake is told before.
+"""
 
 from __future__ import annotations
 
@@ -7,14 +10,11 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import numpy as np
-import torch
 from PIL import Image
 
 from threedpain import clips
 from threedpain.errors import InvalidInput
 from threedpain.facs import PAIN_UNITS
-from threedpain.modeling.vitpain.image_processing_vitpain import as_picture, face_crop
-from threedpain.modeling.vitpain.loading import load_model, load_processor
 
 from . import detectors
 from .detectors import Detector, Found, Turn, upright
@@ -100,12 +100,14 @@ class PainReader:
     """
 
     def __init__(self, folder: str | Path | None = None, detector: str | Detector = "dlib"):
+        self.find = detectors.detector(detector) if isinstance(detector, str) else detector
+        from threedpain.modeling.vitpain.loading import load_model, load_processor
+
         self.model = load_model(folder or "vitpain")
         self.processor = load_processor(folder or "vitpain")
         asked, made = self.model.config.image_size, self.processor.size["height"]
         if asked != made:
             raise InvalidInput(f"the image processor of {folder} makes {made} pixels, but its model reads {asked}")
-        self.find = detectors.detector(detector) if isinstance(detector, str) else detector
 
     def read(self, photo, neutral=None, box: Sequence[float] | None = None) -> Reading:
         """Read one photograph.
@@ -134,14 +136,18 @@ class PainReader:
         reading = self.answer(turned, box, references, [None] * len(references))
         return reading if turn is None else replace(reading, turn=turn)
 
-    @torch.no_grad()
     def answer(
         self, photo: Image.Image, box: Box, references: list[Image.Image], reference_boxes: Sequence[Box | None]
     ) -> Reading:
         """Read one photograph whose face boxes are known."""
+        import torch
+
+        from threedpain.modeling.vitpain.image_processing_vitpain import face_crop
+
         given = {"neutral_images": references, "neutral_boxes": list(reference_boxes)} if references else {}
         inputs = self.processor(images=photo, boxes=box, **given, return_tensors="pt")
-        output = self.model(**inputs, output_attentions=True)
+        with torch.no_grad():
+            output = self.model(**inputs, output_attentions=True)
         for name in ("pspi", "au", "pain_logits", "pspi_interval", "heatmap"):
             if output.get(name) is not None and not torch.isfinite(output[name]).all():
                 raise InvalidInput(f"the model's answer is not finite ({name}); its weights are damaged")
@@ -204,6 +210,8 @@ def read_clip(
 
 
 def _picture(photo) -> Image.Image:
+    from threedpain.modeling.vitpain.image_processing_vitpain import as_picture
+
     try:
         return as_picture(photo)
     except ValueError as error:
