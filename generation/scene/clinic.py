@@ -109,7 +109,8 @@ def _waiting(back: float, rng: np.random.Generator) -> list[Solid]:
         solids.append(Solid("cushion", (x, -0.42, back + 0.22), (0.25, 0.24, 0.04), seat, _turn(0, 8, 0)))
         solids.append(Solid("cushion", (x, -0.68, back + 0.45), (0.25, 0.05, 0.25), seat))
     for _ in range(rng.integers(1, 4)):
-        at, size = (rng.uniform(-1.6, 1.6), rng.uniform(0.1, 0.7), back), (*rng.uniform(0.15, 0.4, 2), 0.02)
+        at = (rng.uniform(-1.6, 1.6), rng.uniform(0.1, 0.7), back)
+        size = (rng.uniform(0.15, 0.4), rng.uniform(0.15, 0.4), 0.02)
         solids.append(Solid("box", at, size, _colour(rng.uniform(0.35, 0.75) + rng.uniform(-0.15, 0.15, 3))))
     if rng.random() < 0.6:
         x = rng.choice([-1.0, 1.0]) * rng.uniform(0.7, 1.5)

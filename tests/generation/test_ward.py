@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 
 from threedpain.errors import InvalidInput
+from threedpain.generation.dataset.film import film
 from threedpain.generation.dataset.plan import WARD, Config, Plan
 from threedpain.generation.dataset.replay import dense_landmarks, replay_row
 from threedpain.generation.dataset.rows import image_row, setting, take
@@ -157,3 +158,15 @@ def test_the_same_seed_gives_the_same_scene_and_another_view_another_camera():
         setting(5, "id_00000_pain_00", view, 64, 0, cameras="ward") for view in ("front", "front", "left")
     )
     assert repr(one) == repr(again) and repr(one) != repr(side)
+
+
+def test_a_film_of_a_ward_is_refreshed_in_turn_and_never_smeared(shown):
+    pipe, person, expression = shown
+    seed = next(n for n in range(99) if any(sample_scene(n, size=32, cameras="ward").sensor.motion))
+    clips = [
+        film(pipe, person, expression.action_units, seed, size=32, seconds=0.1, cameras=kind)
+        for kind in ("ward", "ward", "standard")
+    ]
+    assert [clip.scene.sensor.kind for clip in clips] == ["ward", "ward", "standard"]
+    assert (clips[0].frames == clips[1].frames).all() and (clips[0].frames != clips[2].frames).any()
+    assert clips[0].scene.sensor.motion == (0.0, 0.0) and clips[0].action_units == clips[2].action_units
