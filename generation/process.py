@@ -6,6 +6,7 @@ with one_thread(): ...                                  # bits depend on the num
 
 from __future__ import annotations
 
+import ctypes
 import os
 import pickle
 import subprocess
@@ -25,6 +26,12 @@ THREADS = dict.fromkeys(
 
 # glibc keeps freed arrays of up to 32 MB for itself and scatters small ones over them: a fifth more memory in the end.
 MEMORY = {"MALLOC_MMAP_THRESHOLD_": str(16 << 20)}
+
+
+def give_back() -> None:
+    """Hand freed memory to the system: glibc keeps it, scattered, and a process grows and grows."""
+    with suppress(OSError, AttributeError):  # another C library
+        ctypes.CDLL("libc.so.6").malloc_trim(0)
 
 
 def cause(code: int) -> str:

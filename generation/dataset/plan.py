@@ -252,6 +252,10 @@ class Plan:
                     shards.append(Shard("videos", split, number, filmed))
         return shards
 
+    @cached_property
+    def by_name(self) -> dict[str, Shard]:
+        return {shard.name: shard for shard in self.shards}
+
     def fingerprint(self, shard: Shard) -> str:
         """Equal for two plans when the shard's bytes are: of the set's size, only the shard's own members count."""
         same = {k: v for k, v in asdict(self.config).items() if k not in ("identities", "videos", "device")}

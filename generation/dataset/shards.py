@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-import ctypes
 import time
 from collections import Counter
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from pathlib import Path
 
 from threedpain import facs
 from threedpain.generation.people.identity import sample_identity
+from threedpain.generation.process import give_back
 from threedpain.schema import features
 
 from .plan import VIDEO_FPS, VIDEO_SECONDS, Plan, Shard, picture_id
@@ -71,22 +71,17 @@ def cast_one(pipe: Photographer, plan: Plan, who: Planned, attempt: int):
 
 def _cast(pipe: Photographer, plan: Plan, who: Planned, rejects: Counter, stages: Stages):
     """A planned identity made flesh; another draw as long as the face cannot be read."""
-    _give_back()
+    give_back()
     for attempt in range(REDRAWS):
         with stages("people"):
             person = pipe.people([cast_one(pipe, plan, who, attempt)])[0]
+        give_back()  # sampling a skin takes 150 MB that drawing does not need
         with stages("gate"):
             reason = _unreadable(pipe, plan, person)
         if reason is None:
             break
         rejects[reason] += 1
     return person
-
-
-def _give_back() -> None:
-    """Hand freed memory to the system: glibc keeps it, scattered, and a worker grows from shard to shard."""
-    with suppress(OSError, AttributeError):  # another C library
-        ctypes.CDLL("libc.so.6").malloc_trim(0)
 
 
 def _unreadable(pipe: Photographer, plan: Plan, person) -> str | None:

@@ -22,7 +22,7 @@ from threedpain.errors import InvalidInput
 
 from .manifest import NEW, PAGE, SHARD, WORK, Manifest, locked, read_plan, sound
 from .plan import Plan, Shard, identity_id
-from .writer import sha256, write_text
+from .writer import sha256, write_json, write_text
 
 PAGES = ("README.md", "grid.jpg", "croissant.json")
 JOURNAL = f"{WORK}/swap.json"
@@ -71,8 +71,8 @@ def seal(manifest: Manifest, plan: Plan, finish: Callable[[Path], None] | None) 
             (new / name).unlink(missing_ok=True)
             (new / name).symlink_to(Path("../../..") / name)
             staying.append(name)
-    write_text(new / "plan.json", json.dumps(plan.to_json(), indent=1))
-    write_text(new / "manifest.json", json.dumps({"shards": shards}, indent=1))
+    write_json(new / "plan.json", plan.to_json())
+    write_json(new / "manifest.json", {"shards": shards})
     if finish:
         finish(new)
     sentences, pages = [], []
@@ -85,8 +85,8 @@ def seal(manifest: Manifest, plan: Plan, finish: Callable[[Path], None] | None) 
                 sentences.append(f"{out / name} was changed and is kept; the new one is {target}.")
             path = new / target
             pages.append({"path": target, "bytes": path.stat().st_size, "sha256": sha256(path)})
-    write_text(new / "manifest.json", json.dumps({"shards": shards, "pages": pages}, indent=1))
-    write_text(manifest.copy, (new / "manifest.json").read_text())
+    for file in (new / "manifest.json", manifest.copy):
+        write_json(file, {"shards": shards, "pages": pages})
     for name in staying:
         (new / name).unlink()
     moving = [file["path"] for entry in shards for file in entry["files"] if file["path"] not in staying]

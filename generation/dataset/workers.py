@@ -21,7 +21,7 @@ from importlib import import_module
 from pathlib import Path
 
 from threedpain.errors import ThreeDPainError
-from threedpain.generation.process import cause, end, one_thread, start
+from threedpain.generation.process import cause, end, give_back, one_thread, start
 
 PIPELINE = "threedpain.generation.dataset.workers:load_pipeline"
 DEATHS = 3  # of workers over the same shard before the run gives up
@@ -153,11 +153,11 @@ def load_pipeline(config):
 
 def make(out: Path, plan, pipe, name: str, progress: Callable[[int], None]) -> dict:
     """Make one shard and record it; returns its entry. What every executor runs."""
-    from .manifest import NEW, Manifest, environment, shard_named
+    from .manifest import NEW, Manifest, environment
     from .shards import Stages, make_shard
 
     stages, start = Stages(), time.perf_counter()
-    entry = make_shard(pipe, plan, shard_named(plan, name), out / NEW, progress, stages)
+    entry = make_shard(pipe, plan, plan.by_name[name], out / NEW, progress, stages)
     entry["environment"] = environment(getattr(getattr(pipe, "renderer", None), "device", "cpu"))
     Manifest(out).record(entry)
     seconds = {stage: round(value, 3) for stage, value in stages.seconds.items()}
@@ -197,6 +197,7 @@ def _work(out: Path, pipeline: str) -> None:
             plan = load_plan(out)
             module, _, factory = pipeline.partition(":")
             pipe = getattr(import_module(module), factory)(plan.config)
+            give_back()  # reading the head takes 180 MB, most of them for a moment
             while True:
                 arrived.acquire()
                 say(make(out, plan, pipe, names.popleft(), lambda done: say({"done": done})))

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import hashlib
 import io
+import json
 import os
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import BinaryIO
+from typing import Any, BinaryIO
 
 import numpy as np
 import pyarrow as pa
@@ -60,6 +61,13 @@ def replacing(path: Path) -> Iterator[BinaryIO]:
 def write_text(path: Path, text: str) -> None:
     with replacing(path) as file:
         file.write(text.encode())
+
+
+def write_json(path: Path, value: Any) -> None:
+    """Indented, piece by piece: the text of a large manifest would take ten times its size in memory."""
+    with replacing(path) as file:
+        for piece in json.JSONEncoder(indent=1).iterencode(value):
+            file.write(piece.encode())
 
 
 def sha256(path: Path) -> str:

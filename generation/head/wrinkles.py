@@ -111,8 +111,9 @@ def _carve(height: np.ndarray, path: np.ndarray, width: float, depth: float, rng
     reach = int(np.ceil(4.5 * width))
     x0, y0 = np.maximum(np.floor(fine.min(axis=0)).astype(int) - reach, 0)
     x1, y1 = np.minimum(np.ceil(fine.max(axis=0)).astype(int) + reach, [SKIN_WIDTH, SKIN_HEIGHT])
-    y, x = np.mgrid[y0:y1, x0:x1] + 0.5
-    squared = (x[..., None] - fine[:, 0]) ** 2 + (y[..., None] - fine[:, 1]) ** 2
+    across = (np.arange(x0, x1)[:, None] + 0.5 - fine[:, 0]) ** 2
+    down = (np.arange(y0, y1)[:, None] + 0.5 - fine[:, 1]) ** 2
+    squared = across + down[:, None]  # [rows, columns, places along the path]
     nearest = squared.argmin(axis=-1)
     t = np.sqrt(np.take_along_axis(squared, nearest[..., None], -1)[..., 0]) / width
     profile = -np.exp(-0.5 * (t / 0.62) ** 2) + 0.3 * np.exp(-0.5 * ((t - 1.85) / 0.85) ** 2)

@@ -40,6 +40,7 @@ GROOVE = 1.1  # times the darkening of `GROOVES`
 BLOTCH = 0.04  # standard deviation of each size of blotch, in melanin
 LINES = 0.06  # standard deviation of the net of lines, in melanin
 COVERED = 0.5  # share of the mottling that full make-up hides
+REACH = 16.0  # widths from a groove: farther away its profile is less than the smallest float32
 FINER = 0.7  # women's share of men's mottling, an assumption
 
 
@@ -117,13 +118,21 @@ def _grooves() -> tuple[np.ndarray, ...]:
         total = np.zeros(x.shape, np.float32)
         for side in (-1, 1):
             course = np.stack([layout.AXIS + side * (layout.AXIS - whole[:, 0]), whole[:, 1]], 1)
-            squared = np.full(x.shape, 1e9, np.float32)
-            weight = np.zeros(x.shape, np.float32)
+            near = _box(course, REACH * width, x, y)
+            squared = np.full(x[near].shape, 1e9, np.float32)
+            weight = np.zeros(x[near].shape, np.float32)
             for (cx, cy), t in zip(course, taper, strict=True):
-                far = (x - cx) ** 2 + (y - cy) ** 2
+                far = (x[near] - cx) ** 2 + (y[near] - cy) ** 2
                 closer = far < squared
                 squared[closer], weight[closer] = far[closer], t
             t = np.sqrt(squared) / width
-            total += weight * (np.exp(-0.5 * t**2) - 0.45 * np.exp(-0.5 * ((t - 2.2) / 0.9) ** 2))
+            total[near] += weight * (np.exp(-0.5 * t**2) - 0.45 * np.exp(-0.5 * ((t - 2.2) / 0.9) ** 2))
         out.append(depth * total)
     return tuple(out)
+
+
+def _box(course: np.ndarray, reach: float, x: np.ndarray, y: np.ndarray) -> tuple[slice, slice]:
+    """The part of a grid within `reach` texels of a course [P, 2]."""
+    (left, top), (right, bottom) = course.min(0) - reach, course.max(0) + reach
+    rows, columns = np.searchsorted(y[:, 0], [top, bottom]), np.searchsorted(x[0], [left, right])
+    return slice(*rows.tolist()), slice(*columns.tolist())
