@@ -60,7 +60,8 @@ class Fitted:
 
     def posed(self, face: Face) -> tuple[np.ndarray, np.ndarray]:
         """Points and normals float32 [N, 3] on a face, head frame."""
-        points, normals = _placed(self.pieces, self.ground.of_face(face))
+        skin = self.ground.of_face(face)
+        points, normals = _together(self.pieces, (piece.place(skin) for piece in self.pieces))
         turn = face.head_pose[:, :3].astype(np.float64)
         return (points @ turn.T + face.head_pose[:, 3]).astype(np.float32), (normals @ turn.T).astype(np.float32)
 
@@ -104,8 +105,9 @@ def fit(bust: Bust, worn: Worn, skin: np.ndarray = PALE) -> Fitted | None:
 
 
 def _fitted(ground: Ground, rest: Outside, pieces: tuple[Piece, ...]) -> Fitted:
-    points, normals = _placed(pieces, rest)
-    counts = [len(piece.place(rest)) for piece in pieces]
+    placed = [piece.place(rest) if piece.rest is None else piece.rest for piece in pieces]
+    points, normals = _together(pieces, placed)
+    counts = [len(here) for here in placed]
     first = np.cumsum([0, *counts[:-1]])
     solid = [i for i, piece in enumerate(pieces) if piece.clear is None]
     panes = [i for i, piece in enumerate(pieces) if piece.clear is not None]
@@ -151,14 +153,11 @@ def _fitted(ground: Ground, rest: Outside, pieces: tuple[Piece, ...]) -> Fitted:
     )
 
 
-def _placed(pieces: Iterable[Piece], skin: Outside) -> tuple[np.ndarray, np.ndarray]:
-    """Points and normals [N, 3] of all pieces, skull's frame."""
-    points, normals = [], []
-    for piece in pieces:
-        here = piece.place(skin)
-        points.append(here)
-        normals.append(vertex_normals(here, piece.faces))
-    return np.concatenate(points), np.concatenate(normals)
+def _together(pieces: Iterable[Piece], placed: Iterable[np.ndarray]) -> tuple[np.ndarray, np.ndarray]:
+    """Points and normals [N, 3] of all pieces, placed."""
+    placed = list(placed)
+    normals = [vertex_normals(here, piece.faces) for piece, here in zip(pieces, placed, strict=True)]
+    return np.concatenate(placed), np.concatenate(normals)
 
 
 def _contact(rest: Outside, points: np.ndarray) -> np.ndarray:

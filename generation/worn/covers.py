@@ -84,7 +84,7 @@ def _hand(skin: Outside, name: str, side: int, colour: np.ndarray, u: np.ndarray
         return here
 
     tint = 1 + red[:, None] * np.array([0.10, -0.06, -0.05])
-    return Piece(place, faces, NECK, np.clip(colour * tint, 0, 0.9), finish="flesh", shades=False)
+    return Piece(place, faces, NECK, np.clip(colour * tint, 0, 0.9), finish="flesh", shades=False, rest=points)
 
 
 def _shifted(rest: Outside, now: Outside, spot: np.ndarray) -> np.ndarray:

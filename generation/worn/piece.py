@@ -31,6 +31,7 @@ class Piece:
     haze: float = 0.0  # of a pane: the light it scatters, as albedo
     gloss: float = 1.0  # of a pane: its reflections, 1 those of bare plastic
     shades: bool = True  # darkens the skin it touches
+    rest: np.ndarray | None = None  # float64 [N, 3]: stands for `place` at rest, where nothing depends on it
     flattens: np.ndarray | None = None  # bool [N]: beards that stand before these points lie under them
 
 
