@@ -1,25 +1,25 @@
 """Images per second of the renderer by picture size and stage, one process and one thread.
 
-    python benchmarks/render.py [--sizes 128,256,512] [--people 6] [--pictures 9] [--texture embedded|flat]
+    python benchmarks/render.py [--sizes 128,256,512] [--people 6] [--texture embedded|flat]
 
-Each person gets three expressions (neutral, two pains) in three views each, their own hair, clothes, light and
-background; every picture is encoded with its heatmap and mask. Skin sampling is timed apart and left out of the rate.
+Each person gets three expressions (neutral, two pains) in three views each, as in a set: their own hair, an outfit for
+each kind of place, a light, background and turn of the head for each picture; one in ten wears glasses. Every picture
+is encoded with its heatmap and mask. Skin sampling is timed apart and left out of the rate.
 The second table shows how visibility grows with the number of triangles.
 """
 
 from __future__ import annotations
 
 import argparse
-import io
 import time
 from collections import defaultdict
 from contextlib import contextmanager
 
 import numpy as np
-from PIL import Image
 
 from threedpain import expressions
-from threedpain.generation.dataset.writer import encode_picture
+from threedpain.generation.dataset.rows import setting
+from threedpain.generation.dataset.writer import encode_picture, encode_png
 from threedpain.generation.frames import to_ndc
 from threedpain.generation.head.rig import rig
 from threedpain.generation.head.scan import ScanHeadModel
@@ -30,8 +30,10 @@ from threedpain.generation.render.shading.kernel import develop
 from threedpain.generation.render.shading.model import tone_table
 from threedpain.generation.render.surfaces import pose
 from threedpain.generation.scene import background, sensor
+from threedpain.generation.scene.posture import falls
 from threedpain.generation.scene.scene import sample_scene
 from threedpain.generation.texture import load_texture
+from threedpain.generation.worn.choice import worn_by
 
 
 def main() -> None:
@@ -86,13 +88,14 @@ def photograph(model: ScanHeadModel, texture, seed: int, size: int, spent: dict[
         bust = model(identity)
     with stage("skin"):
         maps = texture([identity])[0]
+    worn = worn_by(seed, ("glasses",) if seed % 10 == 3 else ())
     for units in ({}, expressions.sample_for_pspi(6, rng), expressions.sample_for_pspi(12, rng)):
-        with stage("rig"):
-            face = rig(bust, units)
         for view in ("front", "left", "right"):
-            scene = sample_scene(seed, view, size)
+            scene, angles = setting(seed, f"pain_{len(units)}", view, size, 0)
+            with stage("rig"):
+                face = rig(bust, units, head_angles=angles)
             with stage("hair and clothes"):
-                surfaces = renderer.surfaces(face, maps, scene.clothes)
+                surfaces = renderer.surfaces(face, maps, scene.clothes, worn=worn, down=falls(scene.background.kind))
             with stage("pose and shadows"):
                 posed = pose(surfaces, face, scene.light)
             with stage("visibility"):
@@ -111,8 +114,8 @@ def photograph(model: ScanHeadModel, texture, seed: int, size: int, spent: dict[
                 sample = renderer.annotated(seen, image, regions=False)
             with stage("encoding"):
                 encode_picture(sample.image)
-                Image.fromarray(sample.heatmap).save(io.BytesIO(), "PNG", compress_level=3)
-                Image.fromarray(sample.mask).save(io.BytesIO(), "PNG", compress_level=3)
+                encode_png(sample.heatmap)
+                encode_png(sample.mask)
             pictures += 1
     return pictures
 

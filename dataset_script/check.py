@@ -19,8 +19,9 @@ from threedpain import demographics, facs, strict_json
 from threedpain.errors import InvalidInput, MissingFile, ThreeDPainError
 from threedpain.extras import need_extra
 from threedpain.generation.dataset.manifest import Manifest, environment, read_plan, sound
-from threedpain.generation.dataset.plan import VIDEO_FPS, VIDEO_SECONDS, Plan
+from threedpain.generation.dataset.plan import VIDEO_FPS, VIDEO_SECONDS, Config, Plan
 from threedpain.generation.dataset.swap import JOURNAL
+from threedpain.generation.process import each
 from threedpain.generation.seeds import child
 from threedpain.pictures import open_picture
 from threedpain.schema import AU_COLUMNS, GENERATOR_VERSION, TRUTHS, features
@@ -31,6 +32,7 @@ from .limited import parquet
 MAX_GROUP_ROWS, MAX_GROUP_BYTES = 100, 100_000_000
 MAX_MESH_BYTES = 500_000
 SAME_PSNR = 45.0  # dB, between a row and its replay on another machine
+MANY = 20  # files from which two processes read faster than two threads, which wait for each other
 EVERY = 2000  # findings of one law are listed up to here, then only counted
 
 
@@ -85,11 +87,10 @@ def check(
     report = Report(str(out), asdict(plan.config))
     report.findings += _files(out, plan)
     files = sorted(out.glob("images/*.parquet"))
-    with ThreadPoolExecutor(max_workers=2) as pool:
-        for number, (seen, findings) in enumerate(pool.map(lambda path: _examine(out, path, plan), files)):
-            report.seen += seen
-            report.findings += findings
-            progress((number + 1) / len(files))
+    for number, (seen, findings) in enumerate(_examined(out, files, plan.config)):
+        report.seen += seen
+        report.findings += findings
+        progress((number + 1) / len(files))
     report.rows["images"] = len(report.seen)
     if report.seen:
         report.findings += _whatever(set_laws(report.seen, plan), "images")
@@ -157,6 +158,21 @@ def _files(out: Path, plan: Plan) -> Iterator[Finding]:
         name = path.relative_to(out).as_posix()
         if name not in known:
             yield Finding("shard", name, "is no file of this dataset")
+
+
+def _examined(out: Path, files: list[Path], config: Config) -> Iterator[tuple[list[Seen], list[Finding]]]:
+    """`_examine` of every file in turn, two at a time: in threads, or in processes where their start is soon paid."""
+    jobs = [(out, path, config) for path in files]
+    if len(files) < MANY:
+        with ThreadPoolExecutor(max_workers=2) as pool:
+            yield from pool.map(_examine_job, jobs)
+    else:
+        yield from each(_examine_job, jobs, workers=2)
+
+
+def _examine_job(job: tuple[Path, Path, Config]) -> tuple[list[Seen], list[Finding]]:
+    out, path, config = job
+    return _examine(out, path, Plan(config))
 
 
 def _examine(out: Path, path: Path, plan: Plan) -> tuple[list[Seen], list[Finding]]:

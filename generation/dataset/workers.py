@@ -197,7 +197,7 @@ def _work(out: Path, pipeline: str) -> None:
             plan = load_plan(out)
             module, _, factory = pipeline.partition(":")
             pipe = getattr(import_module(module), factory)(plan.config)
-            give_back()  # reading the head takes 180 MB, most of them for a moment
+            give_back()  # what reading the head needed for a moment
             while True:
                 arrived.acquire()
                 say(make(out, plan, pipe, names.popleft(), lambda done: say({"done": done})))

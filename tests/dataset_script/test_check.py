@@ -174,6 +174,17 @@ def test_undecodable_mask(folder):
     assert "row 3 " in finding.where and finding.what.startswith("mask cannot be decoded")
 
 
+def test_many_files_are_read_in_processes_that_find_the_same(folder, monkeypatch):
+    def change(rows):
+        rows[3]["mask"]["bytes"] = rows[3]["mask"]["bytes"][:40]
+
+    edit(folder, change)
+    few = check(folder, replays=0)
+    monkeypatch.setattr("threedpain.dataset_script.check.MANY", 2)
+    many = check(folder, replays=0)
+    assert many.findings == few.findings and many.seen == few.seen and few.findings
+
+
 def test_truth_that_is_not_as_it_should_be(folder):
     def change(rows):
         rows[3]["depth"]["bytes"] = rows[3]["depth"]["bytes"][:40]
