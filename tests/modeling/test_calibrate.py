@@ -1,6 +1,7 @@
 """Intervals refitted on one's own faces, folders that are whole, and reports that do not say more than they know."""
 
 import json
+import shutil
 import subprocess
 import sys
 
@@ -160,6 +161,30 @@ def test_the_pipeline_answers_where_the_package_is_not_installed(calibrated, tmp
     )  # fmt: skip
     assert done.returncode == 0, done.stderr
     assert "'au', 'heatmap', 'interval', 'probabilities', 'pspi'" in done.stdout
+
+
+_BESIDE = """
+import sys, threedpain
+from transformers import pipeline
+from transformers.pipelines import PIPELINE_REGISTRY
+own = PIPELINE_REGISTRY.check_task("pain-assessment")[1]["impl"]
+folders = sys.argv[1:3]
+first, second = (pipeline("pain-assessment", model=one, trust_remote_code=True) for one in folders)
+assert own is PIPELINE_REGISTRY.check_task("pain-assessment")[1]["impl"] and own is not type(first)
+second.save_pretrained(sys.argv[3])
+"""
+
+
+def test_a_folders_own_pipeline_beside_the_package_takes_nothings_place_and_warns_of_nothing(calibrated, tmp_path):
+    shutil.copytree(calibrated[0], tmp_path / "other")
+    done = subprocess.run(
+        [sys.executable, "-c", _BESIDE, str(calibrated[0]), str(tmp_path / "other"), str(tmp_path / "saved")],
+        capture_output=True, text=True, env={"HF_HOME": str(tmp_path / "hf"), "HF_HUB_OFFLINE": "1"},
+    )  # fmt: skip
+    assert done.returncode == 0, done.stderr
+    assert "already registered" not in done.stderr
+    assert json.loads((tmp_path / "saved" / "config.json").read_text())["custom_pipelines"]["pain-assessment"]
+    assert (tmp_path / "saved" / "pipeline_vitpain.py").exists()
 
 
 def test_adding_the_pipeline_leaves_the_configuration_as_it_was(folder, tmp_path):
