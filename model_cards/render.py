@@ -292,7 +292,7 @@ def main() -> None:
     options = parser.parse_args()
     RESULTS.mkdir(exist_ok=True)
     if options.audit:
-        _write(RESULTS / "audit.json", figures.take_audit(json.loads(options.audit.read_text()), GENERATOR_VERSION))
+        _write(RESULTS / "audit.json", figures.take_audit(json.loads(options.audit.read_text())))
     if options.check:
         _write(RESULTS / "3dpain.json", take_report(json.loads(options.check.read_text())))
     if options.latency:

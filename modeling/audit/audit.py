@@ -22,6 +22,7 @@ import pandas as pd
 from threedpain.errors import InvalidInput
 from threedpain.extras import need_extra
 from threedpain.modeling.evaluation import metrics
+from threedpain.schema import GENERATOR_VERSION
 
 from .detector import open_detector
 from .pictures import CONTRASTS, FACTORS, INTENSITIES, Plan, pictures
@@ -77,6 +78,7 @@ def audit(
     report = {
         "model": detector.name,
         "plan": asdict(plan),
+        "generator_version": GENERATOR_VERSION,
         "scale": scale,
         "reading": read,
         "spread": spread,

@@ -23,6 +23,7 @@ from threedpain.modeling.audit.audit import audit, effects, figures, gap, paired
 from threedpain.modeling.audit.detector import open_detector
 from threedpain.modeling.audit.pictures import CONTRASTS, FACTORS, Plan, pictures
 from threedpain.modeling.audit.verdict import balanced_threshold, holm, in_points, reading
+from threedpain.schema import GENERATOR_VERSION
 
 
 @pytest.fixture(autouse=True)
@@ -361,6 +362,19 @@ def test_command_says_mistakes_in_one_sentence(tmp_path, capsys, arguments, sent
         main(["audit", "--out", str(tmp_path / "out"), *arguments])
     said = capsys.readouterr().err
     assert exit_.value.code == 2 and sentence in said and "Traceback" not in said
+
+
+def test_the_command_tells_of_one_and_the_same_answer_without_a_share_of_it(flat, tmp_path, monkeypatch, capsys):
+    from threedpain.cli import main
+
+    (tmp_path / "same_answer.py").write_text("def read(photo):\n    return 3.0\n")
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr("threedpain.modeling.audit.audit.pictures", lambda *_, **__: flat[1].copy())
+    with pytest.raises(SystemExit) as exit_:
+        main(["audit", "--model", "same_answer:read", "--out", "out"])
+    said = capsys.readouterr().out
+    assert not exit_.value.code and "every picture gets the same answer" in said and "nan" not in said
+    assert f"generator {GENERATOR_VERSION}" in (tmp_path / "out" / "report.html").read_text()
 
 
 def test_unknown_scale(tmp_path):

@@ -211,8 +211,9 @@ def test_what_an_audit_found_is_on_its_page(figures):
     effect = {"words": "darker", "expression": "at rest", "value_share": 0.31, "low_share": 0.2, "high_share": 0.4,
               "sure": True, "people": 12}  # fmt: skip
     plan = {"identities": 50, "counterfactuals": 12, "size": 256, "seed": 0}
-    report = {"model": "vitpain", "plan": plan, "headline": "Reads pain", "effects": [effect], "cells": []}
-    text = figures.audit(figures.take_audit(report, "9.9.9"))
+    report = {"model": "vitpain", "plan": plan, "headline": "Reads pain", "effects": [effect], "cells": [],
+              "generator_version": "9.9.9"}  # fmt: skip
+    text = figures.audit(figures.take_audit(report))
     assert "Reads pain. (50 people, 12 of them changed, 256 pixels, seed 0, generator 9.9.9.)" in text
     assert "| darker, at rest | +31 % (+20 to +40 %) | yes |" in text
 

@@ -25,7 +25,7 @@ def command(
     writable(out, folder=True)
     report = audit(model, out, Plan(identities, counterfactuals, size, seed), scale, workers=workers)
     typer.echo(f"{report['model']}: {report['headline']}")
-    for effect in report["effects"][:5]:
+    for effect in report["effects"][:5] if report["spread"] else ():  # one and the same answer has no spread
         typer.echo(
             f"  {100 * effect['value_share']:+.0f} % of its spread{'' if effect['sure'] else ' (not certain)'}  "
             f"{effect['words']}, {effect['expression']}"
