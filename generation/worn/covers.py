@@ -67,17 +67,17 @@ def _hand(skin: Outside, name: str, side: int, colour: np.ndarray, u: np.ndarray
     @once
     def place(now: Outside) -> np.ndarray:
         """Moved along `out` until it rests on the face, and pressed in where the face stands out of it."""
-        here = points + _shifted(skin, now, spot)
+        here, before = points + _shifted(skin, now, spot), now.near()
         for _ in range(6):
-            height, normal = now.height(here)
+            height, normal = now.height(here, near=before)
             near = (np.abs(height) < 0.08) & (normal @ out > 0.25)
             if not near.any():
                 break
             room = (height[near] - lift) / np.maximum(normal[near] @ out, 0.4)
             here = here - (np.quantile(room, 0.004) + PRESSED) * out
         doubtful = np.arange(len(here))
-        for _ in range(4):  # where skin folds, the way out is not found at once
-            height, normal = now.height(here[doubtful])
+        for again in range(4):  # where skin folds, the way out is not found at once
+            height, normal = now.height(here[doubtful], near=None if again else before)
             inside = (height < 0.0005 + lift) & (height > -0.03)
             doubtful = doubtful[inside]
             here[doubtful] += (0.0005 + lift - height[inside])[:, None] * normal[inside]

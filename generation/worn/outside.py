@@ -17,6 +17,8 @@ from threedpain.generation.head.bust import Bust, Face
 from threedpain.generation.head.motion import landmarks
 from threedpain.generation.records import MASK_CLASSES
 
+from .near import Near
+
 SKIN = tuple(MASK_CLASSES.index(name) for name in ("skin", "ears", "neck", "lips"))
 STANDS_OFF = 0.005  # metres from the skull: what is ear
 EARS, LIPS = MASK_CLASSES.index("ears"), MASK_CLASSES.index("lips")
@@ -89,11 +91,22 @@ class Outside:
     def _bald(self) -> cKDTree:
         return cKDTree(self.vertices[self.ground.bald])
 
-    def height(self, points: np.ndarray, ears: bool = True) -> tuple[np.ndarray, np.ndarray]:
+    def near(self) -> Near:
+        """What `height` wants to be quick about points that move a little between two questions."""
+        return Near(self._whole)
+
+    def height(self, points: np.ndarray, ears: bool = True, near: Near | None = None) -> tuple[np.ndarray, np.ndarray]:
         """Signed height of points [N, 3] above the skin [N], and the skin's normals there [N, 3]: of the three nearest
-        vertices, so that it changes smoothly. `ears=False`: above the skull, as if there were no ears."""
+        vertices, so that it changes smoothly. `ears=False`: above the skull, as if there were no ears. `near` remembers
+        the same points from the last question; the answer is the same without it."""
+        if near is not None:
+            return self._above(points, self.ground.rows, *near.query(points))
         tree, rows = (self._whole, self.ground.rows) if ears else (self._bald, self.ground.bald)
-        away, near = tree.query(points, k=3)
+        return self._above(points, rows, *tree.query(points, k=3))
+
+    def _above(
+        self, points: np.ndarray, rows: np.ndarray, away: np.ndarray, near: np.ndarray
+    ) -> tuple[np.ndarray, np.ndarray]:
         weight = 1 / (away + 1e-5)
         weight /= weight.sum(axis=1, keepdims=True)
         near = rows[near]
