@@ -128,9 +128,9 @@ def _blanket(skin: Outside, colour: np.ndarray, high: float, phase: np.ndarray) 
         folds = np.sin(38 * x + 9 * y + phase[1]) + 0.7 * np.sin(-21 * x + 34 * y + phase[2])
         z = z + 0.008 + 0.0055 * folds * smoothstep(down, 0.06, 0.35) + 0.004 * np.exp(-((down / 0.05) ** 2))
         z[0] -= 0.004  # the hem turns back to the skin
-        points = np.stack([x, y, z], axis=-1).reshape(-1, 3)
+        points, before = np.stack([x, y, z], axis=-1).reshape(-1, 3), now.near()
         for _ in range(3):
-            points = now.push_out(points, 0.004)
+            points = now.push_out(points, 0.004, near=before)
         return points
 
     rest = place(skin)

@@ -119,7 +119,9 @@ class Outside:
         """Rows of the skin's vertices, ears left out, that are nearest to points [N, 3]."""
         return self.ground.bald[self._bald.query(points)[1]]
 
-    def push_out(self, points: np.ndarray, clearance: float | np.ndarray, ears: bool = True) -> np.ndarray:
-        """Points moved along the skin's normal until they are `clearance` above it."""
-        height, normal = self.height(points, ears)
+    def push_out(
+        self, points: np.ndarray, clearance: float | np.ndarray, ears: bool = True, near: Near | None = None
+    ) -> np.ndarray:
+        """Points moved along the skin's normal until they are `clearance` above it; `near` as for `height`."""
+        height, normal = self.height(points, ears, near)
         return points + np.maximum(clearance - height, 0.0)[:, None] * normal
