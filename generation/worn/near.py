@@ -58,4 +58,4 @@ class Near:
 
 def _apart(away: np.ndarray) -> np.ndarray:
     """Whether all of a row's rising distances [N, K] differ, [N]."""
-    return (np.diff(away, axis=1) > SURE).all(axis=1)
+    return np.diff(away, axis=1).min(axis=1) > SURE
