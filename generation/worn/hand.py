@@ -65,10 +65,11 @@ def _surface(capsules: list[Capsule]) -> tuple[np.ndarray, np.ndarray]:
     for a, b, thick, thin in capsules:
         near, far = np.minimum(a, b) - 0.055, np.maximum(a, b) + 0.055  # beyond, a bone adds nothing
         box = tuple(slice(*np.searchsorted(axis, (near[k], far[k]))) for k, axis in enumerate(axes))
-        places = np.stack(np.meshgrid(*(axis[part] for axis, part in zip(axes, box, strict=True)), indexing="ij"), -1)
-        away, bone = places - a, b - a
-        share = np.clip(away @ bone / (bone @ bone), 0, 1)
-        distance = np.linalg.norm(away - share[..., None] * bone, axis=-1) - (thick + share * (thin - thick))
+        x, y, z = np.ix_(*(axis[part] - start for axis, part, start in zip(axes, box, a, strict=True)))
+        bone = b - a
+        share = np.clip(np.stack(np.broadcast_arrays(x, y, z), axis=-1) @ bone / (bone @ bone), 0, 1)
+        x, y, z = x - share * bone[0], y - share * bone[1], z - share * bone[2]
+        distance = np.sqrt(x * x + y * y + z * z) - (thick + share * (thin - thick))
         total[box] += np.exp(-distance / (0.4 * MELT))
     field = -0.4 * MELT * np.log(np.maximum(total, 1e-26))
     return _nets(field, low)
