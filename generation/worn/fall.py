@@ -16,6 +16,11 @@ from .surface import Surface
 LEVEL, FREE = 0.02, 0.1  # metres: hair held by the head ends at this height; so much lower it hangs as it likes
 SWING = 62.0  # degrees from along the neck towards down; the pillow and the neck hold it back
 BLOCKED = 0.35  # of the swing is left to hair on the side away from the pillow
+REACH = 0.09  # metres a lock falls before it lies on the pillow
+SHOULDERS, RESTS = (
+    (0.1, 0.16),
+    (0.01, 0.05),
+)  # metres: so low and so near to the skin it lies on the shoulders and stays
 ABOVE = 0.005  # metres over the skin
 
 
@@ -29,9 +34,12 @@ def fallen(hair: HairMesh, bust: Bust, down: tuple[float, float, float]) -> Hair
     points = hair.vertices[rows].astype(np.float64)
     below = LEVEL - points[:, 1]
     held = np.where(points @ toward < 0, BLOCKED, 1.0)  # head and neck are in the way
-    angle = np.radians(SWING) * held * smoothstep(below, 0.0, FREE)
-    points += (below * np.sin(angle))[:, None] * toward
-    points[:, 1] += below * (1 - np.cos(angle))
+    resting = smoothstep(below, *SHOULDERS) * (1 - smoothstep(surface.height(points)[0], *RESTS))
+    swing = np.sin(np.radians(SWING) * held * smoothstep(below, 0.0, FREE)) * (1 - resting)
+    bent = np.tanh(below * swing / REACH)
+    points += (REACH * bent)[:, None] * toward
+    points[:, 1] += below - np.sqrt(np.maximum(below**2 - (REACH * bent) ** 2, 0))
+    angle = np.arcsin(swing * (1 - bent**2))  # from there on it lies along the pillow as it hung
     vertices, normals, tangents = hair.vertices.copy(), hair.normals.copy(), hair.tangents.copy()
     vertices[rows] = surface.push_out(points, ABOVE, through_ears=True)
     for directions in (normals, tangents):
