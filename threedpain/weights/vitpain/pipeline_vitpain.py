@@ -80,8 +80,11 @@ class PainAssessmentPipeline(Pipeline):
         }
 
 
-PIPELINE_REGISTRY.register_pipeline(
-    "pain-assessment", pipeline_class=PainAssessmentPipeline, pt_model=AutoModel, type="image"
-)
+TASK = "pain-assessment"
+# Registered twice where the package is here and a folder brings its copy: registering over the first would warn.
+_first = PIPELINE_REGISTRY.supported_tasks.pop(TASK, None)
+PIPELINE_REGISTRY.register_pipeline(TASK, pipeline_class=PainAssessmentPipeline, pt_model=AutoModel, type="image")
+if _first is not None and __name__.startswith("transformers_modules."):
+    PIPELINE_REGISTRY.supported_tasks[TASK] = _first  # a folder's copy serves this folder alone
 
 __all__ = ["PainAssessmentPipeline"]
