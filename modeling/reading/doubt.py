@@ -6,7 +6,7 @@ import numpy as np
 
 UNFAMILIAR = 0.01  # as far from the training faces as one in a hundred held-out ones
 
-HIDDEN = 0.4  # share of a region that is seen, below which its units are guesses
+HIDDEN = 0.5  # share of a region that is seen, below which its units are guesses
 
 _UNITS = {"brows": "AU4", "eyes": "AU7, AU43", "cheeks": "AU6", "nose": "AU9", "mouth": "AU10"}
 
