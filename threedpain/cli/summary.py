@@ -47,11 +47,20 @@ def choose(rows: Any) -> list[int]:
     return sorted(chosen, key=lambda i: scores[i])
 
 
-def read(rows: Sequence[Mapping[str, Any]]) -> list[Any]:
-    """ViTPain's reading of each row, or none at all where its weights are not installed."""
+def resting(images: Any) -> dict[tuple[str, str], list[float]]:
+    """Face boxes of the neutral pictures by person and view: who wears a mask is found by no detector."""
+    neutral = images.features["expression"].str2int("neutral")
+    columns = (images[name] for name in ("identity_id", "view_id", "expression", "bbox"))
+    return {(who, view): box for who, view, kind, box in zip(*columns, strict=True) if kind == neutral}
+
+
+def read(rows: Sequence[Mapping[str, Any]], boxes: Mapping[tuple[str, str], Sequence[float]]) -> list[Any]:
+    """ViTPain's reading of each row beside its neutral picture, whose face box is in `boxes` by person and view; none
+    at all where its weights are not installed."""
     from transformers.utils.logging import disable_progress_bar
 
     from threedpain.assets import weights
+    from threedpain.modeling.reading.detectors import Found
     from threedpain.modeling.reading.reader import PainReader
 
     try:
@@ -61,7 +70,12 @@ def read(rows: Sequence[Mapping[str, Any]]) -> list[Any]:
         return []
     disable_progress_bar()
     reader = PainReader()
-    return [reader.read(row["image"], neutral=row["neutral_image"], box=row["bbox"]) for row in rows]
+    readings = []
+    for row in rows:
+        rest = Found(tuple(boxes[row["identity_id"], row["view_id"]]))
+        references = [reader.reference(row["neutral_image"], rest)]
+        readings.append(reader.read_face(row["image"], Found(tuple(row["bbox"])), references))
+    return readings
 
 
 def contact_sheet(rows: Sequence[Mapping[str, Any]], readings: Sequence[Any], path: Path) -> None:
@@ -95,7 +109,7 @@ def main(folder: str = "3dpain", sheet: str = "runs/demo/contact-sheet.png") -> 
     everyone = concatenate_datasets(list(pairs.values()))
     rows = [everyone[i] for i in choose(everyone)]
     print("\nViTPain's reading of a few of them, each beside the same person's neutral face")
-    readings = read(rows)
+    readings = read(rows, resting(concatenate_datasets(list(images.values()))))
     for row, reading in zip(rows, readings, strict=False):
         between = "  (90 % interval {:.1f} to {:.1f})".format(*reading.interval) if reading.interval else ""
         name = f"{row['id']} ({row['expression_name']})"
