@@ -72,9 +72,10 @@ def read(rows: Sequence[Mapping[str, Any]], boxes: Mapping[tuple[str, str], Sequ
     reader = PainReader()
     readings = []
     for row in rows:
-        rest = Found(tuple(boxes[row["identity_id"], row["view_id"]]))
-        references = [reader.reference(row["neutral_image"], rest)]
-        readings.append(reader.read_face(row["image"], Found(tuple(row["bbox"])), references))
+        left, top, right, bottom = boxes[row["identity_id"], row["view_id"]]
+        references = [reader.reference(row["neutral_image"], Found((left, top, right, bottom)))]
+        left, top, right, bottom = row["bbox"]
+        readings.append(reader.read_face(row["image"], Found((left, top, right, bottom)), references))
     return readings
 
 
