@@ -1,4 +1,4 @@
-"""Things laid over a face in training: hands, masks, hair, tubes, drawn roughly where they would lie.
+"""Things laid over a face in training: hands, masks, hair, tubes, bars, drawn roughly where they would lie.
 
 Places are given on the plain face crop, both axes -1..1, where the face box reaches from -0.67 to 0.67 along its longer
 edge; they move with the picture. What is covered keeps its label: the face still does it, and how sure one can be is
@@ -15,7 +15,7 @@ from PIL import Image, ImageDraw, ImageFilter
 
 from .augment import Geometry
 
-KINDS = ("hand", "mask", "hair", "tube")
+KINDS = ("hand", "mask", "hair", "tube", "bar")
 FINE = 2  # pixels drawn per pixel of the picture
 # Roughly: brows, eyes, cheeks, nose, mouth
 PLACES = np.array([(0.0, -0.25), (-0.22, -0.08), (0.22, -0.08), (-0.3, 0.2), (0.3, 0.2), (0.0, 0.15), (0.0, 0.4)])
@@ -52,7 +52,7 @@ def _layer(kind: str, seed: int, geometry: Geometry, size: int) -> torch.Tensor:
     rng, side = np.random.default_rng(seed), size * FINE
     canvas = Image.new("RGBA", (side, side))
     pen = _Pen(ImageDraw.Draw(canvas), geometry, side)
-    {"hand": _hand, "mask": _mask, "hair": _hair, "tube": _tube}[kind](pen, rng)
+    {"hand": _hand, "mask": _mask, "hair": _hair, "tube": _tube, "bar": _bar}[kind](pen, rng)
     canvas = canvas.reduce(FINE).filter(ImageFilter.GaussianBlur(rng.uniform(0.3, 1.0)))
     return torch.from_numpy(np.asarray(canvas, np.float32) / 255).permute(2, 0, 1)
 
@@ -137,6 +137,16 @@ def _tube(pen: _Pen, rng: np.random.Generator) -> None:
             x, y = path[1]
             pen.area([(x - 0.07, y - 0.05), (x + 0.07, y - 0.04), (x + 0.07, y + 0.05), (x - 0.07, y + 0.04)],
                      (0.95, 0.9, 0.82, 0.9))  # fmt: skip
+
+
+def _bar(pen: _Pen, rng: np.random.Generator) -> None:
+    """What makes a picture anonymous, or a bandage's edge: a band of one colour over brows, eyes, nose or mouth."""
+    middle, half = rng.uniform(-0.35, 0.5), rng.uniform(0.06, 0.22)
+    left, right = (-rng.uniform(0.3, 1.0), rng.uniform(0.3, 1.0))
+    slope = rng.normal(0, 0.03)
+    colour = np.full(3, rng.choice((0.0, 0.5, 1.0))) if rng.random() < 0.5 else rng.random(3)
+    pen.area([(left, middle - half - slope), (right, middle - half + slope),
+              (right, middle + half + slope), (left, middle + half - slope)], colour)  # fmt: skip
 
 
 def _between(colours: np.ndarray, rng: np.random.Generator) -> np.ndarray:

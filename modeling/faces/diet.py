@@ -15,7 +15,7 @@ class Diet:
 
     others: share of the pictures that show an expression other than pain; 0: as often as the set has them.
     strangers: share of the photographs given as reference that show somebody else, which teaches to distrust one.
-    covered: share of the pictures under a hand, a mask, hair or a tube (see covers.py).
+    covered: share of the pictures under a hand, a mask, hair, a tube or a bar (see covers.py).
     tilted: share of the pictures turned by up to 45 degrees.
     small: share of the pictures seen from afar, their faces down to 24 pixels high.
     """
