@@ -170,7 +170,7 @@ def _fringe(scalp: Scalp, cut: Cut, rng: np.random.Generator) -> list[HairMesh]:
     surface, v = scalp.surface, scalp.surface.vertices
     ahead = smoothstep(0.72 - np.abs(scalp.q(v)[:, 0]), 0.0, 0.15) * (v[:, 2] > scalp.centre[2])
     front = ahead * smoothstep(scalp.hairline + 0.040 - v[:, 1], 0.0, 0.03)
-    roots = sample_roots(surface, smoothstep(scalp.mask, 0.25, 0.9) * front, 200, rng)
+    roots = sample_roots(surface, smoothstep(scalp.mask, 0.25, 0.9) * front, 620, rng)
     if not len(roots.points):
         return []
     depth = rng.random(len(roots.points))
@@ -180,11 +180,17 @@ def _fringe(scalp: Scalp, cut: Cut, rng: np.random.Generator) -> list[HairMesh]:
         sweep = side + 0.15 * waves(points, child(0, "fringe waves"), 0.02)
         return along(np.stack([sweep, np.full(len(points), -1.0), np.full(len(points), 0.4)], axis=1), normals, 0.0)
 
-    end = scalp.brow + rng.uniform(0.006, 0.014, len(depth))
-    length = np.maximum(1.08 * (roots.points[:, 1] - end), 0.01)
+    # cut along one soft line; single hairs end above and below it, so that it has no teeth
+    end = (
+        scalp.brow
+        + 0.009
+        + 0.003 * waves(roots.points, child(0, "fringe ends"), 0.03)
+        + rng.normal(0, 0.0025, len(depth))
+    )
+    length = np.maximum(1.22 * (roots.points[:, 1] - end), 0.01)
     clearance = 0.003 + 0.004 * depth
     curves = grow(surface, roots, length, comb, clearance, lift=0.5, segments=6, hug=lambda p: np.full(len(p), 0.5))
-    narrow = replace(cut, width=0.0040, strands=3)
+    narrow = replace(cut, width=0.0022, strands=2)
     return [_lay(scalp, curves, narrow, roots.weight, depth, rng, free=False)]
 
 
