@@ -1,8 +1,8 @@
 """Lids: they slide over eyeballs that stay where they are, meet exactly when closed and never cross.
 
 Whatever the other units do, the opening left between the two lid margins is measured, column by column where they now
-are, and the upper lid turns about the eye's centre through the wanted share of it. Written once for numpy and torch
-(`xp`).
+are, and the upper lid turns about the eye's centre through the wanted share of it. Eyes close by AU43 alone: however
+hard the others squeeze, a slit stays open, or nobody could tell the two. Written once for numpy and torch (`xp`).
 """
 
 from __future__ import annotations
@@ -16,6 +16,7 @@ import numpy as np
 SEAL = 0.005  # radians by which the closed upper lid overlaps the lower one: 0.08 mm
 AROUND = 1.4  # eyeball radii from its centre: skin so near is kept off the eyeball whatever squeezes it
 CLEAR = 1.07  # eyeball radii: skin that rests further out may come so near
+SLIT = 0.35  # of the opening at rest is left by all units but AU43
 DROOP = 0.8  # by how much more than the lid the lashes turn, for each eyeball radius that they stand out
 
 
@@ -31,6 +32,7 @@ class Lids:
     temple: Any  # +1 if the temple lies towards +x (the left eye), -1 for the right eye
     column: Any  # int [R]: the upper margin point before each lid point
     share: Any  # [R]: of the next one
+    opening: Any  # [M]: radians between the margins at rest, per upper margin point; 0 until a person is fitted
 
     @staticmethod
     def both(tensors: Mapping[str, np.ndarray], convert: Callable[[np.ndarray], Any] = np.asarray) -> tuple[Lids, Lids]:
@@ -41,6 +43,7 @@ class Lids:
             arrays = [tensors[f"lid_{name}"][own] for name in ("row", "weight", "floor")]
             arrays += [tensors["lid_upper"][side], tensors["lid_lower"][side], np.float32(1 - 2 * side)]
             arrays += [tensors[f"lid_{name}"][own] for name in ("column", "share")]
+            arrays += [np.zeros(len(tensors["lid_upper"][side]), np.float32)]
             eyes.append(Lids(*(convert(a.astype(np.int64) if a.dtype.kind == "i" else a) for a in arrays)))
         return tuple(eyes)
 
@@ -48,7 +51,7 @@ class Lids:
     def none() -> Lids:
         """Of a head whose lids move by its fields alone."""
         numbers, rows = np.zeros(0, np.float32), np.zeros(0, np.int64)
-        return Lids(rows, numbers, numbers, rows, rows, numbers, rows, numbers)
+        return Lids(rows, numbers, numbers, rows, rows, numbers, rows, numbers, numbers)
 
     def fitted(self, surface: np.ndarray, centre: np.ndarray, radius: float, lashes: np.ndarray) -> Lids:
         """With the columns of one person's resting surface [N, 3], and with the skin around the lids; `lashes` bool [N]
@@ -69,6 +72,7 @@ class Lids:
             floor=np.concatenate([self.floor, np.minimum(0.99 * near[around], CLEAR).astype(np.float32)]),
             column=np.concatenate([column, still.astype(np.int64)]),
             share=np.concatenate([share.astype(np.float32), still]),
+            opening=_gap(np, surface, self, centre).clip(0, None).astype(np.float32),
         )
 
 
@@ -81,11 +85,8 @@ def between(xp, knots, values):
 
 def close(xp, points, lids: Lids, centre, radius, closure):
     """New positions [R, 3] of one eye's lid points, from the surface `points` [N, 3] before any closing."""
-    top, at = _angles(xp, points[lids.upper] - centre, lids.temple)
-    bottom, knots = _angles(xp, points[lids.lower] - centre, lids.temple)
-    index, share = between(xp, np.maximum.accumulate(knots) if xp is np else xp.cummax(knots, 0).values, at)
-    gap = top - (bottom[index] * (1 - share) + bottom[index + 1] * share) + SEAL * closure
-    turn = closure * gap.clip(0, None) + gap.clip(None, 0)  # lids that would cross are pushed apart
+    gap = _gap(xp, points, lids, centre) + SEAL * closure
+    turn = gap - (1 - closure) * xp.maximum(gap, SLIT * lids.opening)  # lids that would come too near are pushed apart
     theta = (turn[lids.column] * (1 - lids.share) + turn[lids.column + 1] * lids.share) * lids.weight
     arm = points[lids.rows] - centre
     x, y, z = arm[:, 0], arm[:, 1], arm[:, 2]
@@ -95,6 +96,14 @@ def close(xp, points, lids: Lids, centre, radius, closure):
     cosine, sine = xp.cos(theta) * farther, xp.sin(theta) * farther
     across = cosine + sine * y / level
     return centre + xp.stack([x * across, y * cosine - level * sine, z * across], 1)
+
+
+def _gap(xp, points, lids: Lids, centre):
+    """Radians [M] between the margins of the surface `points` [N, 3], at each point of the upper one."""
+    top, at = _angles(xp, points[lids.upper] - centre, lids.temple)
+    bottom, knots = _angles(xp, points[lids.lower] - centre, lids.temple)
+    index, share = between(xp, np.maximum.accumulate(knots) if xp is np else xp.cummax(knots, 0).values, at)
+    return top - (bottom[index] * (1 - share) + bottom[index + 1] * share)
 
 
 def _angles(xp, arm, temple):

@@ -90,6 +90,16 @@ def test_closed_lids_leave_nothing_open(head, seed):
             assert -2 * SEAL < closed < 0.05 * rest
 
 
+@pytest.mark.parametrize("seed", range(8))
+def test_eyes_close_by_au43_alone(head, seed):
+    bust = person(head, seed)
+    for units in ({"AU7": 5}, {"AU6": 5, "AU7": 5}, {"AU4": 5, "AU6": 5, "AU7": 5, "AU9": 5, "AU12": 5}):
+        for eye, centre in zip(bust.lids, bust.eye_centres, strict=True):
+            rest, squeezed = (opening(v, eye, centre).mean() for v in (bust.vertices, rig(bust, units).vertices))
+            half = opening(rig(bust, units | {"AU43": 0.5}).vertices, eye, centre).mean()
+            assert 0.3 * rest < squeezed < 0.9 * rest and 0 < half < 0.85 * squeezed
+
+
 def seen_of_the_eyeballs(face, size=384):
     """Pixels of a frontal picture in which an eyeball is what lies nearest, lashes left out."""
     topology, camera = face.bust.topology, look_at(size=size, span=0.3)

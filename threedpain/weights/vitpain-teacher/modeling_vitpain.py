@@ -653,7 +653,8 @@ class ViTPainModel(PreTrainedModel):
             # the larger of two doubtful units is read too low: units follow what is read directly, not the other way
             losses["consistency"] = F.smooth_l1_loss(output.pspi_from_au, output.pspi.detach())
         if au_targets is not None and output.au is not None:
-            losses["au"] = _known(F.smooth_l1_loss, output.au, au_targets)
+            even = max(AU_MAXIMA) / output.au.new_tensor(AU_MAXIMA)  # closed eyes count as much as any unit at its most
+            losses["au"] = _known(F.smooth_l1_loss, output.au * even, au_targets * even)
         if heatmap_targets is not None and output.heatmap is not None:
             losses["heatmap"] = _known(F.mse_loss, output.heatmap, self._inner(heatmap_targets, output.heatmap))
         if mask_targets is not None and output.mask_logits is not None:
