@@ -86,8 +86,13 @@ def between(xp, knots, values):
 def close(xp, points, lids: Lids, centre, radius, closure):
     """New positions [R, 3] of one eye's lid points, from the surface `points` [N, 3] before any closing."""
     gap = _gap(xp, points, lids, centre) + SEAL * closure
-    turn = gap - (1 - closure) * xp.maximum(gap, SLIT * lids.opening)  # lids that would come too near are pushed apart
-    theta = (turn[lids.column] * (1 - lids.share) + turn[lids.column + 1] * lids.share) * lids.weight
+    left = xp.maximum(gap, SLIT * lids.opening)
+    shut, apart = (
+        turn[lids.column] * (1 - lids.share) + turn[lids.column + 1] * lids.share
+        for turn in (closure * left, gap - left)
+    )
+    # Lids that come too near are pushed apart; what lies farther up the lid gives way less and keeps where it went.
+    theta = lids.weight * (shut + apart * lids.weight.clip(0, 1))
     arm = points[lids.rows] - centre
     x, y, z = arm[:, 0], arm[:, 1], arm[:, 2]
     level = xp.sqrt(x * x + z * z + 1e-14)
