@@ -173,7 +173,7 @@ class Plan:
         """The neutral face; pain, its PSPI targets even over 1..16 across the identity's cell; others by turns."""
         seed, cell, name = self.config.seed, demographics.cell_of(index, self.config.seed), identity_id(index)
         turn = index // len(demographics.CELLS)
-        yield Expression(f"{name}_neutral", "neutral", "neutral", {})
+        yield Expression(neutral_id(name), "neutral", "neutral", {})
         for number in range(self.config.expressions):
             # Cells go through one order of targets, each from another place: even in a cell, and even across cells.
             block, place = divmod(turn * self.config.expressions + number, 16)
@@ -216,11 +216,23 @@ class Plan:
         self, seed: int, age: float, gender: str, picture: str = "", kind: str = "neutral"
     ) -> tuple[str, ...]:
         """What the person of `seed` wears in all pictures and clips of the set, and what covers the face in the
-        `picture` of that id; neutral faces are references, and nothing comes before them."""
+        `picture` of that id."""
         if self.config.accessories == "off":
             return ()
         worn = draw_accessories(seed, age, gender, self.config.purpose)
-        return worn if kind == "neutral" else worn + draw_cover(seed, picture, worn, self.config.purpose)
+        if kind == "neutral" and not self._covers_neutral(seed, picture, worn):
+            return worn
+        return worn + draw_cover(seed, picture, worn, self.config.purpose)
+
+    def _covers_neutral(self, seed: int, picture: str, worn: tuple[str, ...]) -> bool:
+        """Whether a cover may lie on that neutral picture. It is a reference, so nothing comes before it, but in sets
+        to train on, whose reader must not take what is hidden for pain; there one of a person's neutral pictures at
+        least stays free: the first view's, where all others are covered."""
+        if self.config.purpose == "release" or not picture:
+            return False
+        expression = neutral_id(identity_of(picture))
+        first, *others = (picture_id(expression, view) for view in self.views)
+        return picture != first or not all(draw_cover(seed, other, worn, self.config.purpose) for other in others)
 
     def camera(self, index: int, view: str) -> str:
         """The kind of camera, of limits.CAMERAS, that takes all pictures of a person from a view."""
@@ -338,6 +350,10 @@ def _duration(seconds: float) -> str:
 
 def identity_id(index: int) -> str:
     return f"id_{index:05d}"
+
+
+def neutral_id(identity: str) -> str:
+    return f"{identity}_neutral"
 
 
 def picture_id(expression_id: str, view: str) -> str:

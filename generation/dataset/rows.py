@@ -76,12 +76,13 @@ def take(
 ) -> Photo:
     """The picture of that name: scene and head pose follow from identity's seed, expression's id and view; light and
     background too, unless a place is named (`sample_scene`). `accessories`: what the person wears, and what
-    covers the face; `cameras`: of limits.CAMERAS."""
+    covers the face (nobody is drawn under a blanket in the street); `cameras`: of limits.CAMERAS."""
     worn = worn_by(person.identity.seed, accessories, picture_id(expression_id, view))
     for number in range(RETAKES):
         scene, head_angles = setting(
-            person.identity.seed, expression_id, view, size, number, light, background, cameras
-        )
+            person.identity.seed, expression_id, view, size, number, light, background, cameras,
+            roofed="blanket" in worn.names,
+        )  # fmt: skip
         scene = replace(scene, worn=worn)
         labels = tuple(name for name in truth if name != "aligned_neutral")
         sample = pipe.photograph(person, action_units, scene, truth=labels, head_angles=head_angles)
@@ -102,10 +103,14 @@ def setting(
     light: str | None = None,
     background: str | None = None,
     cameras: str = "standard",
+    roofed: bool = False,
 ) -> tuple[Scene, tuple[float, float, float]]:
     """The scene of the `number`-th take of a picture, and the head's own (yaw, pitch, roll) in it, degrees."""
     scene_seed = int(child(seed, "photo", expression_id, view, number).integers(2**62))
-    scene = _dressed(sample_scene(scene_seed, VIEWS[view], size, light, background=background, cameras=cameras), seed)
+    scene = sample_scene(
+        scene_seed, VIEWS[view], size, light, background=background, cameras=cameras, roofed=roofed
+    )
+    scene = _dressed(scene, seed)
     yaw, pitch, roll = np.clip(child(scene_seed, "head").normal(0.0, HEAD_SPREAD), -10.0, 10.0)
     return scene, (round(float(yaw), 2), round(float(pitch), 2), round(float(roll), 2))
 

@@ -50,6 +50,7 @@ def sample_scene(
     plain: bool = False,
     background: str | None = None,
     cameras: str = "standard",
+    roofed: bool = False,
 ) -> Scene:
     """A random scene; `plain` switches every accident off: grey wall, studio light, bare shoulders, perfect camera.
 
@@ -58,6 +59,7 @@ def sample_scene(
     for where the light is.
     fov: vertical field of view in degrees instead of a drawn focal length.
     cameras: one of CAMERAS; "ward" takes the same scene by a ward's camera (`ward`).
+    roofed: a place that is drawn lies indoors.
     """
     if cameras not in CAMERAS:
         raise InvalidInput(f"cameras must be one of {', '.join(CAMERAS)}; got {cameras!r}")
@@ -73,7 +75,7 @@ def sample_scene(
             Sensor(),
             Clothes("none", (0.5, 0.5, 0.5), 0),
         )
-    kind = light or _place(seed)
+    kind = light or _place(seed, roofed)
     behind = Background(background or kind, int(child(seed, "background").integers(2**31)))
     rng = child(seed, "light", kind)
     scene = Scene(
@@ -102,13 +104,17 @@ def dress_code(place: str) -> str:
     return "clinical" if place in CLINIC else place
 
 
-def _place(seed: int) -> str:
-    """Where the seed's scene is, one of PLACES."""
+def _place(seed: int, roofed: bool) -> str:
+    """Where the seed's scene is, one of PLACES; `roofed`: where that is outdoors, another place indoors."""
     rng = child(seed, "photographed")
     if rng.random() >= PHOTOGRAPHED:
-        return str(child(seed, "place").choice(LIGHTS, p=_LIGHT_SHARE))
-    roofed = rng.random() < _ROOFED_SHARE
-    return str(rng.choice([name for name in PANORAMAS if (name in ROOFED) == roofed]))
+        place = str(child(seed, "place").choice(LIGHTS, p=_LIGHT_SHARE))
+    else:
+        inside = rng.random() < _ROOFED_SHARE
+        place = str(rng.choice([name for name in PANORAMAS if (name in ROOFED) == inside]))
+    if roofed and dress_code(place) == "outdoor":
+        return str(child(seed, "roofed").choice(["indoor", "clinical", *ROOFED]))
+    return place
 
 
 def _camera(seed: int, view: str | Sequence[float], size: int, fov: float | None, plain: bool) -> Camera:

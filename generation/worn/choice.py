@@ -31,7 +31,7 @@ from threedpain.limits import ACCESSORIES, COVERS
 class Shares:
     eyewear: tuple[float, float]  # of people of 18 and of 90, evenly between
     medical: tuple[float, float]  # the same, of one thing of medicine
-    cover: float  # of the pictures of faces that are not neutral
+    cover: float  # of the pictures; a set's plan says when neutral ones are left free
 
 
 SHARES = {

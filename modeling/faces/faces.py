@@ -25,6 +25,7 @@ from threedpain.assets import cache_dir
 from threedpain.dataset_script.archives import alone, sweep
 from threedpain.errors import InvalidInput
 from threedpain.facs import PAIN_UNITS
+from threedpain.limits import COVERS
 from threedpain.modeling.vitpain.image_processing_vitpain import CROP_SCALE, as_picture, face_crop, whole_picture
 from threedpain.pictures import stored_picture
 from threedpain.regions import PARTS
@@ -294,18 +295,20 @@ def _table(dataset) -> pd.DataFrame:
 
 def _references(table: pd.DataFrame) -> list[np.ndarray]:
     """For each row the neutral pictures of the same person, itself excepted: those the set names, else all that are
-    neutral, from another view where there are such."""
+    neutral; where there are such, those that nothing covers, and of these the ones from another view."""
     place = {name: at for at, name in enumerate(table["id"])}
     neutral = defaultdict(list)
     for at, (who, expression) in enumerate(zip(table["identity"], table["expression"], strict=True)):
         if expression == "neutral":
             neutral[who].append(at)
     views, found = table["view_id"].to_numpy(), []
+    bare = [not {*(names or "").split(",")} & {*COVERS} for names in table["accessories"]]
     for at, (who, named) in enumerate(zip(table["identity"], table["references"], strict=True)):
         if named is not None and len(named):
             found.append(np.array([place[name] for name in named if name in place and place[name] != at], dtype=int))
             continue
         others = [row for row in neutral[who] if row != at]
+        others = [row for row in others if bare[row]] or others
         elsewhere = [row for row in others if views[row] != views[at]]
         found.append(np.array(elsewhere or others, dtype=int))
     return found
