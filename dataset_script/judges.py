@@ -70,10 +70,13 @@ def _rectangle(box: Box) -> dlib.rectangle:
     return dlib.rectangle(x0, y0, x1 - 1, y1 - 1)
 
 
-def upright_faces(pixels: np.ndarray, upsample: int = 0) -> tuple[list[dlib.rectangle], list[float]]:
-    """dlib's squares in a picture uint8 [H, W] or [H, W, 3], and how sure they are; threads wait for each other."""
+def upright_faces(
+    pixels: np.ndarray, upsample: int = 0, least: float = 0.0
+) -> tuple[list[dlib.rectangle], list[float]]:
+    """dlib's squares in a picture uint8 [H, W] or [H, W, 3], and how sure they are, at `least` so much; threads wait
+    for each other."""
     with _one_thread:
-        squares, scores, _ = _face_detector().run(pixels, upsample, 0.0)
+        squares, scores, _ = _face_detector().run(pixels, upsample, least)
     return list(squares), list(scores)
 
 

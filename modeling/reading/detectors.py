@@ -31,6 +31,8 @@ class Found:
 
     box: Box
     landmarks: np.ndarray | None = None
+    faint: bool = False
+    """Whether it may be none: a mask or a hand hides so much that the detector was in doubt."""
 
 
 class Detector(Protocol):
@@ -57,11 +59,15 @@ def detector(name: str) -> Detector:
     return _BUILT[name]
 
 
-def one_face(photo: Image.Image, find: Detector, name: str = "the picture") -> Found:
-    """The only face; InvalidInput when there is none, there are several, or it is too small."""
-    faces = find(photo)
+def one_face(photo: Image.Image, find: Detector, name: str = "the picture", sure: bool = False) -> Found:
+    """The only face; InvalidInput when there is none (`sure`: faint ones are none), there are several, or it is too
+    small."""
+    faces = [face for face in find(photo) if not (sure and face.faint)]
     if not faces:
-        raise InvalidInput(f"no face was found in {name}; it must look roughly at the camera and be well lit")
+        raise InvalidInput(
+            f"no face was found in {name}; it must look roughly at the camera and be well lit; "
+            "where a mask or a hand hides it, give its box"
+        )
     if len(faces) > 1:
         raise InvalidInput(f"{len(faces)} faces were found in {name}; cut out the one to read, or give its box")
     photos.checked_box(faces[0].box, photo, name)
@@ -95,7 +101,15 @@ def upright(photo: Image.Image, face: Found) -> tuple[Image.Image, Box, Turn | N
 
 def _hog() -> Detector:
     """dlib's histogram detector: frontal faces, in 0.05 s; upright ones only, where its landmark model is missing."""
-    return lambda photo: [Found(box, _landmarks(photo, box)) for box in photos.find_faces(photo)]
+    return find_upright
+
+
+def find_upright(photo: Image.Image) -> list[Found]:
+    """The faces of a picture; where there is none, what looks most like one, marked as faint."""
+    if boxes := photos.find_faces(photo):
+        return [Found(box, _landmarks(photo, box)) for box in boxes]
+    box = photos.faint_face(photo)
+    return [] if box is None else [Found(box, faint=True)]  # landmarks under a mask would turn the picture by chance
 
 
 def _cnn() -> Detector:

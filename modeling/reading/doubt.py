@@ -30,9 +30,10 @@ def widened(config, pspi: float, interval: tuple[float, float] | None, hidden: t
     return max(0.0, min(low, pspi - half)), min(PSPI_MAX, max(high, pspi + half))
 
 
-def sentences(familiarity: float | None, hidden: tuple[str, ...]) -> list[str]:
+def sentences(familiarity: float | None, hidden: tuple[str, ...], faint: bool = False) -> list[str]:
     """What a reader of the numbers should know."""
-    said = [f"the {name} can hardly be seen: {_UNITS[name]} and PSPI are guesses" for name in hidden]
+    said = ["the face could hardly be found: look whether its box is right"] if faint else []
+    said += [f"the {name} can hardly be seen: {_UNITS[name]} and PSPI are guesses" for name in hidden]
     if familiarity is not None and familiarity < UNFAMILIAR:
         said.append("this picture is unlike anything the model learned from")
     return said

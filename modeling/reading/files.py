@@ -18,8 +18,7 @@ from PIL import Image
 
 from threedpain.errors import InvalidInput, MissingFile, ThreeDPainError
 
-from .detectors import Found
-from .photos import checked_box, open_photo
+from .photos import open_photo
 from .reader import CLIPS, PainReader, Reading, read_clip
 
 PICTURES = (".jpg", ".jpeg", ".png", ".webp", ".bmp", ".tif", ".tiff", ".gif")
@@ -64,10 +63,17 @@ class Neutrals:
     Args:
         rule: paths of neutral pictures for everyone, one pattern with {person}, {folder} or {stem}, ["first"], or [].
         person: regular expression whose first group names the person in a path; without it, the folder does.
+        box: face box in pixels of every neutral picture; otherwise faces are found.
     """
 
-    def __init__(self, reader: PainReader, rule: Sequence[str] = (), person: str | None = None):
-        self.reader, self.rule = reader, [str(one) for one in rule]
+    def __init__(
+        self,
+        reader: PainReader,
+        rule: Sequence[str] = (),
+        person: str | None = None,
+        box: Sequence[float] | None = None,
+    ):
+        self.reader, self.rule, self.box = reader, [str(one) for one in rule], box
         self.first = self.rule == ["first"] and not Path("first").exists()
         self.pattern = len(self.rule) == 1 and re.search(r"\{(person|folder|stem)\}", self.rule[0]) is not None
         try:
@@ -108,7 +114,8 @@ class Neutrals:
             self._firsts.setdefault(self.person(path), path)
 
     def _open(self, path: str) -> Image.Image:
-        return self.reader.reference(open_photo(path))
+        photo = open_photo(path)
+        return self.reader.reference(photo, self.reader.face(photo, f"the neutral picture {Path(path).name}", self.box))
 
 
 def read_files(
@@ -129,7 +136,7 @@ def read_files(
                 yield from _clip(reader, path, neutrals, every)
                 continue
             photo = open_photo(path)
-            face = Found(checked_box(box, photo)) if box is not None else reader.face(photo, path.name)
+            face = reader.face(photo, path.name, box)
             neutrals.readable(path)
             yield FileReading(path, 0, 0.0, reader.read_face(photo, face, neutrals(path)), picture=photo)
         except ThreeDPainError as trouble:

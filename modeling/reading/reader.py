@@ -52,11 +52,13 @@ class Reading:
     """0 (unlike anything learned) .. 1; None where the model does not know."""
     hidden: tuple[str, ...] = ()
     """Decisive regions of which hardly anything is seen: brows, eyes, cheeks, nose, mouth."""
+    faint: bool = False
+    """Whether the detector was in doubt that this is a face: a mask or a hand hides most of it."""
 
     @property
     def doubts(self) -> list[str]:
         """Sentences on why this reading may be wrong; none where nothing speaks against it."""
-        return sentences(self.familiarity, self.hidden)
+        return sentences(self.familiarity, self.hidden, self.faint)
 
     def overlay(self, photo: Image.Image, strength: float = 0.6, full: float = 6.0) -> Image.Image:
         """The photograph with the pain map laid over the face; `full` mm are drawn at full strength."""
@@ -109,32 +111,40 @@ class PainReader:
         if asked != made:
             raise InvalidInput(f"the image processor of {folder} makes {made} pixels, but its model reads {asked}")
 
-    def read(self, photo, neutral=None, box: Sequence[float] | None = None) -> Reading:
+    def read(
+        self, photo, neutral=None, box: Sequence[float] | None = None, neutral_box: Sequence[float] | None = None
+    ) -> Reading:
         """Read one photograph.
 
         photo: PIL image or array. neutral: the same person at rest, one picture or several, whose answers are averaged.
-        box: face box in pixels; otherwise the face is looked for, and set upright.
+        box, neutral_box: face boxes in pixels; otherwise the face is looked for, and set upright.
         """
         photo = _picture(photo)
-        face = self.face(photo) if box is None else Found(checked_box(box, photo))
+        face = self.face(photo, box=box)
         references = [] if neutral is None else neutral if isinstance(neutral, (list, tuple)) else [neutral]
-        return self.read_face(photo, face, [self.reference(one) for one in references])
+        if neutral_box is not None and len(references) != 1:
+            raise InvalidInput(f"neutral_box is the face box of one neutral picture; {len(references)} are given")
+        return self.read_face(photo, face, [self.reference(one, box=neutral_box) for one in references])
 
-    def face(self, photo: Image.Image, name: str = "the picture") -> Found:
-        """The only face of a picture, or InvalidInput."""
-        return detectors.one_face(photo, self.find, name)
+    def face(
+        self, photo: Image.Image, name: str = "the picture", box: Sequence[float] | None = None, sure: bool = False
+    ) -> Found:
+        """The face in a box, or the only face that is found in a picture (`sure`: beyond doubt), or InvalidInput."""
+        if box is not None:
+            return Found(checked_box(box, photo, name))
+        return detectors.one_face(photo, self.find, name, sure)
 
-    def reference(self, photo, face: Found | None = None) -> Image.Image:
+    def reference(self, photo, face: Found | None = None, box: Sequence[float] | None = None) -> Image.Image:
         """A neutral picture as the model sees it: small, to be kept and given to `read_face` again and again."""
         photo = _picture(photo)
-        turned, box, _ = upright(photo, face or self.face(photo, "the neutral picture"))
-        return self.processor.crop(turned, box)
+        turned, around, _ = upright(photo, face or self.face(photo, "the neutral picture", box))
+        return self.processor.crop(turned, around)
 
     def read_face(self, photo: Image.Image, face: Found, references: list[Image.Image]) -> Reading:
         """Read a face that was found, beside references from `reference`."""
         turned, box, turn = upright(photo, face)
         reading = self.answer(turned, box, references, [None] * len(references))
-        return reading if turn is None else replace(reading, turn=turn)
+        return replace(reading, turn=turn, faint=face.faint)
 
     def answer(
         self, photo: Image.Image, box: Box, references: list[Image.Image], reference_boxes: Sequence[Box | None]
@@ -201,7 +211,7 @@ def read_clip(
         references = [reader.reference(one) for one in (neutral if isinstance(neutral, (list, tuple)) else [neutral])]
     for number, moment, frame in clips.frames(path, every, max_pixels=max_pixels, seconds=seconds):
         try:
-            face = reader.face(frame, f"frame {number}")
+            face = reader.face(frame, f"frame {number}", sure=True)  # among many frames some show nobody
         except InvalidInput as trouble:
             yield FrameReading(number, moment, None, str(trouble)), frame
             continue

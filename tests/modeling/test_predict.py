@@ -12,7 +12,7 @@ from PIL import Image
 from typer.testing import CliRunner
 
 from threedpain.errors import InvalidInput, MissingFile
-from threedpain.modeling.reading import photos
+from threedpain.modeling.reading import detectors, photos
 from threedpain.modeling.reading.reader import PainReader, read_clip
 from threedpain.modeling.vitpain.configuration_vitpain import ViTPainConfig
 from threedpain.modeling.vitpain.image_processing_vitpain import ViTPainImageProcessor, face_crop
@@ -45,12 +45,21 @@ def faces(monkeypatch):
     """The faces that the detector is to find: a list the test fills, by picture size."""
     found: dict[tuple[int, int], list] = {}
     monkeypatch.setattr("threedpain.modeling.reading.photos.find_faces", lambda photo: found.get(photo.size, []))
+    monkeypatch.setattr("threedpain.modeling.reading.photos.faint_face", lambda photo: None)
+    monkeypatch.setattr("threedpain.modeling.reading.detectors._landmarks", lambda photo, box: None)
     return found
 
 
 def face(size=96, units=(4, 3, 0, 2, 0, 1)):
     image, _, _, box = draw(size, (200, 160, 140), (40, 80, 90), 0, units)
     return image, box
+
+
+def overlap(one, other):
+    """The area two boxes share over the area of both."""
+    area = lambda box: max(0, box[2] - box[0]) * max(0, box[3] - box[1])  # noqa: E731
+    shared = area((*np.maximum(one[:2], other[:2]), *np.minimum(one[2:], other[2:])))
+    return shared / (area(one) + area(other) - shared)
 
 
 def run(*arguments):
@@ -111,7 +120,59 @@ def test_no_face_several_faces_and_small_faces(reader, faces):
 
 
 def test_an_empty_picture_has_no_face_for_the_real_detector():
-    assert photos.find_faces(Image.new("RGB", (200, 200), "grey")) == []
+    empty = Image.new("RGB", (200, 200), "grey")
+    assert photos.find_faces(empty) == [] and photos.faint_face(empty) is None
+    noise = np.random.default_rng(0).integers(0, 256, (200, 200, 3), np.uint8)
+    assert photos.faint_face(Image.fromarray(noise)) is None
+
+
+def test_a_face_behind_a_mask_is_found_with_doubt_and_never_in_a_clip(tmp_path, folder, faces, monkeypatch):
+    """The box of what looks most like a face is read and said to be in doubt; of a clip other frames are there."""
+    av = pytest.importorskip("av")
+    photo, box = face()
+    monkeypatch.setattr("threedpain.modeling.reading.photos.faint_face", lambda photo: tuple(box))
+    reader = PainReader(folder)
+    reading = reader.read(photo, neutral=photo)
+    assert reading.box == tuple(box) and reading.faint
+    assert "the face could hardly be found: look whether its box is right" in reading.doubts
+    faces[photo.size] = [tuple(box)]
+    assert not reader.read(photo).faint
+    del faces[photo.size]
+    with av.open(str(tmp_path / "clip.mp4"), "w") as container:
+        stream = container.add_stream("mpeg4", rate=10)
+        stream.width = stream.height = 96
+        container.mux(stream.encode(av.VideoFrame.from_image(photo)))
+        container.mux(stream.encode())
+    ((at, _),) = read_clip(reader, tmp_path / "clip.mp4")
+    assert at.reading is None and "no face was found in frame 0" in at.trouble
+
+
+@pytest.mark.slow
+def test_people_in_surgical_masks_are_found_where_they_are():
+    from threedpain import PainFacePipeline
+
+    pipe, overlaps = PainFacePipeline.from_pretrained(texture="flat"), []
+    for seed in range(8):
+        out = pipe(seed=seed, size=256, accessories=("surgical_mask",))
+        overlaps += [overlap(found.box, out.sample.bbox) for found in detectors.find_upright(out.image)]
+    assert len(overlaps) >= 7 and min(overlaps) > 0.5 and np.mean(overlaps) > 0.7
+
+
+def test_the_neutral_picture_may_have_a_box(reader, faces):
+    """Where no detector finds the face at rest, its box is given; without it a sentence says so."""
+    photo, box = face()
+    rest, around = face(100, (0,) * 6)
+    faces[photo.size] = [tuple(box)]
+    with pytest.raises(InvalidInput, match="found in the neutral picture; .* hides it, give its box"):
+        reader.read(photo, neutral=rest)
+    given = reader.read(photo, neutral=rest, neutral_box=around)
+    faces[rest.size] = [tuple(around)]
+    assert given.pspi == reader.read(photo, neutral=rest).pspi
+    with pytest.raises(InvalidInput, match="the face box .* does not lie in the neutral picture"):
+        reader.read(photo, neutral=rest, neutral_box=(200, 200, 300, 300))
+    for several in (None, [rest, rest]):
+        with pytest.raises(InvalidInput, match="neutral_box is the face box of one neutral picture"):
+            reader.read(photo, neutral=several, neutral_box=around)
 
 
 @pytest.mark.slow
@@ -123,10 +184,7 @@ def test_the_real_detector_finds_rendered_faces_where_they_are():
         out = pipe({"AU4": 3}, seed=seed, size=320)
         found = photos.find_faces(out.image)
         assert len(found) == 1
-        x0, y0, x1, y1 = (np.maximum if at < 2 else np.minimum for at in range(4))
-        both = [edge(a, b) for edge, a, b in zip((x0, y0, x1, y1), found[0], out.sample.bbox, strict=True)]
-        area = lambda box: max(0, box[2] - box[0]) * max(0, box[3] - box[1])  # noqa: E731
-        overlaps.append(area(both) / (area(found[0]) + area(out.sample.bbox) - area(both)))
+        overlaps.append(overlap(found[0], out.sample.bbox))
     assert np.mean(overlaps) > 0.7
 
 
@@ -180,6 +238,10 @@ def test_the_command_reads_a_photograph(tmp_path, folder, faces):
     assert float(row["PSPI"]) == pytest.approx(answer["pspi"], abs=1e-3)
     boxed = run(tmp_path / "photo.png", "--model", folder, "--box", ",".join(map(str, box)), "--json")
     assert json.loads(boxed.stdout)["box"] == pytest.approx(list(box), abs=0.1)
+    del faces[rest.size]
+    assert "found in the neutral picture rest.png; " in str(run(*given).exception)
+    told = run(*given, "--neutral-box", ",".join(map(str, around)), "--json")
+    assert json.loads(told.stdout)["pspi"] == answer["pspi"]
 
 
 def test_a_clip_is_read_frame_by_frame(tmp_path, folder, faces):
@@ -209,6 +271,7 @@ def test_wrong_commands_are_told_in_one_sentence(tmp_path, folder):
     for arguments, sentence in (
         (["--json", "--csv", "-"], "--json excludes --csv"),
         (["--box", "1,2,3"], "a box is written as x0,y0,x1,y1"),
+        (["--neutral-box", "1,2,30,40"], "--neutral-box says where the face of --neutral is; name that picture too"),
         (["--model", tmp_path / "nothing"], "no model folder"),
     ):
         done = run(tmp_path / "photo.png", "--model", folder, *arguments)

@@ -118,6 +118,16 @@ def test_readings_come_one_by_one(reader, ward):
     assert next(readings).reading is None
 
 
+def test_a_box_for_all_is_that_of_each_first_picture_too(folder, ward):
+    """A fixed camera: no detector is asked for a face whose box is known."""
+    blind = PainReader(folder, lambda photo: [])
+    box = (24.0, 20.0, 72.0, 76.0)
+    first = list(read_files(blind, gather([ward / "ann"]), Neutrals(blind, ["first"], box=box), box=box))
+    rest = Image.open(ward / "ann/0.png")
+    own = [blind.read(Image.open(read.path), rest, box, box).pspi for read in first]
+    assert [read.reading.pspi for read in first] == own
+
+
 @pytest.fixture
 def known(monkeypatch):
     monkeypatch.setattr(detectors, "_BUILDERS", dict(detectors._BUILDERS))

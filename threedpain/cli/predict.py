@@ -26,6 +26,9 @@ def command(
     box: Annotated[
         str | None, typer.Option(help="Face box x0,y0,x1,y1 in pixels, for photographs. Default: faces are found.")
     ] = None,
+    neutral_box: Annotated[
+        str | None, typer.Option(help="Face box of the neutral picture, likewise. Default: with first, that of --box.")
+    ] = None,
     every: Annotated[int, typer.Option(min=1, help="Of a clip, read every n-th frame, from 1.")] = 1,
     json: Annotated[bool, typer.Option("--json", help="Print JSON, one line a picture or frame.")] = False,
     csv: Annotated[
@@ -46,7 +49,11 @@ def command(
 
     if json and (csv or openface):
         raise InvalidInput("--json excludes --csv and --openface")
-    around, paths = _box(box), gather(files)
+    if neutral_box is not None and not neutral:
+        raise InvalidInput("--neutral-box says where the face of --neutral is; name that picture too")
+    around, at_rest, paths = _box(box), _box(neutral_box), gather(files)
+    if at_rest is None and neutral == ["first"]:
+        at_rest = around
     if heatmap is not None:
         picture_file(heatmap)
         if len(paths) > 1:
@@ -55,7 +62,7 @@ def command(
     if to_file and writable(csv).exists():
         raise InvalidInput(f"{csv} exists already: name a new file, or remove it")
     reader = PainReader(model, detector)
-    readings = read_files(reader, paths, Neutrals(reader, neutral or (), person), box=around, every=every)
+    readings = read_files(reader, paths, Neutrals(reader, neutral or (), person, at_rest), box=around, every=every)
     tabled = csv is not None or openface or any(path.suffix.lower() in CLIPS for path in paths)
     told = Told(readings, len(paths), bar=to_file)
     if json:
