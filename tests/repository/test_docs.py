@@ -16,7 +16,7 @@ import pytest
 import typer
 import yaml
 
-from threedpain import cli
+from threedpain import MASK_CLASSES, cli
 
 ROOT = Path(__file__).parents[2]
 DOCS = ROOT / "docs"
@@ -216,6 +216,14 @@ def test_what_an_audit_found_is_on_its_page(figures):
     text = figures.audit(figures.take_audit(report))
     assert "Reads pain. (50 people, 12 of them changed, 256 pixels, seed 0, generator 9.9.9.)" in text
     assert "| darker, at rest | +31 % (+20 to +40 %) | yes |" in text
+
+
+def test_the_page_of_units_names_every_class_of_the_mask():
+    (row,) = re.findall(r"^\| `mask` \| .*$", (DOCS / "frames.md").read_text(), re.MULTILINE)
+    said = re.findall(r"(\d+) ([a-z ]+)", row.partition("index: ")[2])
+    names = [name.replace("_", " ") for name in MASK_CLASSES]
+    assert [int(number) for number, _ in said] == list(range(len(names)))
+    assert all(name in words for name, (_, words) in zip(names, said, strict=True)), row
 
 
 def fenced(page, language):
