@@ -33,7 +33,9 @@ def widened(config, pspi: float, interval: tuple[float, float] | None, hidden: t
 def sentences(familiarity: float | None, hidden: tuple[str, ...], faint: bool = False) -> list[str]:
     """What a reader of the numbers should know."""
     said = ["the face could hardly be found: look whether its box is right"] if faint else []
-    said += [f"the {name} can hardly be seen: {_UNITS[name]} and PSPI are guesses" for name in hidden]
+    if hidden:
+        names, units = " and ".join(hidden), ", ".join(_UNITS[name] for name in hidden)
+        said.append(f"the {names} can hardly be seen: {units} and PSPI are guesses")
     if familiarity is not None and familiarity < UNFAMILIAR:
         said.append("this picture is unlike anything the model learned from")
     return said

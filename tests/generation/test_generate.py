@@ -128,28 +128,28 @@ def test_killed_three_times_ends_with_the_same_bytes(whole, tmp_path):
     assert make(out).made == 0
 
 
-# As many shards as people ask for, with few rows each: what is killed and made again are shards. And one video.
-FIFTY = Config(identities=50, expressions=1, others=1, views=1, size=64, texture="flat")
+# Six shards with few rows each: what is killed and made again are shards. One of them is a video.
+REAL = Config(identities=20, expressions=1, others=1, views=1, size=64, videos=1, texture="flat")
 
 
 @pytest.fixture(scope="module")
-def fifty(tmp_path_factory):
-    """Fifty people made in one go by the real pipeline."""
-    out = tmp_path_factory.mktemp("fifty") / "whole"
-    make(out, FIFTY, 2, "threedpain.generation.dataset.workers:load_pipeline")
+def real(tmp_path_factory):
+    """People made in one go by the real pipeline."""
+    out = tmp_path_factory.mktemp("real") / "whole"
+    make(out, REAL, 2, "threedpain.generation.dataset.workers:load_pipeline")
     return out
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize("workers", [1, 2, 3])
-def test_fifty_identities_killed_three_times(fifty, tmp_path, workers):
-    shards, chance = len(Plan(FIFTY).shards), random.Random(workers)
+def test_the_real_pipeline_killed_three_times(real, tmp_path, workers):
+    shards, chance = len(Plan(REAL).shards), random.Random(workers)
     for entries in sorted(chance.sample(range(shards - workers), 3)):  # at least one shard is not even begun
-        process = start(tmp_path / "set", workers, FIFTY, "threedpain.generation.dataset.workers:load_pipeline")
+        process = start(tmp_path / "set", workers, REAL, "threedpain.generation.dataset.workers:load_pipeline")
         interrupt(tmp_path / "set", process, entries, signal.SIGKILL, later=0.5 * chance.random())
         assert not (tmp_path / "set" / "manifest.json").exists()
-    make(tmp_path / "set", FIFTY, workers, "threedpain.generation.dataset.workers:load_pipeline")
-    assert contents(tmp_path / "set") == contents(fifty)
+    make(tmp_path / "set", REAL, workers, "threedpain.generation.dataset.workers:load_pipeline")
+    assert contents(tmp_path / "set") == contents(real)
 
 
 @pytest.mark.parametrize("signum", [signal.SIGINT, signal.SIGTERM])

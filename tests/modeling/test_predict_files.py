@@ -204,5 +204,9 @@ def test_a_hidden_region_and_an_unfamiliar_picture_are_told():
     assert hidden_regions(np.array([0.1, 0.9, 0.9, 0.2, 0.9, 0.0])) == ("brows", "nose")  # no unit hangs on the chin
     assert sentences(0.5, ()) == [] and sentences(None, ()) == []
     (one,) = sentences(None, ("brows",))
-    assert "the brows can hardly be seen: AU4" in one
+    assert one == "the brows can hardly be seen: AU4 and PSPI are guesses"
+    assert sentences(0.5, ("brows", "mouth")) == [
+        "the brows and mouth can hardly be seen: AU4, AU10 and PSPI are guesses"
+    ]
+    assert sentences(0.5, (), faint=True) == ["the face could hardly be found: look whether its box is right"]
     assert sentences(0.001, ()) == ["this picture is unlike anything the model learned from"]

@@ -97,7 +97,8 @@ def _say(read, short: bool) -> None:
     """A reading in words: all of it, or one line of many."""
     reading = read.reading
     if reading is None:
-        typer.echo(f"{read.path}: {read.trouble}")
+        if short:  # of a single picture it is the error that ends the command
+            typer.echo(f"{read.path}: {read.trouble}")
         return
     around = ""
     if reading.interval is not None:
