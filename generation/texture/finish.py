@@ -69,7 +69,7 @@ def _brows(brows: np.ndarray, female: bool, z: np.ndarray, old: float) -> np.nda
     if female:
         thin, lift = 0.58 + 0.08 * z[0], -1.5 - 0.7 * z[1] - (3.4 + 1.2 * z[2]) * arch - 0.5 * along
     else:
-        thin, lift = 1.08 + 0.1 * z[0], 1.5 + z[1] - 0.5 * arch
+        thin, lift = 1.08 + 0.1 * z[0], 0.5 + z[1] - 0.5 * arch
     thin = thin * (1 + 0.1 * old * (not female))
     rows = ridge + (gy - ridge - lift) / thin - 0.5
     columns = np.broadcast_to(gx - 0.5, rows.shape)
