@@ -45,7 +45,7 @@ Those of `pairs`; `images` has all but `neutral_image`.
 {columns}
 
 Left and right are the subject's. `identities` adds skin parameters, `albedo` and the two meshes; in `videos` the action
-units and `PSPI` are lists with one value a frame.
+units and `PSPI` are lists with one value a frame, `accessories` and `sensor` hold for all of them.
 
 ## Who is in it
 

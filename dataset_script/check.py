@@ -26,7 +26,7 @@ from threedpain.generation.seeds import child
 from threedpain.pictures import open_picture
 from threedpain.schema import AU_COLUMNS, GENERATOR_VERSION, TRUTHS, features
 
-from .check_laws import Finding, Seen, digest, names, row_laws, set_laws
+from .check_laws import Finding, Seen, digest, names, planned_accessories, row_laws, set_laws
 from .limited import parquet
 
 MAX_GROUP_ROWS, MAX_GROUP_BYTES = 100, 100_000_000
@@ -313,6 +313,8 @@ def _video_laws(row: dict, plan: Plan) -> Iterator[tuple[str, str]]:
     pspi = facs.pspi(np.array([row[name] for name in facs.PAIN_UNITS]).T)
     if np.abs(pspi - row["PSPI"]).max() > 1e-3:
         yield "PSPI", "PSPI of a frame is not what its action units give"
+    gender = names({"gender": row["gender"]})["gender"]
+    yield from planned_accessories(row, plan.accessories(row["seed"], round(row["age"], 1), gender))
 
 
 def _replay(out: Path, plan: Plan, report: Report, count: int) -> None:

@@ -110,13 +110,18 @@ def _person(row: dict) -> Iterator[tuple[str, str]]:
         yield "demographics", f"age {row['age']:.1f} is not in {row['age_group']}"
 
 
-def _worn(row: dict, plan: Plan) -> Iterator[tuple[str, str]]:
-    """A person wears in every picture what the plan draws for them, it alone covers the face, and nothing else is seen
-    there."""
-    planned = plan.accessories(row["seed"], round(row["age"], 1), row["gender"], row["id"], row["expression"])
+def planned_accessories(row: dict, planned: tuple[str, ...]) -> Iterator[tuple[str, str]]:
     if row["accessories"] != ",".join(planned):
         said = row["accessories"] or "nothing", ", ".join(planned) or "nothing"
         yield "accessories", f"{said[0]} is worn, planned was {said[1]}"
+
+
+def _worn(row: dict, plan: Plan) -> Iterator[tuple[str, str]]:
+    """A person wears in every picture what the plan draws for them, it alone covers the face, and nothing else is seen
+    there."""
+    yield from planned_accessories(
+        row, plan.accessories(row["seed"], round(row["age"], 1), row["gender"], row["id"], row["expression"])
+    )
     for name, share in row["mask_share"].items():
         if name in ("eyewear", "medical") and share and not row["accessories"]:
             yield "accessories", f"the mask shows {name}, and nothing is worn"

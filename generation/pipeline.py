@@ -239,6 +239,7 @@ class PainFacePipeline:
         light: str | None = None,
         background: str | None = None,
         accessories: Sequence[str] | str = (),
+        cameras: str = limits.CAMERAS[0],
         size: int = 512,
         **changes,
     ) -> PainFaceOutput:
@@ -255,6 +256,8 @@ class PainFacePipeline:
                 not given.
             accessories: what the person wears, names of `threedpain.limits.ACCESSORIES` such as "glasses"; frames,
                 colours and places are the person's own.
+            cameras: "standard", or "ward" for the same scene taken by a camera that is tilted, in a corner, wide, far,
+                moved or in the dark, as the seed draws it.
             changes: what else to change of the person, all else of the seed staying as it was: skin_tone (typology
                 angle in degrees), hair (a style), asymmetry, ...
         """
@@ -269,13 +272,16 @@ class PainFacePipeline:
             "light": light,
             "background": background,
             "accessories": accessories,
+            "cameras": cameras,
         }
         units = self.check_inputs(action_units or {}, **asked, size=size)
         identity = _identity(self.head, seed, age, gender, ethnicity, tuple(sorted(changes.items())))
         bust = self._bust(identity)
         maps = self._maps(identity)
         face = rig(bust, units, head_angles=(yaw, pitch, roll))
-        scene = sample_scene(seed, view="front", size=size, light=light, fov=fov, background=background)
+        scene = sample_scene(
+            seed, view="front", size=size, light=light, fov=fov, background=background, cameras=cameras
+        )
         scene = replace(scene, worn=worn_by(seed, accessories))
         sample = self._shoot(face, identity, maps, scene)
         person = Person(identity, bust, maps)
@@ -308,6 +314,7 @@ class PainFacePipeline:
         light: str | None = None,
         background: str | None = None,
         accessories: Sequence[str] | str = (),
+        cameras: str = limits.CAMERAS[0],
         size: int = 512,
     ) -> dict[str, float]:
         """The validated action units, or one sentence for anything that no face or camera can do."""
@@ -324,6 +331,8 @@ class PainFacePipeline:
         for name, place in (("light", light), ("background", background)):
             if place is not None and place not in limits.PLACES:
                 raise InvalidInput(f"unknown {name} {place!r}; known are {', '.join(limits.PLACES)}")
+        if cameras not in limits.CAMERAS:
+            raise InvalidInput(f"cameras must be one of {', '.join(limits.CAMERAS)}; got {cameras!r}")
         check_accessories(accessories)
         return facs.validate(action_units)
 

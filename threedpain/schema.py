@@ -179,6 +179,8 @@ _COLUMNS = {
         **{name: List(_REAL) for name in AU_COLUMNS},
         "PSPI": List(_REAL),  # one value a frame
         **_PERSON,
+        "accessories": _TEXT,  # worn in all frames
+        "sensor": _SENSOR,  # of all frames; the noise is new in each
         **_ORIGIN,
     },
 }

@@ -85,6 +85,7 @@ def dense_landmarks(row: Mapping[str, Any], pipe=None) -> DenseLandmarks:
 def _setting(row: Mapping[str, Any]) -> tuple[Scene, tuple[float, float, float]]:
     """The take that became the row, known by its camera."""
     K, t = np.asarray(row["camera"]["K"], float), np.asarray(row["camera"]["t"], float)
+    places = _places(row)
     for number in range(RETAKES):
         scene, angles = setting(
             row["seed"],
@@ -92,7 +93,8 @@ def _setting(row: Mapping[str, Any]) -> tuple[Scene, tuple[float, float, float]]
             row["view_id"],
             round(2 * K[0, 2]),
             number,
-            **_places(row),
+            light=places.get("light"),
+            background=places.get("background"),
             cameras=cameras(row),
         )
         if np.allclose(scene.camera.K, K, rtol=1e-6) and np.allclose(scene.camera.t, t, rtol=1e-6):

@@ -107,9 +107,7 @@ def setting(
 ) -> tuple[Scene, tuple[float, float, float]]:
     """The scene of the `number`-th take of a picture, and the head's own (yaw, pitch, roll) in it, degrees."""
     scene_seed = int(child(seed, "photo", expression_id, view, number).integers(2**62))
-    scene = sample_scene(
-        scene_seed, VIEWS[view], size, light, background=background, cameras=cameras, roofed=roofed
-    )
+    scene = sample_scene(scene_seed, VIEWS[view], size, light, background=background, cameras=cameras, roofed=roofed)
     scene = _dressed(scene, seed)
     yaw, pitch, roll = np.clip(child(scene_seed, "head").normal(0.0, HEAD_SPREAD), -10.0, 10.0)
     return scene, (round(float(yaw), 2), round(float(pitch), 2), round(float(roll), 2))
@@ -247,6 +245,8 @@ def video_row(
         **units,
         "PSPI": [float(facs.pspi(frame)) for frame in clip.action_units],
         **demographics(person.identity),
+        "accessories": ",".join(clip.scene.worn.names),
+        "sensor": _sensor(clip.scene.sensor),
         **_origin(config, person.identity),
     }
 

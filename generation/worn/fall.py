@@ -8,13 +8,15 @@ import numpy as np
 
 from threedpain.generation.geometry import smoothstep
 from threedpain.generation.head.bust import Bust
+from threedpain.generation.seeds import child
 
 from .mesh import HairMesh
 from .styles import HAIR
-from .surface import Surface
+from .surface import Surface, waves
 
-LEVEL, FREE = 0.02, 0.1  # metres: hair held by the head ends at this height; so much lower it hangs as it likes
+LEVEL, FREE = 0.02, 0.2  # metres: hair held by the head ends at this height; so much lower it hangs as it likes
 SWING = 62.0  # degrees from along the neck towards down; the pillow and the neck hold it back
+LOCKS, APART = 0.03, 0.14  # metres across a lock, and how unlike in their swing they are: straight hair is no board
 BLOCKED = 0.35  # of the swing is left to hair on the side away from the pillow
 REACH = 0.09  # metres a lock falls before it lies on the pillow
 SHOULDERS, RESTS = (
@@ -34,6 +36,7 @@ def fallen(hair: HairMesh, bust: Bust, down: tuple[float, float, float]) -> Hair
     points = hair.vertices[rows].astype(np.float64)
     below = LEVEL - points[:, 1]
     held = np.where(points @ toward < 0, BLOCKED, 1.0)  # head and neck are in the way
+    held *= np.clip(1 + APART * waves(points * [1, 0, 1], child(0, "fallen"), LOCKS), 0.5, 1.3)
     resting = smoothstep(below, *SHOULDERS) * (1 - smoothstep(surface.height(points)[0], *RESTS))
     swing = np.sin(np.radians(SWING) * held * smoothstep(below, 0.0, FREE)) * (1 - resting)
     bent = np.tanh(below * swing / REACH)

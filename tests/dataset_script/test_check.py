@@ -89,6 +89,12 @@ def test_swapped_labels(folder):
     assert "planned was" in found(folder)["labels", TRAIN].what
 
 
+def test_a_clip_that_wears_what_was_not_planned(folder):
+    name = "videos/train-00000.parquet"
+    edit(folder, lambda rows: rows[0].update(accessories="sunglasses"), name)
+    assert "sunglasses is worn, planned was" in found(folder)["accessories", name].what
+
+
 def test_moved_box(folder):
     def change(rows):
         rows[4]["bbox"] = [edge + 9 for edge in rows[4]["bbox"]]

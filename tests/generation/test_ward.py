@@ -1,12 +1,14 @@
 """Cameras of a ward: a roll turns points about the principal point, nothing a sensor does moves one, and rows come
 again."""
 
+import functools
 from dataclasses import replace
 
 import numpy as np
 import pytest
 
 from threedpain.errors import InvalidInput
+from threedpain.generation.dataset import rows
 from threedpain.generation.dataset.film import film
 from threedpain.generation.dataset.plan import WARD, Config, Plan
 from threedpain.generation.dataset.replay import dense_landmarks, replay_row
@@ -20,6 +22,7 @@ from threedpain.generation.scene import sensor
 from threedpain.generation.scene.scene import sample_scene
 from threedpain.generation.scene.ward import FACE, FAR, ROLL, SHARES
 from threedpain.masks import MASK_CLASSES
+from threedpain.schema import features
 
 SIZE = 96
 CONFIG = Config(identities=1, expressions=1, views=3, size=SIZE, texture="flat", cameras="ward")
@@ -158,6 +161,31 @@ def test_the_same_seed_gives_the_same_scene_and_another_view_another_camera():
         setting(5, "id_00000_pain_00", view, 64, 0, cameras="ward") for view in ("front", "front", "left")
     )
     assert repr(one) == repr(again) and repr(one) != repr(side)
+
+
+def test_one_face_may_be_taken_by_a_wards_camera(shown):
+    pipe = shown[0]
+    faces = [pipe({"AU4": 3}, seed=5, size=64, cameras=kind, yaw=10) for kind in ("standard", "ward")]
+    plain, ward = (face.scene for face in faces)
+    assert (plain.sensor.kind, ward.sensor.kind) == ("standard", "ward") and ward.background == plain.background
+    assert (faces[0].face.vertices == faces[1].face.vertices).all() and faces[0].image != faces[1].image
+    with pytest.raises(InvalidInput, match="cameras must be one of standard, ward; got 'phone'"):
+        pipe({}, seed=5, size=64, cameras="phone")
+
+
+def test_a_clip_says_what_filmed_it_and_what_is_worn(shown, monkeypatch):
+    pipe, person, expression = shown
+    short = functools.partial(rows.film, seconds=0.1)
+    monkeypatch.setattr(rows, "film", short)
+    found = [
+        rows.video_row(replace(CONFIG, size=32, cameras=kind), pipe, person, expression, accessories=worn)
+        for kind, worn in (("ward", ("glasses", "cannula")), ("mixed", ()))
+    ]
+    assert [row["sensor"]["kind"] for row in found] == ["ward", "standard"]
+    assert [row["accessories"] for row in found] == ["glasses,cannula", ""]
+    assert all(row["sensor"]["motion"] == [0.0, 0.0] for row in found)
+    table = features("videos").encode_example(found[0])
+    assert set(table) == set(found[0]) == set(features("videos"))
 
 
 def test_a_film_of_a_ward_is_refreshed_in_turn_and_never_smeared(shown):

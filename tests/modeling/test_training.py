@@ -83,6 +83,18 @@ def test_references_show_the_same_person_at_rest(faces):
     assert np.abs(corner[aligned] - corner[everyone]).max() <= 2
 
 
+def test_a_covered_neutral_is_a_reference_only_where_there_is_no_other(tmp_path):
+    plain = drawn_faces(2, 2, 3)  # a neutral and a pain, each from three views
+    worn = ["mouth_hand", "glasses", "", "", "", "", *["blanket"] * 3, "", "", ""]
+    faces = FaceSet.pack(plain.add_column("accessories", worn), 40, cache=tmp_path)
+    shown = [[(faces.table["identity"][row], faces.table["view_id"][row]) for row in rows] for rows in faces.references]
+    first, second = faces.table["identity"][0], faces.table["identity"][6]
+    assert shown[0] == [(first, "left"), (first, "right")]
+    assert shown[1] == [(first, "right")], "not the covered front, though it is another view"
+    assert shown[3] == [(first, "left"), (first, "right")] and shown[4] == [(first, "right")]
+    assert shown[9] == [(second, "left"), (second, "right")], "all are covered: as if none were"
+
+
 def test_a_selection_is_packed_with_its_own_aligned_pictures(tmp_path):
     dataset = drawn_faces()
     rows = np.flatnonzero(np.asarray(dataset["PSPI"]) > 0)[::2]

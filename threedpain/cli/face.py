@@ -48,6 +48,9 @@ def command(
         list[str] | None,
         typer.Option(help=f"What is worn, repeatable: {', '.join(limits.ACCESSORIES)}. Default: nothing."),
     ] = None,
+    cameras: Annotated[
+        str, typer.Option(help=f"{' or '.join(limits.CAMERAS)}: a ward's is tilted, in a corner, wide, far or dark.")
+    ] = limits.CAMERAS[0],
     size: Annotated[int, typer.Option(help=limits.SIZE.help())] = 512,
     seed: Annotated[int, typer.Option(help=limits.SEED.help())] = 0,
     texture: Annotated[str, typer.Option(help="embedded, depth-to-image or flat.")] = "embedded",
@@ -70,7 +73,8 @@ def command(
 
     asked: dict[str, Any] = {
         "age": age, "gender": gender, "ethnicity": ethnicity, "yaw": yaw, "pitch": pitch, "roll": roll, "fov": fov,
-        "light": light, "background": background, "accessories": tuple(accessory or ()), "size": size,
+        "light": light, "background": background, "accessories": tuple(accessory or ()), "cameras": cameras,
+        "size": size,
     }  # fmt: skip
     PainFacePipeline.check_inputs(units, **asked)
     pipe = PainFacePipeline.from_pretrained(texture=skins, device=device)
