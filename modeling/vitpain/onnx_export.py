@@ -47,8 +47,10 @@ def export_onnx(model: PreTrainedModel, processor, file: str | Path, batch: int 
     with torch.no_grad():
         told = model(pictures)
         outputs = tuple(name for name in OUTPUTS if told.get(name) is not None)
-        before = logging.getLogger("torch.onnx").level
-        logging.getLogger("torch.onnx").setLevel(logging.ERROR)
+        loggers = [logging.getLogger(name) for name in ("torch.onnx", "onnxscript")]
+        before = [logger.level for logger in loggers]
+        for logger in loggers:
+            logger.setLevel(logging.ERROR)
         try:
             with warnings.catch_warnings():
                 warnings.simplefilter("ignore")  # of torch's own parts
@@ -57,7 +59,8 @@ def export_onnx(model: PreTrainedModel, processor, file: str | Path, batch: int 
                     input_names=names, output_names=list(outputs),
                 )  # fmt: skip
         finally:
-            logging.getLogger("torch.onnx").setLevel(before)
+            for logger, level in zip(loggers, before, strict=True):
+                logger.setLevel(level)
     program.model.metadata_props["processor"] = json.dumps(processor.to_dict(), default=str)
     program.save(str(file))
     return {"inputs": names, "outputs": list(outputs)}

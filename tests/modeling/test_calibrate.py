@@ -1,6 +1,7 @@
 """Intervals refitted on one's own faces, folders that are whole, and reports that do not say more than they know."""
 
 import json
+import logging
 import shutil
 import subprocess
 import sys
@@ -196,12 +197,13 @@ def test_adding_the_pipeline_leaves_the_configuration_as_it_was(folder, tmp_path
 
 
 @pytest.mark.parametrize("count", [1, 3])
-def test_onnx_gives_the_same_numbers(folder, tmp_path, count):
+def test_onnx_gives_the_same_numbers(folder, tmp_path, count, caplog):
     runtime = pytest.importorskip("onnxruntime")
     pytest.importorskip("onnxscript")
     file = tmp_path / "model.onnx"
     done = run("export", folder, "--onnx", file, "--batch", count)
     assert done.exit_code == 0, done.exception
+    assert not [record for record in caplog.records if record.levelno >= logging.WARNING]
     model, session = load_model(folder), runtime.InferenceSession(str(file))
     names = [output.name for output in session.get_outputs()]
     assert names == ["pspi", "pspi_interval", "au", "pain_logits", "heatmap"]
