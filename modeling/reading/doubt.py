@@ -34,7 +34,8 @@ def sentences(familiarity: float | None, hidden: tuple[str, ...], faint: bool = 
     """What a reader of the numbers should know."""
     said = ["the face could hardly be found: look whether its box is right"] if faint else []
     if hidden:
-        names, units = " and ".join(hidden), ", ".join(_UNITS[name] for name in hidden)
+        names = " and ".join(filter(None, (", ".join(hidden[:-1]), hidden[-1])))
+        units = ", ".join(_UNITS[name] for name in hidden)
         said.append(f"the {names} can hardly be seen: {units} and PSPI are guesses")
     if familiarity is not None and familiarity < UNFAMILIAR:
         said.append("this picture is unlike anything the model learned from")

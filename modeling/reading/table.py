@@ -70,24 +70,25 @@ class Table:
             names = ["file", "frame", "face_id", "timestamp", "confidence", "success", *units, "PSPI", "low", "high"]
         else:
             names = ["file", "frame", "seconds", "PSPI", "low", "high", *PAIN_UNITS, "p1", "p2", "p3"]
-            names += ["familiarity", "note"]
+            names += ["familiarity", "x0", "y0", "x1", "y1", "note"]
         yield _joined(names)
 
     def line(self, read: FileReading) -> str:
         reading = read.reading
         if reading is None:
             pspi = low = high = familiarity = None
-            units, chances = [None] * len(PAIN_UNITS), [None] * 3
+            units, chances, box = [None] * len(PAIN_UNITS), [None] * 3, [None] * 4
         else:
             pspi, (low, high), familiarity = reading.pspi, reading.interval or (None, None), reading.familiarity
             units, chances = [reading.au.get(unit) for unit in PAIN_UNITS], list(reading.probabilities)
+            box = [None] * 4 if reading.turn else [round(edge) for edge in reading.box]  # not of the file's pixels
         start = [str(read.path), read.frame]
         if self.openface:
             sure = 0.0 if reading is None else 1.0 if familiarity is None else familiarity
             cells = [*start, 0, read.seconds, sure, int(reading is not None), *units, pspi, low, high]
         else:
             note = read.trouble or "; ".join(reading.doubts)
-            cells = [*start, read.seconds, pspi, low, high, *units, *chances, familiarity, note]
+            cells = [*start, read.seconds, pspi, low, high, *units, *chances, familiarity, *box, note]
         return _joined(cells)
 
 

@@ -35,7 +35,7 @@ from threedpain.modeling.faces.batches import Batches
 from threedpain.modeling.faces.diet import Diet
 from threedpain.modeling.faces.faces import FaceSet, packed_size
 from threedpain.modeling.vitpain.image_processing_vitpain import ViTPainImageProcessor
-from threedpain.modeling.vitpain.loading import load_model, load_processor
+from threedpain.modeling.vitpain.loading import load_model, load_processor, save_model
 
 from .distillation import Average, Lesson, ask_teacher
 from .lora import merge_lora
@@ -245,8 +245,7 @@ class Run:
             (self.out / "log.jsonl").write_text("".join(json.dumps(line) + "\n" for line in self.log))
             if record["mae"] < self.best or not (self.out / "best").exists():
                 self.best = record["mae"]
-                model.save_pretrained(self.out / "best")
-                self.processor.save_pretrained(self.out / "best")
+                save_model(model, self.processor, self.out / "best")
         if self.config.tracker:
             self.accelerator.log({name: value for name, value in record.items() if name != "step"}, step=self.step)
         self.accelerator.wait_for_everyone()
@@ -264,8 +263,7 @@ class Run:
                 calibrate(model, self.processor, self.validation_set, self._some(self.train_set), self.conditions)
             learned, new = self._some(self.train_set), self._some(self.validation_set)
             remember(model, self.processor, learned, new, _possible(self.conditions, new, _reads(model)))
-            model.save_pretrained(self.out)
-            self.processor.save_pretrained(self.out)
+            save_model(model, self.processor, self.out)
             shutil.rmtree(self.out / "best")
             shutil.rmtree(self.out / "checkpoint", ignore_errors=True)
         if self.config.tracker:

@@ -24,6 +24,7 @@ from threedpain.errors import InvalidInput, MissingFile
 
 from .configuration_vitpain import ViTPainConfig
 from .image_processing_vitpain import ViTPainImageProcessor
+from .loading import save_model
 from .modeling_vitpain import ViTPainModel
 
 logger = logging.getLogger(__name__)
@@ -77,8 +78,7 @@ class Conversion:
 
     def save(self, folder: str | Path) -> Path:
         folder = Path(folder)
-        self.model.save_pretrained(folder)
-        self.processor.save_pretrained(folder)
+        save_model(self.model, self.processor, folder)
         return folder
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -38,6 +39,25 @@ def model_folder(name: str | Path) -> str:
     return str(name)
 
 
+@contextmanager
+def _no_bars() -> Iterator[None]:
+    """Without the progress bars of transformers, for what takes no second; the setting is left as it was."""
+    bars = logging.is_progress_bar_enabled()
+    logging.disable_progress_bar()
+    try:
+        yield
+    finally:
+        if bars:
+            logging.enable_progress_bar()
+
+
+def save_model(model: PreTrainedModel, processor: BaseImageProcessor, folder: str | Path) -> None:
+    """A model and its processor as a folder that `load_model` and `load_processor` read."""
+    with _no_bars():
+        model.save_pretrained(folder)
+    processor.save_pretrained(folder)
+
+
 def load_model(name: str | Path) -> PreTrainedModel:
     """A trained model, on the CPU in float32, ready to answer."""
     folder = model_folder(name)
@@ -50,17 +70,13 @@ def load_model(name: str | Path) -> PreTrainedModel:
             raise MissingFile(f"{folder} holds no model.safetensors{found}")
     config = _checked_config(folder)
     _check_weights(folder, config)
-    bars = logging.is_progress_bar_enabled()
-    logging.disable_progress_bar()  # the baselines' too: it takes no second
     try:
-        model, found = AutoModel.from_pretrained(
-            folder, config=config, output_loading_info=True, use_safetensors=True, trust_remote_code=False
-        )
+        with _no_bars():
+            model, found = AutoModel.from_pretrained(
+                folder, config=config, output_loading_info=True, use_safetensors=True, trust_remote_code=False
+            )
     except Exception as error:  # any: a foreign folder may be wrong in ways that only its reader knows
         raise InvalidInput(f"{folder} cannot be read as a model: {_line(error)}") from None
-    finally:
-        if bars:
-            logging.enable_progress_bar()
     for kind, verb in (
         ("missing_keys", "lacks"),
         ("unexpected_keys", "holds more than"),

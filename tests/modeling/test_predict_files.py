@@ -141,7 +141,8 @@ def test_the_command_writes_one_table_of_many_files(folder, ward, tmp_path, know
     done = run(*asked, "--csv", out)
     assert done.exit_code == 0, done.exception
     rows = list(csv.DictReader(out.open()))
-    assert len(rows) == 7 and rows[-1]["PSPI"] == "" and "cannot be read" in rows[-1]["note"]
+    assert len(rows) == 7 and rows[-1]["PSPI"] == rows[-1]["x0"] == "" and "cannot be read" in rows[-1]["note"]
+    assert [rows[0][edge] for edge in ("x0", "y0", "x1", "y1")] == ["24", "19", "72", "77"]
     again = run(*asked, "--csv", out)
     assert "exists already" in str(again.exception)  # nothing of the user's is overwritten
     faced = list(csv.DictReader(io.StringIO(run(*asked, "--openface").stdout)))
@@ -205,8 +206,8 @@ def test_a_hidden_region_and_an_unfamiliar_picture_are_told():
     assert sentences(0.5, ()) == [] and sentences(None, ()) == []
     (one,) = sentences(None, ("brows",))
     assert one == "the brows can hardly be seen: AU4 and PSPI are guesses"
-    assert sentences(0.5, ("brows", "mouth")) == [
-        "the brows and mouth can hardly be seen: AU4, AU10 and PSPI are guesses"
+    assert sentences(0.5, ("brows", "nose", "mouth")) == [
+        "the brows, nose and mouth can hardly be seen: AU4, AU9, AU10 and PSPI are guesses"
     ]
     assert sentences(0.5, (), faint=True) == ["the face could hardly be found: look whether its box is right"]
     assert sentences(0.001, ()) == ["this picture is unlike anything the model learned from"]

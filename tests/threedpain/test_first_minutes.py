@@ -20,6 +20,7 @@ import threedpain
 from threedpain.dataset_script.builder import ThreeDPain
 from threedpain.generation import compiling
 from threedpain.generation.pipeline import PainFacePipeline
+from threedpain.modeling.vitpain.loading import load_model, load_processor, save_model
 
 WIDTH, LINES = 120, 3  # of a narrow screen
 
@@ -69,6 +70,13 @@ def test_loading_a_model_shows_no_bar_and_leaves_the_setting(capfd):
     theirs.disable_progress_bar()
     AutoModel.from_pretrained(threedpain.weights("vitpain"))
     assert not theirs.is_progress_bar_enabled()
+
+
+def test_saving_a_model_shows_no_bar_and_leaves_the_setting(capfd, tmp_path):
+    theirs.enable_progress_bar()
+    save_model(load_model("vitpain"), load_processor("vitpain"), tmp_path)
+    assert capfd.readouterr().err == "" and theirs.is_progress_bar_enabled()
+    assert load_model(tmp_path).config.image_size == load_processor(tmp_path).size["height"]
 
 
 def test_a_face_fits_a_screen_and_shows_itself_in_a_notebook():

@@ -23,7 +23,7 @@ def command(
     from threedpain.modeling.faces.faces import packed_size
     from threedpain.modeling.faces.sets import face_set
     from threedpain.modeling.vitpain.folder import add_pipeline, write_card
-    from threedpain.modeling.vitpain.loading import load_model, load_processor
+    from threedpain.modeling.vitpain.loading import load_model, load_processor, save_model
 
     from .arguments import writable
 
@@ -32,8 +32,7 @@ def command(
     fitted, processor = load_model(model), load_processor(model)
     faces = face_set(data, split, packed_size(fitted.config.image_size))
     report = calibrate(fitted, processor, faces, shots=shots)
-    fitted.save_pretrained(out)
-    processor.save_pretrained(out)
+    save_model(fitted, processor, out)
     add_pipeline(out)
     (out / "calibration.json").write_text(json.dumps({"model": model, "data": data, **report}, indent=1) + "\n")
     write_card(
