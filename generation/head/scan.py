@@ -57,8 +57,8 @@ FEMALE = {
     "cheek-bones": 0.16,
     "mouth-upperlip-volume": 0.22,
     "mouth-lowerlip-volume": 0.22,
-    "mouth-upperlip-height": 0.28,
-    "mouth-lowerlip-height": 0.26,
+    "mouth-upperlip-height": 0.24,
+    "mouth-lowerlip-height": 0.22,
     "mouth-cupidsbow": 0.2,
     "mouth-scale-horiz": -0.15,
     "nose-scale-vert": -0.1,
@@ -98,7 +98,7 @@ OLD = {
 }
 SEXED = (1.0, 0.22)  # mean and standard deviation of how much of it a person has
 AGED = (1.0, 0.15)
-AGED_FEMALE = 0.65  # of it: jaw, nose and brow change less in women, whose years show more in skin and lips
+AGED_FEMALE = 0.45  # of it: jaw, nose and brow change less in women, whose years show more in skin and lips
 ROUNDS = 8  # of smoothing a person's deformation
 
 

@@ -41,7 +41,7 @@ BLOTCH = 0.04  # standard deviation of each size of blotch, in melanin
 LINES = 0.06  # standard deviation of the net of lines, in melanin
 COVERED = 0.5  # share of the mottling that full make-up hides
 REACH = 16.0  # widths from a groove: farther away its profile is less than the smallest float32
-FINER = 0.7  # women's share of men's mottling, an assumption
+FINER = 0.5  # women's share of men's mottling, an assumption
 
 
 def aged(albedo: np.ndarray, who: Identity) -> np.ndarray:

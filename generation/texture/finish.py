@@ -24,6 +24,7 @@ from .tone import HAEMOGLOBIN, MELANIN
 
 AREA = np.s_[360:700, 520:891]  # of the maps, rows and columns: brows to chin, cheek to cheek
 BROWS = np.s_[360:452, 555:857]
+FRONT = 0.45  # of a woman's brow is seen at its inner end, where hairs are fewest: no dark V when it is lowered
 RIDGE = ((0.0, 0.15, 0.55, 1.0), (414.0, 410.0, 401.0, 422.0))  # along the brow from the nose: its height, texels
 
 
@@ -67,13 +68,15 @@ def _brows(brows: np.ndarray, female: bool, z: np.ndarray, old: float) -> np.nda
     ridge = np.interp(along, *RIDGE)
     arch = np.sin(np.pi * np.clip(along, 0, 1) ** 0.8)
     if female:
-        thin, lift = 0.58 + 0.08 * z[0], -1.5 - 0.7 * z[1] - (3.4 + 1.2 * z[2]) * arch - 0.5 * along
+        thin, lift = 0.58 + 0.08 * z[0], -2.3 - 0.7 * z[1] - (2.4 + 1.2 * z[2]) * arch - 0.5 * along
     else:
         thin, lift = 1.08 + 0.1 * z[0], 0.5 + z[1] - 0.5 * arch
     thin = thin * (1 + 0.1 * old * (not female))
     rows = ridge + (gy - ridge - lift) / thin - 0.5
     columns = np.broadcast_to(gx - 0.5, rows.shape)
     moved = map_coordinates(brows.astype(np.float32), [rows, columns], order=1, mode="nearest")
+    if female:
+        moved = moved * (FRONT + (1 - FRONT) * smoothstep(along, 0.0, 0.28))
     out = np.zeros_like(brows)
     out[BROWS] = (moved.clip(0, 255) + 0.5).astype(np.uint8)
     return out
