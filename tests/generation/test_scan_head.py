@@ -13,7 +13,7 @@ from threedpain.generation.head.lids import SEAL
 from threedpain.generation.head.motion import landmarks
 from threedpain.generation.head.rig import rig
 from threedpain.generation.head.scan import ScanHeadModel
-from threedpain.generation.people.identity import sample_identity
+from threedpain.generation.people.identity import average_identity, sample_identity
 from threedpain.generation.records import PARTS
 from threedpain.generation.render.raster.exact import CpuRasterizer
 from threedpain.generation.render.raster.settings import RasterizationSettings
@@ -70,6 +70,15 @@ def test_movement_grows_with_intensity_everywhere(head, unit):
     lively[head.lips.rows] = False
     steps = np.diff([m[lively] for m in moved], axis=0)
     assert steps.min() > -2e-5
+
+
+def test_lids_that_give_way_to_each_other_take_no_skin_back(head):
+    mean = np.zeros(len(head.shape_names), np.float32)
+    mean[: len(head.base_names)] = head.scan_tensors["reference"]
+    bust = head(dataclasses.replace(average_identity(), shape=mean, resting={}))
+    skin = head.skin_vertices > 0
+    moved = [np.linalg.norm(rig(bust, {"AU7": i / 2}).vertices - bust.vertices, axis=1)[skin] for i in range(11)]
+    assert np.diff(moved, axis=0).min() > -2e-5
 
 
 def test_scans_move_the_cheek_and_not_an_island(head):
