@@ -67,7 +67,8 @@ class Scalp:
         q = self.q(self.surface.vertices)
         forelock = 0.35 * np.exp(-((q[:, 0] / 0.22) ** 2)) * (1 - loss)
         front = smoothstep(q[:, 2], 0.75 - 1.3 * loss + forelock, 1.0 - 1.3 * loss + forelock)
-        high = smoothstep(q[:, 1], 0.50, 0.66)
+        forehead = smoothstep(q[:, 2], 0.40, 0.65) * (1 - smoothstep(np.abs(q[:, 0]), 0.60, 0.80))
+        high = np.maximum(smoothstep(q[:, 1], 0.50, 0.66), forehead)  # a low hairline leaves no fringe behind
         crown = loss * np.exp(-(((q[:, 2] + 0.35) / 0.45) ** 2 + (q[:, 0] / 0.5) ** 2)) * smoothstep(q[:, 1], 0.6, 0.8)
         return np.clip(1 - front * high - 1.2 * smoothstep(loss, 0.4, 0.8) * crown, 0, 1)
 
