@@ -1,4 +1,4 @@
-"""The shading model as one fused kernel for the CPU: fragments in, linear radiance out. See `shade` for the model."""
+"""The shading model for the CPU: fragments in, linear radiance out. See `model`; `light` has its arithmetic."""
 
 from __future__ import annotations
 
@@ -9,6 +9,25 @@ from numba import njit
 
 from threedpain.generation.render.raster.nearest import barycentric, centre
 
+from .light import (
+    AO,
+    COLUMNS,
+    LANES,
+    LIT_RED,
+    NX,
+    NY,
+    NZ,
+    RED,
+    SEEN,
+    SHINE,
+    SX,
+    SY,
+    SZ,
+    VX,
+    hair,
+    surface,
+    unit,
+)
 from .maps import bump, gradient, level, texture
 from .model import (
     CLOTH,
@@ -17,9 +36,9 @@ from .model import (
     FLESH,
     GUM_COLOUR,
     HAIR,
-    LASHES,
     LOWER_GUM,
     LOWER_TEETH,
+    MATERIALS,
     MOUTH,
     NEAR,
     PLASTIC,
@@ -35,6 +54,10 @@ F = np.float32
 ZERO, ONE, HALF = F(0), F(1), F(0.5)
 
 
+BATCH = 1024  # fragments
+KINDS = len(MATERIALS)
+
+
 @njit(cache=True, nogil=True, fastmath=True, error_model="numpy")
 def shade(winners, nearness, geometry, skin, lights, colours, eye, optics, background, out):
     """Radiance float32 [S, S, 3] into `out`.
@@ -42,9 +65,7 @@ def shade(winners, nearness, geometry, skin, lights, colours, eye, optics, backg
     winners int32 and nearness float32 [S n, S n]: see raster.nearest; geometry, skin, lights, colours: see `model`; eye
     float32 [3], the camera; optics: model.OPTICS; background float32 [S, S, 3].
     """
-    vertices, faces, uvs, material, table, strands = geometry
-    texels, levels, slopes, bumps = skin
-    environment, keys = lights
+    material = geometry.material
     size = out.shape[0]
     n = winners.shape[0] // size
     per_sample = ONE / F(n * n)
@@ -52,23 +73,24 @@ def shade(winners, nearness, geometry, skin, lights, colours, eye, optics, backg
     down, right = np.empty(n * n, np.int64), np.empty(n * n, np.int64)  # a pixel's samples
     for s in range(n * n):
         down[s], right[s] = s // n, s % n
-    a = np.empty(16, F)
-    lit = np.empty(3, F)
-    albedo = np.empty(3, F)
-    texel = np.empty(4, F)
+    pixel, triangle = np.empty(BATCH, np.int64), np.empty(BATCH, np.int32)
+    place, share = np.empty((BATCH, 2), F), np.empty(BATCH, F)
+    batch = np.ones((BATCH // LANES + KINDS, COLUMNS * LANES), F)
+    count = 0
     for y in range(size):
         for x in range(size):
-            red = green = blue = ZERO
             left = n * n
             for s in range(n * n):
                 f = winners[y * n + down[s], x * n + right[s]]
                 taken[s] = f < 0
                 if f < 0:
                     left -= 1
-            empty = n * n - left
-            if empty > 0:
-                w = F(empty) * per_sample
-                red, green, blue = w * background[y, x, 0], w * background[y, x, 1], w * background[y, x, 2]
+            w = F(n * n - left) * per_sample
+            for k in range(3):
+                out[y, x, k] = w * background[y, x, k]
+            if count + left > BATCH:
+                _light(count, pixel, triangle, place, share, batch, geometry, skin, lights, colours, eye, optics, out)
+                count = 0
             while left > 0:
                 first = 0
                 while taken[first]:
@@ -91,68 +113,103 @@ def shade(winners, nearness, geometry, skin, lights, colours, eye, optics, backg
                             px += centre(xi, n * size)
                             py += centre(yi, n * size)
                 left -= weight
-                px, py = px / F(same), py / F(same)
-
-                # barycentric coordinates there, and everything the vertices know
-                i0, i1, i2 = faces[f, 0], faces[f, 1], faces[f, 2]
-                b0, b1, b2 = barycentric(px, py, vertices, i0, i1, i2)
-                for k in range(16):
-                    a[k] = b0 * table[i0, k] + b1 * table[i1, k] + b2 * table[i2, k]
-                u = b0 * uvs[f, 0, 0] + b1 * uvs[f, 1, 0] + b2 * uvs[f, 2, 0]
-                v = b0 * uvs[f, 0, 1] + b1 * uvs[f, 1, 1] + b2 * uvs[f, 2, 1]
-                vx, vy, vz = _unit(eye[0] - a[0], eye[1] - a[1], eye[2] - a[2])
-                nx, ny, nz = _unit(a[3], a[4], a[5])
-                if kind == HAIR or kind == CLOTH or kind == PLASTIC or kind == FLESH:
-                    rows = strands.shape[0]
-                    i, j = int(math.floor(v * rows)) & (rows - 1), int(math.floor(u * rows)) & (rows - 1)
-                    shine = F(strands[i, j, 1]) / F(128)
-                    for k in range(3):
-                        albedo[k] = a[10 + k] * shine
-                if kind == HAIR:
-                    tx, ty, tz = _unit(a[13], a[14], a[15])
-                    _hair(nx, ny, nz, tx, ty, tz, vx, vy, vz, a, albedo, shine, environment, keys, lit)
-                else:
-                    sx, sy, sz, gloss = nx, ny, nz, ONE  # the normal of the specular part, its strength
-                    if kind == SKIN or kind == MOUTH:
-                        mip = level(uvs, f, vertices, i0, i1, i2, F(size), levels)
-                        texture(u, v, mip, texels, levels, texel)
-                        body, paint = a[12], a[11]
-                        brow = texel[3] * (ONE - body)
-                        for k in range(3):
-                            base = texel[k] + body * (colours.neck[k] - texel[k])
-                            base += paint * (colours.scalp[k] - base)
-                            albedo[k] = base + brow * (colours.brows[k] - base)
-                        gloss = max(a[13] * (ONE - brow) * (ONE - HALF * paint), ZERO)
-                        du, dv, dark = bump(u, v, mip, slopes, bumps)
-                        if du != ZERO or dv != ZERO:
-                            gx, gy, gz = gradient(du, dv, table, i0, i1, i2, uvs, f)
-                            nx, ny, nz = _unit(nx - gx, ny - gy, nz - gz)
-                            sx, sy, sz = nx, ny, nz
-                        a[6] *= dark
-                        if kind == MOUTH:
-                            albedo[0], albedo[1], albedo[2] = F(0.30), F(0.085), F(0.075)
-                    elif kind == EYE_LEFT or kind == EYE_RIGHT:
-                        axis = colours.axes[0 if kind == EYE_LEFT else 1]
-                        sx, sy, sz, gloss = _eye(u, v, nx, ny, nz, axis[0], axis[1], axis[2], colours, albedo)
-                    elif kind == TEETH:
-                        shade, gum = _tooth(u, v)
-                        for k in range(3):
-                            tooth = colours.teeth[k] * shade
-                            albedo[k] = tooth + gum * (F(GUM_COLOUR[k]) - tooth)
-                    elif kind == LASHES:
-                        albedo[0], albedo[1], albedo[2] = colours.lashes[0], colours.lashes[1], colours.lashes[2]
-                    _surface(nx, ny, nz, sx, sy, sz, vx, vy, vz, a, albedo, gloss, optics, kind, environment, keys, lit)
-                share = F(weight) * per_sample
-                red += share * lit[0]
-                green += share * lit[1]
-                blue += share * lit[2]
-            out[y, x, 0], out[y, x, 1], out[y, x, 2] = red, green, blue
+                pixel[count], triangle[count] = y * size + x, f
+                place[count, 0], place[count, 1] = px / F(same), py / F(same)
+                share[count] = F(weight) * per_sample
+                count += 1
+    _light(count, pixel, triangle, place, share, batch, geometry, skin, lights, colours, eye, optics, out)
 
 
-@njit(cache=True, inline="always")
-def _unit(x, y, z):
-    scale = ONE / F(math.sqrt(max(x * x + y * y + z * z, F(1e-20))))
-    return x * scale, y * scale, z * scale
+@njit(cache=True, nogil=True, fastmath=True, error_model="numpy")
+def _light(count, pixel, triangle, place, share, batch, geometry, skin, lights, colours, eye, optics, out):
+    """Add the light of `count` fragments to their pixels."""
+    vertices, faces, uvs, material, table, strands = geometry
+    texels, levels, slopes, bumps = skin
+    environment, keys = lights
+    neck, scalp, brows, lashes, teeth, axes = (  # looked up here: taking an array out of a tuple is not free
+        colours.neck, colours.scalp, colours.brows, colours.lashes, colours.teeth, colours.axes
+    )  # fmt: skip
+    size = out.shape[0]
+    a = np.empty(16, F)
+    albedo = np.empty(3, F)
+    texel = np.empty(4, F)
+    start = np.zeros(KINDS + 1, np.int64)  # of each kind's fragments in the batch
+    for m in range(count):
+        start[material[triangle[m]] + 1] += 1
+    for kind in range(KINDS):
+        start[kind + 1] = start[kind] + (start[kind + 1] + LANES - 1) // LANES * LANES
+    free = start.copy()
+    slots = np.empty(count, np.int64)
+    for m in range(count):
+        f = triangle[m]
+        kind = material[f]
+        slot = free[kind]
+        free[kind] += 1
+        slots[m] = slot
+        # barycentric coordinates there, and everything the vertices know
+        i0, i1, i2 = faces[f, 0], faces[f, 1], faces[f, 2]
+        b0, b1, b2 = barycentric(place[m, 0], place[m, 1], vertices, i0, i1, i2)
+        one, two, three = table[i0], table[i1], table[i2]
+        for k in range(16):
+            a[k] = b0 * one[k] + b1 * two[k] + b2 * three[k]
+        u = b0 * uvs[f, 0, 0] + b1 * uvs[f, 1, 0] + b2 * uvs[f, 2, 0]
+        v = b0 * uvs[f, 0, 1] + b1 * uvs[f, 1, 1] + b2 * uvs[f, 2, 1]
+        nx, ny, nz = unit(a[3], a[4], a[5])
+        sx, sy, sz, gloss = nx, ny, nz, ONE  # the normal of the specular part, its strength
+        if kind == HAIR or kind == CLOTH or kind == PLASTIC or kind == FLESH:
+            rows = strands.shape[0]
+            i, j = int(math.floor(v * rows)) & (rows - 1), int(math.floor(u * rows)) & (rows - 1)
+            shine = F(strands[i, j, 1]) / F(128)
+            for k in range(3):
+                albedo[k] = a[10 + k] * shine
+            if kind == HAIR:
+                sx, sy, sz, gloss = a[13], a[14], a[15], shine  # the strand's direction instead
+        elif kind == SKIN or kind == MOUTH:
+            mip = level(uvs, f, vertices, i0, i1, i2, F(size), levels)
+            texture(u, v, mip, texels, levels, texel)
+            body, paint = a[12], a[11]
+            brow = texel[3] * (ONE - body)
+            for k in range(3):
+                base = texel[k] + body * (neck[k] - texel[k])
+                base += paint * (scalp[k] - base)
+                albedo[k] = base + brow * (brows[k] - base)
+            gloss = max(a[13] * (ONE - brow) * (ONE - HALF * paint), ZERO)
+            du, dv, dark = bump(u, v, mip, slopes, bumps)
+            if du != ZERO or dv != ZERO:
+                gx, gy, gz = gradient(du, dv, table, i0, i1, i2, uvs, f)
+                nx, ny, nz = unit(nx - gx, ny - gy, nz - gz)
+                sx, sy, sz = nx, ny, nz
+            a[6] *= dark
+            if kind == MOUTH:
+                albedo[0], albedo[1], albedo[2] = F(0.30), F(0.085), F(0.075)
+        elif kind == EYE_LEFT or kind == EYE_RIGHT:
+            side = 0 if kind == EYE_LEFT else 1
+            sx, sy, sz, gloss = _eye(u, v, nx, ny, nz, axes[side, 0], axes[side, 1], axes[side, 2], colours, albedo)
+        elif kind == TEETH:
+            dim, gum = _tooth(u, v)
+            for k in range(3):
+                tooth = teeth[k] * dim
+                albedo[k] = tooth + gum * (F(GUM_COLOUR[k]) - tooth)
+        else:
+            albedo[0], albedo[1], albedo[2] = lashes[0], lashes[1], lashes[2]
+        row, n = batch[slot // LANES], slot % LANES
+        for k in range(3):
+            row[VX + k * LANES + n] = eye[k] - a[k]
+            row[RED + k * LANES + n] = albedo[k]
+            row[SEEN + k * LANES + n] = a[7 + k]
+        row[NX + n], row[NY + n], row[NZ + n] = nx, ny, nz
+        row[SX + n], row[SY + n], row[SZ + n] = sx, sy, sz
+        row[AO + n], row[SHINE + n] = a[6], gloss
+    for kind in range(KINDS):
+        for row in range(start[kind] // LANES, start[kind + 1] // LANES):
+            if kind == HAIR:
+                hair(batch[row], environment, keys)
+            else:
+                surface(batch[row], optics[kind], environment, keys)
+    for m in range(count):
+        y, x = pixel[m] // size, pixel[m] % size
+        for k in range(3):
+            out[y, x, k] += share[m] * batch[slots[m] // LANES, LIT_RED + k * LANES + slots[m] % LANES]
 
 
 @njit(cache=True, inline="always")
@@ -173,89 +230,6 @@ def _tooth(u, v):
         beyond = -beyond
     beyond = (beyond + F(0.022) * across * across) / F(0.016) + HALF
     return shade, min(max(beyond, ZERO), ONE)
-
-
-@njit(cache=True, inline="always")
-def _irradiance(x, y, z, c):
-    """The environment's irradiance / pi on a normal: red, green, blue."""
-    y1, z1, x1 = F(0.488603) * y, F(0.488603) * z, F(0.488603) * x
-    xy, yz, xz = F(1.092548) * x * y, F(1.092548) * y * z, F(1.092548) * x * z
-    zz, xx = F(0.315392) * (F(3) * z * z - ONE), F(0.546274) * (x * x - y * y)
-    r = F(0.282095) * c[0, 0] + y1 * c[1, 0] + z1 * c[2, 0] + x1 * c[3, 0]
-    g = F(0.282095) * c[0, 1] + y1 * c[1, 1] + z1 * c[2, 1] + x1 * c[3, 1]
-    b = F(0.282095) * c[0, 2] + y1 * c[1, 2] + z1 * c[2, 2] + x1 * c[3, 2]
-    r += xy * c[4, 0] + yz * c[5, 0] + zz * c[6, 0] + xz * c[7, 0] + xx * c[8, 0]
-    g += xy * c[4, 1] + yz * c[5, 1] + zz * c[6, 1] + xz * c[7, 1] + xx * c[8, 1]
-    b += xy * c[4, 2] + yz * c[5, 2] + zz * c[6, 2] + xz * c[7, 2] + xx * c[8, 2]
-    return max(r, ZERO), max(g, ZERO), max(b, ZERO)
-
-
-@njit(cache=True, fastmath=True, error_model="numpy")
-def _surface(nx, ny, nz, sx, sy, sz, vx, vy, vz, a, albedo, gloss, optics, kind, environment, keys, lit):
-    """Skin, eyes, teeth, cloth: wrapped diffuse, two specular lobes, the environment and its mirror image."""
-    ao = a[6]
-    nv = max(sx * vx + sy * vy + sz * vz, F(0.02))
-    rx, ry, rz = F(2) * nv * sx - vx, F(2) * nv * sy - vy, F(2) * nv * sz - vz
-    f0 = optics[kind, 3]
-    g = ONE - nv
-    mirror = (f0 + (ONE - f0) * g * g * g * g * g * (ONE - optics[kind, 4])) * optics[kind, 7] * gloss * ao * ao
-    lit[0], lit[1], lit[2] = _irradiance(nx, ny, nz, environment)
-    for k in range(3):
-        lit[k] *= albedo[k] * (ao + optics[kind, 8 + k] * ao * (ONE - ao))
-    if mirror > ZERO:
-        rx, ry, rz = _irradiance(rx, ry, rz, environment)
-        lit[0], lit[1], lit[2] = lit[0] + mirror * rx, lit[1] + mirror * ry, lit[2] + mirror * rz
-    for i in range(keys.shape[0]):
-        lx, ly, lz, wide = keys[i, 0], keys[i, 1], keys[i, 2], keys[i, 6]
-        visible = a[7 + i]
-        cosine = nx * lx + ny * ly + nz * lz
-        bright = ZERO
-        nl = sx * lx + sy * ly + sz * lz
-        if nl > ZERO and visible > ZERO:
-            hx, hy, hz = _unit(lx + vx, ly + vy, lz + vz)
-            nh, lh = sx * hx + sy * hy + sz * hz, max(lx * hx + ly * hy + lz * hz, F(0.1))
-            g = ONE - lh
-            fresnel = f0 + (ONE - f0) * g * g * g * g * g
-            one, two = min(optics[kind, 4] + F(0.25) * wide, ONE), min(optics[kind, 5] * (ONE + wide), ONE)
-            one, two = one * one, two * two
-            d1, d2 = nh * nh * (one - ONE) + ONE, nh * nh * (two - ONE) + ONE
-            lobes = (ONE - optics[kind, 6]) * one / (d1 * d1) + optics[kind, 6] * two / (d2 * d2)
-            bright = gloss * visible * nl * fresnel * lobes * F(0.25) / (lh * lh)
-        for k in range(3):
-            wrap = optics[kind, k] + F(0.25) * wide
-            shadow = visible + optics[kind, 8 + k] * visible * (ONE - visible)
-            lit[k] += keys[i, 3 + k] * (albedo[k] * shadow * max(cosine + wrap, ZERO) / (ONE + wrap) + bright)
-
-
-@njit(cache=True, fastmath=True, error_model="numpy")
-def _hair(nx, ny, nz, tx, ty, tz, vx, vy, vz, a, albedo, shine, environment, keys, lit):
-    """Hair along the tangent t: wrapped diffuse of the volume, a white highlight towards the root, a coloured one
-    behind it."""
-    if nx * vx + ny * vy + nz * vz < ZERO:
-        nx, ny, nz = -nx, -ny, -nz
-    ao = a[6]
-    lit[0], lit[1], lit[2] = _irradiance(nx, ny, nz, environment)
-    for k in range(3):
-        lit[k] *= albedo[k] * ao
-    for i in range(keys.shape[0]):
-        lx, ly, lz, wide = keys[i, 0], keys[i, 1], keys[i, 2], keys[i, 6]
-        visible = a[7 + i] * F(math.sqrt(max(ao, ZERO)))
-        tl = tx * lx + ty * ly + tz * lz
-        cosine = nx * lx + ny * ly + nz * lz
-        sine = F(math.sqrt(max(ONE - tl * tl, ZERO)))
-        wrap = F(0.35) + F(0.25) * wide
-        diffuse = max(cosine + wrap, ZERO) / (ONE + wrap) * (F(0.35) + F(0.65) * sine)
-        gate = min(max(cosine + F(0.3), ZERO), ONE)
-        hx, hy, hz = _unit(lx + vx, ly + vy, lz + vz)
-        th = tx * hx + ty * hy + tz * hz
-        sharp = F(60) / (ONE + F(3) * wide)
-        one, two = th + F(0.10), th - F(0.12)
-        white = F(math.exp(-sharp * one * one)) * F(0.045)
-        tinted = F(math.exp(-F(0.4) * sharp * two * two)) * F(0.55)
-        for k in range(3):
-            lit[k] += (
-                keys[i, 3 + k] * visible * (albedo[k] * diffuse + gate * (white * shine + tinted * albedo[k] * shine))
-            )
 
 
 @njit(cache=True, fastmath=True, error_model="numpy")
@@ -284,9 +258,9 @@ def _eye(u, v, nx, ny, nz, ax, ay, az, colours, albedo):
     steep = colours.cornea
     tx, ty, tz = steep * (nx - along * ax), steep * (ny - along * ay), steep * (nz - along * az)
     flat = F(math.sqrt(max(ONE - tx * tx - ty * ty - tz * tz, F(0.05))))
-    sx, sy, sz = _unit(tx + flat * ax, ty + flat * ay, tz + flat * az)
+    sx, sy, sz = unit(tx + flat * ax, ty + flat * ay, tz + flat * az)
     bulge = ONE - _step(r, F(0.85), F(1.15))
-    sx, sy, sz = _unit(nx + bulge * (sx - nx), ny + bulge * (sy - ny), nz + bulge * (sz - nz))
+    sx, sy, sz = unit(nx + bulge * (sx - nx), ny + bulge * (sy - ny), nz + bulge * (sz - nz))
     return sx, sy, sz, ONE + bulge
 
 

@@ -49,7 +49,9 @@ def texture(u, v, level, texels, levels, texel):
             start + i2 * width + j2,
         )
         for k in range(4):
-            texel[k] += w00 * texels[p00, k] + w01 * texels[p01, k] + w10 * texels[p10, k] + w11 * texels[p11, k]
+            texel[k] += (
+                w00 * F(texels[p00, k]) + w01 * F(texels[p01, k]) + w10 * F(texels[p10, k]) + w11 * F(texels[p11, k])
+            )
 
 
 @njit(cache=True, fastmath=True)
@@ -77,9 +79,10 @@ def bump(u, v, level, slopes, bumps):
         )
         w00, w01, w10, w11 = (ONE - s) * (ONE - t), (ONE - s) * t, s * (ONE - t), s * t
         scale = bumps[m, 7]
-        du += scale * (w00 * slopes[p00, 0] + w01 * slopes[p01, 0] + w10 * slopes[p10, 0] + w11 * slopes[p11, 0])
-        dv += scale * (w00 * slopes[p00, 1] + w01 * slopes[p01, 1] + w10 * slopes[p10, 1] + w11 * slopes[p11, 1])
-        depth = w00 * slopes[p00, 2] + w01 * slopes[p01, 2] + w10 * slopes[p10, 2] + w11 * slopes[p11, 2]
+        a, b, c, d = slopes[p00], slopes[p01], slopes[p10], slopes[p11]
+        du += scale * (w00 * F(a[0]) + w01 * F(b[0]) + w10 * F(c[0]) + w11 * F(d[0]))
+        dv += scale * (w00 * F(a[1]) + w01 * F(b[1]) + w10 * F(c[1]) + w11 * F(d[1]))
+        depth = w00 * F(a[2]) + w01 * F(b[2]) + w10 * F(c[2]) + w11 * F(d[2])
         dark *= min(max(ONE + bumps[m, 8] * depth, F(0.35)), F(1.1))
     return du, dv, dark
 
