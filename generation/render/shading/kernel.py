@@ -69,50 +69,45 @@ def shade(winners, nearness, geometry, skin, lights, colours, eye, optics, backg
     size = out.shape[0]
     n = winners.shape[0] // size
     per_sample = ONE / F(n * n)
-    taken = np.zeros(n * n, np.bool_)
-    down, right = np.empty(n * n, np.int64), np.empty(n * n, np.int64)  # a pixel's samples
-    for s in range(n * n):
-        down[s], right[s] = s // n, s % n
+    seen, near = np.empty(n * n, np.int32), np.empty(n * n, F)  # a pixel's samples
+    across, down = np.empty(n * n, np.int64), np.empty(n * n, np.int64)
+    middle = np.empty(n * size, F)  # of each row or column of samples
+    for i in range(n * size):
+        middle[i] = centre(i, n * size)
     pixel, triangle = np.empty(BATCH, np.int64), np.empty(BATCH, np.int32)
     place, share = np.empty((BATCH, 2), F), np.empty(BATCH, F)
     batch = np.ones((BATCH // LANES + KINDS, COLUMNS * LANES), F)
     count = 0
     for y in range(size):
         for x in range(size):
-            left = n * n
-            for s in range(n * n):
-                f = winners[y * n + down[s], x * n + right[s]]
-                taken[s] = f < 0
-                if f < 0:
-                    left -= 1
+            left = 0
+            for i in range(y * n, y * n + n):
+                for j in range(x * n, x * n + n):
+                    f = winners[i, j]
+                    if f >= 0:
+                        seen[left], near[left], down[left], across[left] = f, nearness[i, j], i, j
+                        left += 1
             w = F(n * n - left) * per_sample
             for k in range(3):
                 out[y, x, k] = w * background[y, x, k]
             if count + left > BATCH:
                 _light(count, pixel, triangle, place, share, batch, geometry, skin, lights, colours, eye, optics, out)
                 count = 0
-            while left > 0:
-                first = 0
-                while taken[first]:
-                    first += 1
-                f = winners[y * n + down[first], x * n + right[first]]
-                z = nearness[y * n + down[first], x * n + right[first]]
+            while left > 0:  # the samples of one surface leave, the others move up
+                f, z = seen[0], near[0]
                 kind = material[f]
                 px = py = ZERO
-                same = weight = 0
-                for s in range(first, n * n):
-                    if taken[s]:
-                        continue
-                    yi, xi = y * n + down[s], x * n + right[s]
-                    g = winners[yi, xi]
-                    if g == f or (material[g] == kind and abs(nearness[yi, xi] - z) < F(NEAR) * z * nearness[yi, xi]):
-                        taken[s] = True
-                        weight += 1
-                        if g == f:
-                            same += 1
-                            px += centre(xi, n * size)
-                            py += centre(yi, n * size)
-                left -= weight
+                same = stay = 0
+                for s in range(left):
+                    g = seen[s]
+                    if g == f:
+                        same += 1
+                        px += middle[across[s]]
+                        py += middle[down[s]]
+                    elif material[g] != kind or abs(near[s] - z) >= F(NEAR) * z * near[s]:
+                        seen[stay], near[stay], down[stay], across[stay] = g, near[s], down[s], across[s]
+                        stay += 1
+                weight, left = left - stay, stay
                 pixel[count], triangle[count] = y * size + x, f
                 place[count, 0], place[count, 1] = px / F(same), py / F(same)
                 share[count] = F(weight) * per_sample
