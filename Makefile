@@ -58,7 +58,7 @@ weights-panoramas: install  ## Build the photographed places from PANORAMAS=fold
 # The shipped teacher and student, from the shipped generator alone. Each of the three steps continues where it stopped.
 # New people teach more than more epochs: PEOPLE and the seed say exactly who they are.
 # Two cores train fastest as two processes: PROCESSES=2 computes what one process does, up to rounding.
-PEOPLE := 1200
+PEOPLE := 1000
 PROCESSES := 1
 TRAIN = $(BIN)/$(if $(filter 1,$(PROCESSES)),3dpain train,python -m accelerate.commands.launch --cpu --num_machines 1 \
 	--num_processes $(PROCESSES) --num_cpu_threads_per_process 1 --mixed_precision no --dynamo_backend no \
@@ -69,7 +69,7 @@ weights-vitpain: install  ## Make a training set, train the teacher on its heatm
 	@test -e runs/vitpain-teacher/config.json || \
 		$(TRAIN) teacher --data runs/train --out runs/vitpain-teacher --epochs 3 --validations 2 --seed 31
 	@test -e runs/vitpain/config.json || $(TRAIN) student --data runs/train \
-		--teacher runs/vitpain-teacher --out runs/vitpain --epochs 9 --validations 4 --seed 31 \
+		--teacher runs/vitpain-teacher --out runs/vitpain --epochs 10 --validations 4 --seed 31 \
 		--reference realistic=0.6 --reference none=0.4
 
 # What is installed is said by three files; their checksum is the stamp. With the same stamp nothing is fetched.
