@@ -2,16 +2,22 @@
 
     python benchmarks/accessories.py [--people 20] [--size 512] [--purpose release|training] [--expressions 10]
     python benchmarks/accessories.py --people 2 --names glasses mouth_hand      # what these alone cost, on everybody
+    python benchmarks/accessories.py --people 12 --whole                        # all of `generate`, and its memory
 
 Every picture is taken twice, with what is worn and without, by turns which comes first, so that both know the same
 caches and the same machine. Skin is the flat one: its sampling is paid once a person and is the same for both.
+With --whole `3dpain generate` itself runs once with and once without, skins, gates, meshes and files included.
 """
 
 from __future__ import annotations
 
 import argparse
+import os
+import subprocess
+import sys
 import time
 from collections import defaultdict
+from tempfile import TemporaryDirectory
 
 from threedpain.generation.dataset.plan import Config, Plan, picture_id
 from threedpain.generation.dataset.rows import take
@@ -28,7 +34,11 @@ def main() -> None:
     parser.add_argument("--expressions", type=int, default=10)
     parser.add_argument("--purpose", default="release", choices=("release", "training"))
     parser.add_argument("--names", nargs="*", default=[], help="worn by everybody, each by itself, not what is drawn")
+    parser.add_argument("--whole", action="store_true", help="run `3dpain generate` instead, with one worker")
     arguments = parser.parse_args()
+    if arguments.whole:
+        whole(arguments.people, arguments.size, arguments.expressions, arguments.purpose)
+        return
     plan = Plan(
         Config(
             identities=arguments.people,
@@ -51,6 +61,25 @@ def main() -> None:
     for kind, pairs in (*sorted(spent.items()), *([] if arguments.names else [("all", every)])):
         on, off = (1e3 * sum(times) / len(pairs) for times in zip(*pairs, strict=True))
         print(f"| {kind} | {len(pairs)} | {on:.1f} | {off:.1f} | {on / off:.3f} |")
+
+
+def whole(people: int, size: int, expressions: int, purpose: str) -> None:
+    """`3dpain generate` with and without accessories: CPU time of all its processes, and the largest of them."""
+    asked = (
+        f"--identities {people} --size {size} --expressions {expressions} --purpose {purpose} --workers 1 --videos 0"
+    )
+    seconds, gigabytes = {}, {}
+    print("| accessories | CPU s | largest process, GB |\n|---|---:|---:|")
+    for kind in ("on", "off"):
+        with TemporaryDirectory() as folder:
+            command = [sys.executable, "-m", "threedpain.cli", "generate", *asked.split(), "--accessories", kind]
+            made = subprocess.Popen([*command, "--out", folder], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+            _, status, used = os.wait4(made.pid, 0)
+        if status:
+            raise SystemExit(f"generate --accessories {kind} failed ({os.waitstatus_to_exitcode(status)})")
+        seconds[kind], gigabytes[kind] = used.ru_utime + used.ru_stime, used.ru_maxrss / 1e6
+        print(f"| {kind} | {seconds[kind]:.0f} | {gigabytes[kind]:.2f} |", flush=True)
+    print(f"| ratio | {seconds['on'] / seconds['off']:.3f} | {gigabytes['on'] / gigabytes['off']:.3f} |")
 
 
 def photograph(with_: PainFacePipeline, without: PainFacePipeline, plan: Plan, number: int, name: str | None = None):
