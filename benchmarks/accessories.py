@@ -65,15 +65,15 @@ def main() -> None:
 
 def whole(people: int, size: int, expressions: int, purpose: str) -> None:
     """`3dpain generate` with and without accessories: CPU time of all its processes, and the largest of them."""
-    asked = (
-        f"--identities {people} --size {size} --expressions {expressions} --purpose {purpose} --workers 1 --videos 0"
-    )
+    asked = {"identities": people, "size": size, "expressions": expressions, "purpose": purpose}
+    options = [word for name, value in asked.items() for word in (f"--{name}", str(value))]
     seconds, gigabytes = {}, {}
     print("| accessories | CPU s | largest process, GB |\n|---|---:|---:|")
     for kind in ("on", "off"):
         with TemporaryDirectory() as folder:
-            command = [sys.executable, "-m", "threedpain.cli", "generate", *asked.split(), "--accessories", kind]
-            made = subprocess.Popen([*command, "--out", folder], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+            rest = f"--workers 1 --videos 0 --accessories {kind} --out {folder}".split()
+            command = [sys.executable, "-m", "threedpain.cli", "generate", *options, *rest]
+            made = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
             _, status, used = os.wait4(made.pid, 0)
         if status:
             raise SystemExit(f"generate --accessories {kind} failed ({os.waitstatus_to_exitcode(status)})")

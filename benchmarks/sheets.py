@@ -4,13 +4,16 @@ action_units.webp: every unit at intensities 1, 3, 5; ages.webp: one person of e
 expressions.webp: PSPI targets and the non-pain expressions; people.webp: different identities of two cells. Plain
 light, frontal, the flat or embedded skin. cells.webp: one person of each of the 50 cells in the three standard views,
 in their own scenes; hair.webp and beards.webp: every style on four people; light.webp: two people in eight rooms of
-each kind; panoramas.webp: three people in every photographed place, each turned another way.
+each kind; panoramas.webp: three people in every photographed place, each turned another way; clinic.webp and
+lying.webp: who sits and lies in a clinic; cameras.webp: what a ward's cameras see; accessories.webp and covers.webp:
+each thing worn, and each cover, on five people.
 """
 
 from __future__ import annotations
 
 import argparse
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from dataclasses import replace
 from pathlib import Path
 
 from PIL import Image, ImageDraw
@@ -26,7 +29,8 @@ from threedpain.generation.scene.posture import POSTURES
 from threedpain.generation.scene.scene import VIEWS, sample_scene
 from threedpain.generation.seeds import child
 from threedpain.generation.texture import load_texture
-from threedpain.limits import CLINIC, LIGHTS, PANORAMAS
+from threedpain.generation.worn.choice import worn_by
+from threedpain.limits import ACCESSORIES, CLINIC, COVERS, LIGHTS, PANORAMAS
 
 QUALITY = 50  # of WebP: 10 kB a portrait of 512 pixels
 
@@ -220,6 +224,29 @@ def cameras(studio: Studio) -> Image.Image:
     return sheet(pictures, 6)
 
 
+def accessories(studio: Studio) -> Image.Image:
+    return sheet(_worn(studio, [name for name in ACCESSORIES if name not in COVERS]), 10)
+
+
+def covers(studio: Studio) -> Image.Image:
+    return sheet(_worn(studio, COVERS), 10)
+
+
+def _worn(studio: Studio, names: Iterable[str]) -> Iterator[Image.Image]:
+    """Each on five people, from the three views by turns."""
+    cells = ((24, "female", "east_asian"), (38, "male", "black"), (55, "female", "white"), (67, "male", "south_asian"))
+    people = [
+        sample_identity(650 + number, age=age, gender=gender, ethnicity=ethnicity)
+        for number, (age, gender, ethnicity) in enumerate((*cells, (84, "female", "middle_eastern")))
+    ]
+    for name in names:
+        for number, person in enumerate(people):
+            units = sample_for_pspi(6, child(number, "sheet")) if number % 2 else {}
+            scene = sample_scene(60 + number, tuple(VIEWS)[number % 3], studio.size, roofed=True)
+            scene = replace(scene, worn=worn_by(person.seed, name, name))
+            yield studio.portrait(person, units, name, scene)
+
+
 SHEETS = {
     "action_units": action_units,
     "ages": ages,
@@ -233,6 +260,8 @@ SHEETS = {
     "clinic": clinic,
     "lying": lying,
     "cameras": cameras,
+    "accessories": accessories,
+    "covers": covers,
 }
 
 

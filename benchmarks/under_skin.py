@@ -8,7 +8,7 @@ in there. Earrings go through the lobe and are not asked.
 from __future__ import annotations
 
 import argparse
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 
 import numpy as np
 from scipy.spatial import cKDTree
@@ -22,7 +22,7 @@ from threedpain.generation.people.identity import sample_identity
 from threedpain.generation.process import one_thread
 from threedpain.generation.records import PARTS
 from threedpain.generation.seeds import child
-from threedpain.generation.worn.accessories import fit
+from threedpain.generation.worn.accessories import Fitted, fit
 from threedpain.generation.worn.choice import worn_by
 from threedpain.generation.worn.outside import SKIN, Ground
 from threedpain.limits import ACCESSORIES
@@ -39,11 +39,10 @@ def main() -> None:
     parser.add_argument("--names", nargs="*", default=[name for name in ACCESSORIES if name not in PIERCING])
     options = parser.parse_args()
     with one_thread():
-        everybody = busts(options.people)
-        print(f"| accessory | expressions | over {1000 * ALLOWED:g} mm | deepest, mm |\n|---|---:|---:|---:|")
-        for name in options.names:
-            deep = np.array(depths(everybody, name, options.expressions))
-            print(f"| {name} | {len(deep)} | {(deep >= ALLOWED).sum()} | {1000 * deep.max():.2f} |", flush=True)
+        found = depths(busts(options.people), options.names, options.expressions)
+    print(f"| accessory | expressions | over {1000 * ALLOWED:g} mm | deepest, mm |\n|---|---:|---:|---:|")
+    for name, deep in found.items():
+        print(f"| {name} | {len(deep)} | {(deep >= ALLOWED).sum()} | {1000 * deep.max():.2f} |")
 
 
 def busts(people: int) -> list[Bust]:
@@ -51,9 +50,19 @@ def busts(people: int) -> list[Bust]:
     return [head(sample_identity(seed)) for seed in range(people)]
 
 
-def depths(everybody: Sequence[Bust], name: str, count: int) -> list[float]:
-    """How deep the accessory goes at each of `count` expressions, metres, each of the next of the people."""
-    return [deepest(everybody[number % len(everybody)], name, units) for number, units in enumerate(expressions(count))]
+def depths(everybody: Sequence[Bust], names: Iterable[str], count: int) -> dict[str, np.ndarray]:
+    """How deep each accessory goes at each of `count` expressions, metres [count], each of the next of the people."""
+    shown = list(expressions(count))
+    found = {name: np.zeros(count) for name in names}
+    for number, bust in enumerate(everybody):
+        things = {name: fit(bust, worn_by(bust.identity.seed, (name,))) for name in found}
+        for at in range(number, count, len(everybody)):
+            face = rig(bust, shown[at])
+            skin = FaceSkin(face)
+            for name, thing in things.items():
+                if thing is not None:
+                    found[name][at] = deepest(face, skin, name, thing)
+    return found
 
 
 def expressions(count: int) -> Iterator[dict[str, float]]:
@@ -62,9 +71,7 @@ def expressions(count: int) -> Iterator[dict[str, float]]:
         yield sample_for_pspi(1 + number % 16, rng) if number % 3 else sample_other(rng)[1]
 
 
-def deepest(bust: Bust, name: str, units: dict[str, float]) -> float:
-    worn = fit(bust, worn_by(bust.identity.seed, (name,)))
-    face = rig(bust, units)
+def deepest(face: Face, skin: FaceSkin, name: str, worn: Fitted) -> float:
     points, _ = worn.posed(face)
     drawn = np.unique(np.concatenate([worn.mesh.faces, worn.panes]))
     drawn = drawn[worn.mesh.opacity[drawn] > 0.5]
@@ -73,14 +80,47 @@ def deepest(bust: Bust, name: str, units: dict[str, float]) -> float:
         holes = [0.3 * marks[a] + 0.35 * marks[33] + 0.35 * marks[b] for a, b in ((31, 32), (35, 34))]
         drawn = drawn[(np.linalg.norm(points[drawn, None] - np.array(holes), axis=2) > HOLE).all(axis=1)]
     points = points[drawn].astype(float)
-    deep = depth_in_skin(face, points)
-    topology = bust.topology
-    skin = face.vertices[topology.faces[np.isin(topology.face_class, SKIN) & (topology.face_part == 0)]]
+    deep = skin.over(points)
     for place in np.flatnonzero(deep > ALLOWED):  # under the skin is only what skin lies over
         out = points[place] * [1, 0, 1] / np.linalg.norm(points[place, [0, 2]])
-        if not meets(points[place], points[place] + 0.3 * out, skin):
+        if not meets(points[place], points[place] + 0.3 * out, skin.whole):
             deep[place] = 0
     return float(deep.max())
+
+
+class FaceSkin:
+    """The skin of a face, to ask what lies under it; metres, head frame."""
+
+    def __init__(self, face: Face) -> None:
+        topology = face.bust.topology
+        outside = np.isin(topology.face_class, SKIN) & (topology.face_part == PARTS.index("skin"))
+        faces = topology.faces[outside]
+        self.whole = face.vertices[faces]
+        self.faces = faces[~np.isin(faces, Ground.of(face.bust).ears).any(axis=1)]
+        self.corners = face.vertices[self.faces].astype(float)
+        self.normals = vertex_normals(face.vertices, self.faces).astype(float)
+        sides = np.sort(self.faces[:, [0, 1, 1, 2, 2, 0]].reshape(-1, 2), axis=1)
+        edges, times = np.unique(sides, axis=0, return_counts=True)
+        self.rim = np.zeros(len(face.vertices), bool)
+        self.rim[edges[times == 1]] = True
+        self.tree = cKDTree(self.corners.mean(axis=1))
+
+    def over(self, points: np.ndarray) -> np.ndarray:
+        """How deep points [N, 3] lie under it, ears left out: 0 outside, and where the skin ends (between the lips,
+        under an ear) it has no inside."""
+        _, near = self.tree.query(points, k=12)
+        best, height = np.full(len(points), np.inf), np.zeros(len(points))
+        for k in range(near.shape[1]):
+            foot, weights = closest(points, self.corners[near[:, k]])
+            rows = self.faces[near[:, k]]
+            normal = np.einsum("nk,nkd->nd", weights, self.normals[rows])
+            away = np.linalg.norm(points - foot, axis=1)
+            nearer = away < best - 1e-9
+            best[nearer] = away[nearer]
+            on_rim = (weights * self.rim[rows]).sum(axis=1) > 0.999
+            sign = np.where(on_rim, 1.0, np.sign(((points - foot) * normal).sum(axis=1)))
+            height[nearer] = (away * sign)[nearer]
+        return np.maximum(-height, 0)
 
 
 def meets(start: np.ndarray, end: np.ndarray, triangles: np.ndarray) -> bool:
@@ -94,32 +134,6 @@ def meets(start: np.ndarray, end: np.ndarray, triangles: np.ndarray) -> bool:
     turned = np.cross(start - a, b - a)
     v, t = turned @ ray / scale, ((c - a) * turned).sum(axis=1) / scale
     return bool(((u >= 0) & (v >= 0) & (u + v <= 1) & (t > 1e-4) & (t < 1)).any())
-
-
-def depth_in_skin(face: Face, points: np.ndarray) -> np.ndarray:
-    """How deep points [N, 3] lie under the skin of a face, ears left out, metres: 0 outside, and where the skin ends
-    (between the lips, under an ear) it has no inside."""
-    topology = face.bust.topology
-    faces = topology.faces[np.isin(topology.face_class, SKIN) & (topology.face_part == PARTS.index("skin"))]
-    faces = faces[~np.isin(faces, Ground.of(face.bust).ears).any(axis=1)]
-    corners = face.vertices[faces].astype(float)
-    normals = vertex_normals(face.vertices, faces).astype(float)
-    edges, times = np.unique(np.sort(faces[:, [0, 1, 1, 2, 2, 0]].reshape(-1, 2), axis=1), axis=0, return_counts=True)
-    rim = np.zeros(len(face.vertices), bool)
-    rim[edges[times == 1]] = True
-    middle = corners.mean(axis=1)
-    _, near = cKDTree(middle).query(points, k=12)
-    best, height = np.full(len(points), np.inf), np.zeros(len(points))
-    for k in range(near.shape[1]):
-        foot, weights = closest(points, corners[near[:, k]])
-        normal = np.einsum("nk,nkd->nd", weights, normals[faces[near[:, k]]])
-        away = np.linalg.norm(points - foot, axis=1)
-        nearer = away < best - 1e-9
-        best[nearer] = away[nearer]
-        on_rim = (weights * rim[faces[near[:, k]]]).sum(axis=1) > 0.999
-        sign = np.where(on_rim, 1.0, np.sign(((points - foot) * normal).sum(axis=1)))
-        height[nearer] = (away * sign)[nearer]
-    return np.maximum(-height, 0)
 
 
 def closest(points: np.ndarray, corners: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
