@@ -40,9 +40,11 @@ def main() -> None:
     options = parser.parse_args()
     with one_thread():
         found = depths(busts(options.people), options.names, options.expressions)
-    print(f"| accessory | expressions | over {1000 * ALLOWED:g} mm | deepest, mm |\n|---|---:|---:|---:|")
+    print(f"| accessory | expressions | over {1000 * ALLOWED:g} mm | deepest, mm | which |\n|---|---:|---:|---:|---|")
     for name, deep in found.items():
-        print(f"| {name} | {len(deep)} | {(deep >= ALLOWED).sum()} | {1000 * deep.max():.2f} |")
+        over = np.flatnonzero(deep >= ALLOWED)  # of the expressions; the person is that number modulo --people
+        which = ", ".join(map(str, over))
+        print(f"| {name} | {len(deep)} | {len(over)} | {1000 * deep.max():.2f} | {which} |")
 
 
 def busts(people: int) -> list[Bust]:
