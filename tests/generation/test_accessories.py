@@ -122,7 +122,7 @@ def test_nothing_worn_goes_through_skin(people):
         assert deep.max() < under_skin.ALLOWED, (name, int(deep.argmax()))
 
 
-# Of two hundred expressions, at how many something goes deeper than it may: nowhere is the aim, and these may only shrink.
+# At how many of two hundred expressions something goes deeper than it may. None is the aim: these may only shrink.
 TOO_DEEP = {"oxygen_mask": 6, "brow_hand": 5, "surgical_mask": 2, "tissue": 2, "sunglasses": 1}
 
 
