@@ -54,10 +54,13 @@ def draw(folder: Path, people: int, size: int, seed: int) -> None:
             view, turn = VIEWS[(number + place) % 3], (number + place) // 3
             pspi = 1 + (5 * turn + number) % 16 if turn % 2 else 0
             units = sample_for_pspi(pspi, child(seed, "pain", number, place)) if pspi else {}
-            bare, worn = (
-                take(pipe, person, f"id_{number:05d}_{name}", units, view, size, ("covered",), accessories=names).sample
-                for names in ((), (name,))
-            )
+            asked = (pipe, person, f"id_{number:05d}_{name}", units, view, size, ("covered",))
+            photo = take(*asked, accessories=name)  # a blanket may move it indoors, where other clothes are worn
+            place = {
+                "light": photo.scene.light.kind,
+                "background": photo.scene.background.kind,
+            }
+            worn, bare = photo.sample, take(*asked, **place).sample
             unlike.update(label for label in LABELS if not np.array_equal(getattr(bare, label), getattr(worn, label)))
             unlike.update(["heat"] if not np.array_equal(bare.heatmap, worn.covered) else [])
             for sample, said in ((bare, ""), (worn, name)):
