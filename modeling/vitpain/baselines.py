@@ -125,6 +125,7 @@ class PairwisePainModel(PreTrainedModel):
         pain_targets=None,
         heatmap_targets=None,
         mask_targets=None,
+        visible_targets=None,
         output_attentions=False,
         return_dict=True,
     ) -> ViTPainOutput | tuple:

@@ -33,7 +33,7 @@ pytestmark = [
 ]
 FEW_HDF5, MANY_HDF5 = 90, 6000
 FEW_PARQUET, MANY_PARQUET = 60, 3000
-FEW_JSON, MANY_JSON = 90, 4000
+FEW_JSON, MANY_JSON = 90, 2000
 FEW_SETS, MANY_SETS = 6, 400
 VALUES = (None, True, -1, 0, 0.5, 10**6, 10**12, 10**400, 1e308, float("nan"), "", "x", "../x", "/etc/passwd",
           "\x1b[2J", "id_00001", [], [1], {}, [[]], {"a": 1}, "images-train-00000", "9" * 5000)  # fmt: skip

@@ -4,8 +4,11 @@ import math
 
 import pytest
 import torch
+from drawn_faces import drawn_faces
 from transformers import AutoModel
 
+from threedpain.modeling.faces.batches import Batches
+from threedpain.modeling.faces.faces import FaceSet
 from threedpain.modeling.vitpain import baselines
 from threedpain.modeling.vitpain.baselines import BASELINES, contrastive
 
@@ -37,6 +40,18 @@ def test_answers_have_vitpains_shapes_and_ranges(name, batch):
     assert out.pspi.shape == (4,) and out.pain_logits.shape == (4, 3)
     assert ((out.pspi >= 0) & (out.pspi <= 16)).all()
     assert (out.au is not None) == (name == "au-linear")
+
+
+@pytest.mark.parametrize("name", BASELINES)
+def test_every_baseline_learns_from_the_trainers_batch(name, tmp_path):
+    faces, model = FaceSet.pack(drawn_faces(4, 3, 1), size=80, cache=tmp_path), build(name).train()
+    made = Batches(
+        faces, size=SIDE, map_size=getattr(model.config, "map_size", 0) or 64, mean=[0.5] * 3, std=[0.5] * 3,
+        batch_size=4, conditions={"none" if name != "pairwise" else "realistic": 1.0},
+    )  # fmt: skip
+    out = model(**made(0))
+    out.loss.backward()
+    assert torch.isfinite(out.loss) and any(one.grad is not None for one in model.parameters())
 
 
 @pytest.mark.parametrize("name", BASELINES)

@@ -22,6 +22,7 @@ def install(folder: Path, wheel: Path, extras: str = "") -> Path:
     if not python.exists():
         subprocess.run([sys.executable, "-m", "venv", folder], check=True)
     pip = [python, "-m", "pip", "install", "--quiet", "--disable-pip-version-check", "-c", ROOT / "constraints.txt"]
+    pip.append("--no-compile")  # of thousands of modules few are imported here
     done = subprocess.run([*pip, f"threedpain{extras} @ {wheel.as_uri()}"], capture_output=True, text=True)
     assert done.returncode == 0, done.stderr[-3000:]
     return python

@@ -179,4 +179,4 @@ def test_odd_commands(quick, capfd):
 
 @pytest.mark.slow
 def test_many_odd_commands(quick, capfd):
-    commands(1500)(capfd)
+    commands(700)(capfd)
