@@ -64,9 +64,9 @@ def one_face(photo: Image.Image, find: Detector, name: str = "the picture", sure
     small."""
     faces = [face for face in find(photo) if not (sure and face.faint)]
     if not faces:
+        otherwise = "" if sure else "; where a mask or a hand hides it, give its box"
         raise InvalidInput(
-            f"no face was found in {name}; it must look roughly at the camera and be well lit; "
-            "where a mask or a hand hides it, give its box"
+            f"no face was found in {name}; it must look roughly at the camera and be well lit{otherwise}"
         )
     if len(faces) > 1:
         raise InvalidInput(f"{len(faces)} faces were found in {name}; cut out the one to read, or give its box")
