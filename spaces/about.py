@@ -36,7 +36,7 @@ no history is kept in your browser.
 
 LICENCE = """
 ## Licence and citation
-Code, head, skin and model weights: Apache-2.0 and CC0, made from CC0 sources. Please cite this software
+Code and model weights: Apache-2.0; heads: MIT (ICT-FaceKit) and CC0; skin and places: CC0. Please cite this software
 (`CITATION.cff` in its repository) and the paper:
 
     3DPain and ViTPain, arXiv:2509.16727
