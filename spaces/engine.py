@@ -15,7 +15,9 @@ import numpy as np
 from PIL import Image
 
 from threedpain import PainFacePipeline, facs
+from threedpain.errors import InvalidInput
 from threedpain.generation.texture import load_texture
+from threedpain.landmarks import face_box
 from threedpain.limits import HEAT_STEP
 from threedpain.modeling.reading.reader import PainReader
 
@@ -24,6 +26,7 @@ if TYPE_CHECKING:
 
     from threedpain.generation.pipeline import PainFaceOutput, Person
     from threedpain.generation.records import Scene
+    from threedpain.modeling.reading.photos import Box
     from threedpain.modeling.reading.reader import Reading
 
 PICTURE_SIZE = 384
@@ -196,16 +199,20 @@ def mesh(request: FaceRequest) -> trimesh.Trimesh:
 
 
 @on_zero_gpu
-def read(photo: Image.Image, neutral: Image.Image | None = None) -> Reading:
-    """ViTPain's reading of a photograph, with an optional photograph of the same person at rest."""
-    return reader().read(photo, neutral=neutral)
+def read(photo: Image.Image, neutral: Image.Image | None = None, box: Box | None = None) -> Reading:
+    """ViTPain's reading of a photograph, with an optional photograph of the same person at rest; the faces are found,
+    or known to be in the same box of both."""
+    return reader().read(photo, neutral, box, None if neutral is None else box)
 
 
 @functools.lru_cache(maxsize=32)
 def reading_of(request: FaceRequest) -> Reading:
     """ViTPain's reading of a made face, with the same person at rest as the reference."""
     made = make(request)
-    return read(made.image, made.neutral)
+    try:
+        return read(made.image, made.neutral)
+    except InvalidInput:  # a mask hides it from the detector; where it is, is known
+        return read(made.image, made.neutral, face_box(made.landmarks))
 
 
 _parcels: deque[tempfile.TemporaryDirectory] = deque()

@@ -78,7 +78,7 @@ def read_made(request: FaceRequest | None, strength: float) -> tuple:
         return None, None, None, *_blank("Make a face first.")
     made = engine.make(request)
     try:
-        answer = _describe(engine.read(made.image, made.neutral), made.image, strength, request)
+        answer = _describe(engine.reading_of(request), made.image, strength, request)
     except ThreeDPainError as problem:
         answer = _blank(str(problem))
     return made.image, made.neutral, request, *answer

@@ -100,6 +100,16 @@ def test_truth_and_reading_stand_side_by_side(pain):
     assert true_picture.visible is True and true_picture.value
 
 
+def test_a_made_face_that_no_detector_finds_is_read_where_it_is(pain, monkeypatch):
+    asked = request({"AU4": 5, "AU7": 4, "AU9": 3, "AU43": 1})
+    monkeypatch.setattr(engine.reader(), "find", lambda photo: [])
+    reading = engine.reading_of.__wrapped__(asked)
+    x, y = pain.landmarks.mean(axis=0)
+    assert reading.box[0] < x < reading.box[2] and reading.box[1] < y < reading.box[3] and abs(reading.pspi - 13) < 5
+    with pytest.raises(InvalidInput, match="no face was found"):
+        engine.read(pain.image, pain.neutral)  # a visitor's picture: nobody knows
+
+
 def test_the_page_opens_on_moderate_pain():
     first = make.first_request()
     assert make.preset_of(first) == "Moderate pain" and first.pspi == 8
