@@ -302,7 +302,7 @@ def _references(table: pd.DataFrame) -> list[np.ndarray]:
         if expression == "neutral":
             neutral[who].append(at)
     views, found = table["view_id"].to_numpy(), []
-    bare = [not {*(names or "").split(",")} & {*COVERS} for names in table["accessories"]]
+    bare = [not {*names.split(",")} & {*COVERS} for names in table["accessories"].astype(object).fillna("")]
     for at, (who, named) in enumerate(zip(table["identity"], table["references"], strict=True)):
         if named is not None and len(named):
             found.append(np.array([place[name] for name in named if name in place and place[name] != at], dtype=int))

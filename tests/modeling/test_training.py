@@ -95,6 +95,13 @@ def test_a_covered_neutral_is_a_reference_only_where_there_is_no_other(tmp_path)
     assert shown[9] == [(second, "left"), (second, "right")], "all are covered: as if none were"
 
 
+@pytest.mark.parametrize("unknown", [None, float("nan")])
+def test_a_set_that_does_not_say_what_is_worn_has_all_its_neutrals(tmp_path, unknown):
+    plain = drawn_faces(2, 2, 3)
+    faces = FaceSet.pack(plain.add_column("accessories", [unknown] * len(plain)), 40, cache=tmp_path)
+    assert list(map(list, faces.references)) == list(map(list, FaceSet.pack(plain, 40, cache=tmp_path).references))
+
+
 def test_a_selection_is_packed_with_its_own_aligned_pictures(tmp_path):
     dataset = drawn_faces()
     rows = np.flatnonzero(np.asarray(dataset["PSPI"]) > 0)[::2]
