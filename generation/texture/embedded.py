@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 import shutil
 from collections.abc import Sequence
+from copy import copy
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -65,7 +66,8 @@ class EmbeddedTexture:
         """The skin of a seed under condition features [1, F], at another guidance than the backend's if given."""
         generator, features = torch.Generator().manual_seed(seed), features.to(self.device)
         guidance = self.guidance if guidance is None else guidance
-        latent = sample(self.unet, self.codec, self.scheduler, features, [generator], self.steps, guidance)
+        scheduler = copy(self.scheduler)  # it counts its steps: another thread's skin must not take part in them
+        latent = sample(self.unet, self.codec, scheduler, features, [generator], self.steps, guidance)
         lab = self.codec.decode(latent, features)
         return SkinMaps(albedo=srgb(lab[:, :3])[0], brows=opacity(lab[:, 3])[0])
 

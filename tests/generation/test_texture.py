@@ -380,6 +380,25 @@ def test_brows_are_where_brows_grow_and_not_in_the_albedo(made):
     assert light[395:420, 590:680].mean() > light[330:360, 590:680].mean() - 9
 
 
+def test_a_skin_that_is_begun_in_the_middle_of_another_changes_neither(people):
+    """As two threads of a server do: between any two steps of one skin another is made."""
+    texture = load_texture("embedded", steps=2)
+    one, other = (texture([who])[0] for who in people[:2])
+    network, between = texture.unet, []
+
+    def interrupted(*given):
+        answer = network(*given)
+        if not between:
+            between.append(None)  # the inner one is left alone
+            between.append(texture([people[1]])[0])
+        return answer
+
+    texture.unet = interrupted
+    again = texture([people[0]])[0]
+    for first, second in ((one, again), (other, between[1])):
+        assert np.array_equal(first.albedo, second.albedo) and np.array_equal(first.brows, second.brows)
+
+
 @pytest.mark.slow
 def test_tone_without_guidance(people):
     texture = load_texture("embedded", guidance=1.0)
