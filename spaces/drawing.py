@@ -264,6 +264,11 @@ def sentence(text: str) -> str:
     return f'<p class="problem" role="alert">{escape(text)}</p>' if text else ""
 
 
+def beware(doubts: Sequence[str]) -> str:
+    """Why a reading may be wrong, where something speaks against it."""
+    return f'<p class="problem" role="status">Beware: {escape("; ".join(doubts))}.</p>' if doubts else ""
+
+
 def notice(text: str) -> str:
     """Something worth knowing, said in place."""
     return f'<p class="notice" role="status">{escape(text)}</p>'

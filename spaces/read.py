@@ -56,7 +56,7 @@ def _describe(reading, photo: Image.Image, strength: float, truth: FaceRequest |
     dial = drawing.gauge(reading.pspi, "read by ViTPain", reading.interval, None if truth is None else truth.pspi)
     return (
         drawing.heat_overlay(small, heat, strength), true_picture, dial, drawing.unit_bars(reading.au, true_units),
-        drawing.chances(reading.probabilities), curve, "",
+        drawing.chances(reading.probabilities), curve, drawing.beware(reading.doubts),
     )  # fmt: skip
 
 

@@ -100,6 +100,16 @@ def test_truth_and_reading_stand_side_by_side(pain):
     assert true_picture.visible is True and true_picture.value
 
 
+def test_a_visitor_sees_why_a_reading_may_be_wrong(pain, tmp_path, monkeypatch):
+    pain.image.save(tmp_path / "face.png")
+    sound = engine.reader().read(pain.image)
+    for hidden, faint, said in (((), False, ""), (("mouth",), True, "the mouth can hardly be seen: AU10 and PSPI")):
+        doubted = dataclasses.replace(sound, hidden=hidden, faint=faint, familiarity=0.5)
+        monkeypatch.setattr(engine, "read", lambda *_, answer=doubted: answer)
+        *_, problem = read.read_files(str(tmp_path / "face.png"), None, 0.5)
+        assert (said in problem and "could hardly be found" in problem) if said else problem == ""
+
+
 def test_a_made_face_that_no_detector_finds_is_read_where_it_is(pain, monkeypatch):
     asked = request({"AU4": 5, "AU7": 4, "AU9": 3, "AU43": 1})
     monkeypatch.setattr(engine.reader(), "find", lambda photo: [])
