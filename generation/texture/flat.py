@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import cache
 
 import numpy as np
 
@@ -23,32 +24,52 @@ class FlatTexture:
         ]
 
 
+@cache
+def _places() -> tuple[np.ndarray, dict[str, np.ndarray]]:
+    """Where the skin is not plain [H, W], and the soft masks of what is there, at these texels [N] alone."""
+    masks = {
+        "lips": layout.lips(),
+        "eyes": layout.eyes(),
+        "seam": layout.ellipse(*layout.MOUTH, 36, 2.2, 0.9),
+        "cheeks": layout.both(600, 520, 60, 50, 1.6),
+        "nose": layout.ellipse(layout.AXIS, 495, 26, 36, 1.4),
+        "ears": layout.both(*layout.EARS[0], 28, 60, 1.0),
+        "nostrils": layout.both(*layout.NOSTRILS[0], 8, 6, 0.8),
+        "shadow": layout.both(637, 428, 36, 15, 0.8),
+    }
+    where = np.any(list(masks.values()), axis=0)
+    return where, {name: mask[where] for name, mask in masks.items()}
+
+
 def _albedo(who: Identity) -> np.ndarray:
-    x, y = layout.MOUTH
-    lips, eyes = layout.lips(), layout.eyes()
-    seam = layout.ellipse(x, y, 36, 2.2, 0.9)
-    cheeks = layout.both(600, 520, 60, 50, 1.6)
-    nose = layout.ellipse(layout.AXIS, 495, 26, 36, 1.4)
-    ears = layout.both(*layout.EARS[0], 28, 60, 1.0)
-    nostrils = layout.both(*layout.NOSTRILS[0], 8, 6, 0.8)
+    where, masks = _places()
+    lips, eyes, cheeks = masks["lips"], masks["eyes"], masks["cheeks"]
     feminine = 1.25 if who.gender == "female" else 1.0
     red = (
         0.62 * feminine * lips
         + 0.10 * cheeks
-        + 0.12 * nose
-        + 0.12 * ears
+        + 0.12 * masks["nose"]
+        + 0.12 * masks["ears"]
         + 0.15 * eyes
         + who.skin.redness * cheeks * 0.3
     )
     dark = (
         0.25 * lips
-        + 0.9 * seam
+        + 0.9 * masks["seam"]
         + 0.28 * eyes
-        + 1.6 * nostrils
-        + 0.25 * who.skin.makeup * layout.both(637, 428, 36, 15, 0.8)
+        + 1.6 * masks["nostrils"]
+        + 0.25 * who.skin.makeup * masks["shadow"]
     )
     tone = np.log(np.maximum(linear_of_lab(locus(who.skin.tone)), 1e-3))
-    log = tone - red[..., None] * HAEMOGLOBIN - dark[..., None] * MELANIN
+    log = tone - red[:, None] * HAEMOGLOBIN - dark[:, None] * MELANIN
+    albedo = np.empty((*where.shape, 3), np.uint8)
+    albedo[:] = _byte(tone)
+    albedo[where] = _byte(log)
+    return albedo
+
+
+def _byte(log: np.ndarray) -> np.ndarray:
+    """uint8 sRGB of logarithms of linear colours."""
     return (to_srgb(np.exp(log)) * 255 + 0.5).astype(np.uint8)
 
 
