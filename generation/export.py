@@ -67,10 +67,12 @@ def textured(face: Face, maps: SkinMaps, coarse: bool = True) -> TexturedMesh:
 def atlas(identity: Identity, maps: SkinMaps) -> np.ndarray:
     """uint8 [768 + 128, 1384, 3]: the skin with its brows, and the strip of tiles below."""
     out = np.zeros((SKIN_HEIGHT + STRIP, SKIN_WIDTH, 3), np.uint8)
-    brows = maps.worn_brows[..., None] / 255.0
+    out[:SKIN_HEIGHT] = maps.albedo
+    there = np.nonzero(maps.worn_brows)
+    brows = maps.worn_brows[there][:, None] / 255.0
     hair = identity.hair
     colour = pigment(hair) * (1 - hair.grey) + WHITE_HAIR * hair.grey
-    out[:SKIN_HEIGHT] = np.round(maps.albedo * (1 - brows) + 255 * to_srgb(colour) * brows)
+    out[there] = np.round(maps.albedo[there] * (1 - brows) + 255 * to_srgb(colour) * brows)
     for number, tile in enumerate(TILES):
         columns = slice(number * STRIP, (number + 1) * STRIP)
         out[SKIN_HEIGHT:, columns] = eye_tile(identity) if tile == "eye" else PLAIN[tile]
@@ -108,8 +110,7 @@ def _tile_of(part: np.ndarray, face_class: np.ndarray) -> np.ndarray:
 
 def _into_atlas(uvs: np.ndarray, face_uvs: np.ndarray, tile: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """UVs of the parts' own squares moved to their tiles, and unused ones dropped."""
-    corners = np.stack([np.repeat(tile, 3), face_uvs.ravel()], axis=1)
-    used, index = np.unique(corners, axis=0, return_inverse=True)
+    used, index = _different(np.repeat(tile, 3), face_uvs.ravel())
     uv = np.clip(uvs[used[:, 1]], 0, 1).astype(np.float64)
     arm = uv - 0.5
     zoom = np.minimum(EYE_ZOOM, 0.5 / np.maximum(np.linalg.norm(arm, axis=1, keepdims=True), 1e-6))
@@ -122,9 +123,16 @@ def _into_atlas(uvs: np.ndarray, face_uvs: np.ndarray, tile: np.ndarray) -> tupl
 
 def corners(mesh: TexturedMesh) -> tuple[np.ndarray, np.ndarray]:
     """The different pairs of a vertex and a UV [N, 2], which files store as one, and the faces [F, 3] over them."""
-    pairs = np.stack([mesh.faces.ravel(), mesh.face_uvs.ravel()], axis=1)
-    kept, index = np.unique(pairs, axis=0, return_inverse=True)
+    kept, index = _different(mesh.faces.ravel(), mesh.face_uvs.ravel())
     return kept, index.reshape(-1, 3)
+
+
+def _different(first: np.ndarray, second: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """The different pairs [N, 2] of whole numbers (the second none below 0), in order, and which of them each is. As
+    single numbers they sort four times as fast."""
+    scale = int(second.max(initial=0)) + 1
+    kept, index = np.unique(first.astype(np.int64) * scale + second, return_inverse=True)
+    return np.stack([kept // scale, kept % scale], axis=1), index
 
 
 def to_trimesh(face: Face, maps: SkinMaps, heat: bool = False, texture_width: int = 692) -> trimesh.Trimesh:
