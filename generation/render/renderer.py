@@ -11,13 +11,13 @@ sample   = develop(light), annotate(view)                  # the picture and its
 from __future__ import annotations
 
 from collections import OrderedDict
-from collections.abc import Collection
+from collections.abc import Collection, Hashable
 
 import numpy as np
 
 from threedpain.errors import InvalidInput
 from threedpain.generation.frames import to_ndc
-from threedpain.generation.head.bust import Face
+from threedpain.generation.head.bust import Bust, Face
 from threedpain.generation.records import Camera, Clothes, Light, Sample, Scene, SkinMaps, Worn
 from threedpain.generation.render.shading.kernel import develop
 from threedpain.generation.render.shading.model import KEYS, Geometry, Lights, Skin, tone_table
@@ -38,7 +38,25 @@ from .view import View
 TRUTH = ("depth", "regions", "covered")
 NEAREST = 0.05  # metres: triangles nearer to the camera are not drawn
 NOTHING = Worn()
-KEPT = 3  # people, outfits and expressions remembered
+KEPT = 3  # people, outfits and expressions remembered, and of a person garments and sets of accessories
+
+
+class Grown:
+    """A person's head and hair, and the garments and accessories made for them: outfits share them."""
+
+    def __init__(self, bust: Bust, maps: SkinMaps, hair: HairMesh | None):
+        self.bust, self.maps, self.asked = bust, maps, hair  # held, so that their ids stay theirs
+        self.head, self.hair = build_head(bust, maps), hair or build_hair(bust)
+        self._garments: OrderedDict[Clothes, HairMesh] = OrderedDict()
+        self._fitted: OrderedDict[Worn, Fitted | None] = OrderedDict()
+
+    def wearing(self, clothes: Clothes, worn: Worn, down: tuple[float, float, float] | None) -> Surfaces:
+        bust, head = self.bust, self.head
+        garment = _remember(self._garments, clothes, lambda: build_clothes(bust, clothes))
+        fitted = None
+        if worn.names:
+            fitted = _remember(self._fitted, worn, lambda: fit(bust, worn, neck_tone(bust, head.texels, head.levels)))
+        return dress(head, merge(fallen(self.hair, bust, down) if down else self.hair, garment), fitted)
 
 
 class Renderer:
@@ -51,7 +69,7 @@ class Renderer:
         self.backend = backend or (NumbaBackend() if device == "cpu" else TorchBackend(device))
         self.device = self.backend.device
         self.supersampling = supersampling
-        self._heads: OrderedDict[tuple, tuple] = OrderedDict()
+        self._heads: OrderedDict[tuple, Grown] = OrderedDict()
         self._surfaces: OrderedDict[tuple, tuple] = OrderedDict()
         self._posed: OrderedDict[tuple, tuple] = OrderedDict()
 
@@ -88,17 +106,10 @@ class Renderer:
         head that lies falls to."""
         bust = face.bust  # an entry holds what its key names, so ids stay theirs as long as it lives
         key = (id(bust), id(maps), id(hair))
-        head = _remember(self._heads, key, lambda: (bust, maps, hair, build_head(bust, maps), hair or build_hair(bust)))
-        key = (*key, clothes, worn, down)
-
-        def worn_things() -> Fitted | None:
-            return fit(bust, worn, neck_tone(bust, head[3].texels, head[3].levels)) if worn.names else None
-
-        def outfit() -> Surfaces:
-            grown = fallen(head[4], bust, down) if down else head[4]
-            return dress(head[3], merge(grown, build_clothes(bust, clothes)), worn_things())
-
-        return _remember(self._surfaces, key, lambda: (head, outfit()))[-1]
+        head = _remember(self._heads, key, lambda: Grown(bust, maps, hair))
+        return _remember(
+            self._surfaces, (*key, clothes, worn, down), lambda: (head, head.wearing(clothes, worn, down))
+        )[-1]
 
     def posed(self, surfaces: Surfaces, face: Face, light: Light) -> Posed:
         """An expression under a light, remembered for its other views."""
@@ -197,7 +208,7 @@ def key_table(light: Light) -> np.ndarray:
     return np.array(keys, np.float32).reshape(len(keys), 7)
 
 
-def _remember(store: OrderedDict, key: tuple, make):
+def _remember(store: OrderedDict, key: Hashable, make):
     if key not in store:
         store[key] = make()
         while len(store) > KEPT:
