@@ -85,6 +85,8 @@ def _gather(placed, normals, axes, nearness, taps, metres, turned):
     """Percentage-closer filtering over the taps, each compared with the receiver's tangent plane."""
     size = nearness.shape[0]
     half, one = np.float32(0.5 * size), np.float32(1)
+    low, last, side = np.int32(0), np.int32(size - 1), np.int32(size)
+    flat = nearness.ravel()
     result = np.zeros(len(placed), np.float32)
     for p in range(len(placed)):
         x, y, z = normals[p, 0], normals[p, 1], normals[p, 2]
@@ -96,12 +98,12 @@ def _gather(placed, normals, axes, nearness, taps, metres, turned):
         ny = (x * axes[1, 0] + y * axes[1, 1] + z * axes[1, 2]) * lean
         plane = placed[p, 2] + np.float32(0.003) + np.float32(1.5 / size) * lean
         free = 0
-        for k in range(len(taps)):
+        for k in range(len(taps)):  # without a branch, so that the compiler takes many at once
             dx, dy = taps[k, 0], taps[k, 1]
-            i = int((one - placed[p, 1] - dy) * half)
-            j = int((one - placed[p, 0] - dx) * half)
-            outside = i < 0 or j < 0 or i >= size or j >= size
-            if outside or plane - (dx * nx + dy * ny) > nearness[i, j]:
-                free += 1
+            i = np.int32((one - placed[p, 1] - dy) * half)
+            j = np.int32((one - placed[p, 0] - dx) * half)
+            outside = (i < 0) | (j < 0) | (i > last) | (j > last)
+            near = flat[min(max(i, low), last) * side + min(max(j, low), last)]
+            free += outside | (plane - (dx * nx + dy * ny) > near)
         result[p] = np.float32(free) / np.float32(len(taps))
     return result

@@ -129,7 +129,7 @@ def turned_harmonics(coefficients: np.ndarray, angle: float) -> np.ndarray:
     return np.linalg.lstsq(sh_basis(points), sh_basis(turned(points, -angle)) @ coefficients, rcond=None)[0]
 
 
-@njit(cache=True, nogil=True)
+@njit(cache=True, nogil=True, error_model="numpy")
 def _gather(picture, azimuth, elevation, taps, seen):
     """The mean [N, 3] over the taps [T, 2] (degrees across and up) around each direction, bilinear in the picture,
     which goes round and ends at the poles."""
@@ -142,7 +142,11 @@ def _gather(picture, azimuth, elevation, taps, seen):
             x = (azimuth[i] + taps[k, 0] / max(np.cos(np.radians(up)), 0.05)) / 360 * width - 0.5
             left, top = int(np.floor(x)), min(int(y), height - 2)
             u, v = x - left, y - top
-            left, right = left % width, (left + 1) % width
+            while left < 0:  # a remainder takes as long as all the rest
+                left += width
+            while left >= width:
+                left -= width
+            right = left + 1 if left + 1 < width else 0
             a, b, c, d = (1 - u) * (1 - v), u * (1 - v), (1 - u) * v, u * v
             over, under = picture[top], picture[top + 1]
             red += a * over[left, 0] + b * over[right, 0] + c * under[left, 0] + d * under[right, 0]

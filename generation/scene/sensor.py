@@ -133,7 +133,9 @@ def _expose(image, kernel, sigma, seed):
     line = np.empty(row_length + 2 * reach * channels, np.float32)  # a row blurred downwards, its ends repeated
     smooth = np.empty(row_length, np.float32)
     colour = np.zeros((3, (width + 1) // 2), np.float32)  # noise of a row of blocks
+    luma = np.zeros(width, np.float32)  # of a row: apart, so that the compiler takes many at once
     result = np.empty((height, width, channels), np.uint8)
+    flat_result = result.reshape(height, row_length)
     for y in range(height):
         inside = line[reach * channels : reach * channels + row_length]
         inside[:] = np.float32(0.5)
@@ -154,13 +156,15 @@ def _expose(image, kernel, sigma, seed):
                 word, more = _words(seed, y * width + 2 * x), _words(seed, y * width + 2 * x + 1)
                 colour[0, x], colour[1, x] = _grain(word, 0), _grain(word, 32)
                 colour[2, x] = _grain(more, 0)
-        for x in range(width):
-            if sigma > 0:
-                luma = np.float32(0.85) * _grain(_words(seed, (height + y) * width + x), 0)
+        if sigma > 0:
+            first = np.uint64((height + y) * width)
+            for x in range(width):
+                luma[x] = np.float32(0.85) * _grain(_words(seed, first + np.uint64(x)), 0)
+            for x in range(width):
                 level = sigma * (np.float32(1.3) - np.float32(0.6 / 255) * smooth[x * channels + 1])
                 for k in range(channels):
-                    smooth[x * channels + k] += level * (luma + np.float32(0.5) * colour[k, x // 2])
-            for k in range(channels):
-                value = smooth[x * channels + k]
-                result[y, x, k] = np.uint8(min(max(value, np.float32(0)), np.float32(255)))
+                    smooth[x * channels + k] += level * (luma[x] + np.float32(0.5) * colour[k, x // 2])
+        row = flat_result[y]
+        for i in range(row_length):
+            row[i] = np.uint8(np.int32(min(max(smooth[i], np.float32(0)), np.float32(255))))
     return result

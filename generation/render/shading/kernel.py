@@ -279,12 +279,18 @@ def _noise(noise, x):
 @njit(cache=True, nogil=True)
 def develop(light, gain, table):
     """Linear light [S, S, 3] through exposure and white balance `gain` [3] and the tone curve: sRGB uint8."""
-    size = light.shape[0]
-    picture = np.empty((size, light.shape[1], 3), np.uint8)
+    height, width = light.shape[:2]
+    picture = np.empty((height, width, 3), np.uint8)
     scale = F((TONE_STEPS - 1) / math.sqrt(TONE_LIMIT))
-    for y in range(size):
-        for x in range(light.shape[1]):
-            for k in range(3):
-                value = min(max(light[y, x, k] * gain[k], ZERO), F(TONE_LIMIT))
-                picture[y, x, k] = table[int(F(math.sqrt(value)) * scale + HALF)]
+    flat, flat_picture = light.reshape(height, 3 * width), picture.reshape(height, 3 * width)
+    gains, steps = np.empty(3 * width, F), np.empty(3 * width, np.int32)
+    for i in range(3 * width):
+        gains[i] = gain[i % 3]
+    for y in range(height):
+        row, shown = flat[y], flat_picture[y]
+        for i in range(3 * width):  # apart from the table, so that the compiler takes many at once
+            value = min(max(row[i] * gains[i], ZERO), F(TONE_LIMIT))
+            steps[i] = np.int32(F(math.sqrt(value)) * scale + HALF)
+        for i in range(3 * width):
+            shown[i] = table[steps[i]]
     return picture
