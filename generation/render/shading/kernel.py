@@ -77,7 +77,7 @@ def shade(winners, nearness, geometry, skin, lights, colours, eye, optics, backg
     pixel, triangle = np.empty(BATCH, np.int64), np.empty(BATCH, np.int32)
     place, share = np.empty((BATCH, 2), F), np.empty(BATCH, F)
     batch = np.ones((BATCH // LANES + KINDS, COLUMNS * LANES), F)
-    count = 0
+    count = np.int64(0)  # a plain 0 is a type of its own, for which all would be compiled once more
     for y in range(size):
         for x in range(size):
             left = 0
@@ -92,7 +92,7 @@ def shade(winners, nearness, geometry, skin, lights, colours, eye, optics, backg
                 out[y, x, k] = w * background[y, x, k]
             if count + left > BATCH:
                 _light(count, pixel, triangle, place, share, batch, geometry, skin, lights, colours, eye, optics, out)
-                count = 0
+                count = np.int64(0)
             while left > 0:  # the samples of one surface leave, the others move up
                 f, z = seen[0], near[0]
                 kind = material[f]
