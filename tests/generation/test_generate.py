@@ -97,7 +97,7 @@ def test_folder_holds_what_was_planned(whole):
 
 
 def test_row_groups_are_small_and_neutrals_are_stored_once(tmp_path):
-    config = Config(identities=9, size=96, texture="flat")  # 33 rows a person, as in the full set
+    config = Config(identities=6, size=96, texture="flat")  # 33 rows a person, as in the full set
     make(tmp_path / "set", config)
     for path in (tmp_path / "set").glob("images/*.parquet"):
         metadata = pq.ParquetFile(path).metadata
