@@ -18,9 +18,9 @@ def test_what_is_worn_stays_in_a_picture_taken_again(change, monkeypatch):
     pipe = Recording()
     monkeypatch.setattr(retake, "_pipeline", lambda texture: pipe)
     wanted = [
-        retake.Wanted(0, "id_00000_pain_00", "front", {"AU4": 3.0}, "glasses,mouth_hand"),
-        retake.Wanted(1, "id_00000_pain_01", "front", {"AU4": 3.0}, "glasses"),
-        retake.Wanted(2, "id_00000_pain_02", "front", {"AU4": 3.0}, ""),
+        retake.Wanted(0, "id_00000_pain_00", "front", {"AU4": 3.0}, "standard", "glasses,mouth_hand"),
+        retake.Wanted(1, "id_00000_pain_01", "front", {"AU4": 3.0}, "standard", "glasses"),
+        retake.Wanted(2, "id_00000_pain_02", "front", {"AU4": 3.0}, "standard", ""),
     ]
     made = retake._person(((5, 40.0, "female", "black"), wanted, 32, change, "flat"))
     assert set(made) == {0, 1, 2}
