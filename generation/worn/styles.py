@@ -181,12 +181,8 @@ def _fringe(scalp: Scalp, cut: Cut, rng: np.random.Generator) -> list[HairMesh]:
         return along(np.stack([sweep, np.full(len(points), -1.0), np.full(len(points), 0.4)], axis=1), normals, 0.0)
 
     # cut along one soft line; single hairs end above and below it, so that it has no teeth
-    end = (
-        scalp.brow
-        + 0.009
-        + 0.003 * waves(roots.points, child(0, "fringe ends"), 0.03)
-        + rng.normal(0, 0.0025, len(depth))
-    )
+    line = scalp.brow + 0.009 + 0.003 * waves(roots.points, child(0, "fringe ends"), 0.03)
+    end = line + rng.normal(0, 0.0025, len(depth))
     length = np.maximum(1.22 * (roots.points[:, 1] - end), 0.01)
     clearance = 0.003 + 0.004 * depth
     curves = grow(surface, roots, length, comb, clearance, lift=0.5, segments=6, hug=lambda p: np.full(len(p), 0.5))

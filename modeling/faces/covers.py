@@ -142,7 +142,7 @@ def _tube(pen: _Pen, rng: np.random.Generator) -> None:
 def _bar(pen: _Pen, rng: np.random.Generator) -> None:
     """What makes a picture anonymous, or a bandage's edge: a band of one colour over brows, eyes, nose or mouth."""
     middle, half = rng.uniform(-0.35, 0.5), rng.uniform(0.06, 0.22)
-    left, right = (-rng.uniform(0.3, 1.0), rng.uniform(0.3, 1.0))
+    left, right = -rng.uniform(0.3, 1.0), rng.uniform(0.3, 1.0)
     slope = rng.normal(0, 0.03)
     colour = np.full(3, rng.choice((0.0, 0.5, 1.0))) if rng.random() < 0.5 else rng.random(3)
     pen.area([(left, middle - half - slope), (right, middle - half + slope),
