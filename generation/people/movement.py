@@ -26,7 +26,7 @@ BOLD: dict[str, tuple[float, float, float, float]] = {
     "AU10": (0.12, 5.0, 0.4, 0.15),  # beside the nose .. the middle of the lip
     "AU12": (0.3, 6.0, 0.2, 0.15),  # wide .. high
 }
-# Mean stretch: AU4 is the brow lowerer (Ekman, Friesen and Hager 2002); brows go down more than they draw together.
+# Mean stretch: brows go down more than they draw together, set so that others see a frown (docs/real-eyes.md).
 LEADS = {"AU4": -0.25}
 FARTHEST = 1.8  # standard deviations
 FROWNS = {"glabella-two": 0.3, "glabella-one": 0.2, "glabella-fan": 0.2, None: 0.3}  # share of people
