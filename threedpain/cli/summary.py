@@ -60,7 +60,6 @@ def read(rows: Sequence[Mapping[str, Any]], boxes: Mapping[tuple[str, str], Sequ
     from transformers.utils.logging import disable_progress_bar
 
     from threedpain.assets import weights
-    from threedpain.modeling.reading.detectors import Found
     from threedpain.modeling.reading.reader import PainReader
 
     try:
@@ -70,13 +69,10 @@ def read(rows: Sequence[Mapping[str, Any]], boxes: Mapping[tuple[str, str], Sequ
         return []
     disable_progress_bar()
     reader = PainReader()
-    readings = []
-    for row in rows:
-        left, top, right, bottom = boxes[row["identity_id"], row["view_id"]]
-        references = [reader.reference(row["neutral_image"], Found((left, top, right, bottom)))]
-        left, top, right, bottom = row["bbox"]
-        readings.append(reader.read_face(row["image"], Found((left, top, right, bottom)), references))
-    return readings
+    return [
+        reader.read(row["image"], row["neutral_image"], row["bbox"], boxes[row["identity_id"], row["view_id"]])
+        for row in rows
+    ]
 
 
 def contact_sheet(rows: Sequence[Mapping[str, Any]], readings: Sequence[Any], path: Path) -> None:
