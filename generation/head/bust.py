@@ -13,6 +13,7 @@ from threedpain.generation.records import Identity
 
 from .lids import Lids
 from .lips import Lips
+from .teeth import Teeth
 
 
 @dataclass(frozen=True)
@@ -54,6 +55,7 @@ class Head(Protocol):
     front_spacing: np.ndarray  # metres, the mesh's edge lengths there
     lids: tuple[Lids, Lids]
     lips: Lips
+    teeth: Teeth
     neck_pivot: np.ndarray  # [3]
 
     @property

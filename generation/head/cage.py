@@ -21,6 +21,7 @@ from .lids import Lids
 from .lips import Lips
 from .localise import fades
 from .motion import UNITS, landmarks
+from .teeth import Teeth
 
 RINGS, SPOKES = 18, 32  # of an eyeball
 EYE = tuple(PARTS.index(part) for part in ("eye_left", "eye_right"))
@@ -45,6 +46,7 @@ class CageHead:
         front_spacing: np.ndarray,
         lids: tuple[Lids, Lids],
         lips: Lips,
+        teeth: Teeth,
         neck_pivot: np.ndarray,
         neck_weight: np.ndarray,
         topology: Topology,
@@ -55,7 +57,7 @@ class CageHead:
         self.cage, self.smoothing = cage, smoothing
         self.actions, self.field_unit = actions, field_units(action_names)
         self.front, self.front_spacing = front, front_spacing
-        self.lids, self.lips = lids, lips
+        self.lids, self.lips, self.teeth = lids, lips, teeth
         self.neck_pivot = neck_pivot
         self.neck_weight = np.concatenate([neck_weight, np.ones(2 * EYEBALL_COUNT)]).astype(np.float32)
         self.topology = topology

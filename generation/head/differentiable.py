@@ -1,7 +1,7 @@
 """The head and its rig in torch: gradients of vertices with respect to action units and identity parameters.
 
-The same formulas as `rig.expression` (it shares `curve`, `field_weights`, `lids` and `lips` with it). A person's
-regions (`localise`), range and resting face are held fixed; their shape coefficients and intensities are free.
+The same formulas as `rig.expression` (it shares `curve`, `field_weights`, `lids`, `lips` and `teeth` with it). A
+person's regions (`localise`), range and resting face are held fixed; their shape coefficients and intensities are free.
 """
 
 from __future__ import annotations
@@ -13,11 +13,12 @@ import numpy as np
 
 from threedpain.errors import InvalidInput
 
-from . import lids, lips
+from . import lids, lips, teeth
 from .bust import Bust, LinearHead
 from .lids import Lids
 from .lips import Lips
 from .motion import EYES_CLOSED, UNITS, curve, field_weights
+from .teeth import Teeth
 
 if TYPE_CHECKING:
     import torch
@@ -59,6 +60,7 @@ class DifferentiableFace:
         self._ball = tensor(model.eyeballs(np.zeros((2, 3)), 1.0))
         self._lids = tuple(Lids(*(tensor(getattr(eye, f.name)) for f in fields(Lids))) for eye in bust.lids)
         self._lips = Lips(*(tensor(getattr(model.lips, f.name)) for f in fields(Lips)))
+        self._teeth = Teeth(*(tensor(getattr(model.teeth, f.name)) for f in fields(Teeth)))
         self._rest, self._range = tensor(bust.rest), tensor(bust.range)
         self._closing = tensor(np.eye(len(UNITS))[EYES_CLOSED])
 
@@ -85,5 +87,8 @@ class DifferentiableFace:
         rows = self._lips.rows
         heights = lips.part(torch, surface, self._lips)
         surface = surface.index_put((rows, torch.ones_like(rows)), heights)
+        rows = self._teeth.rows
+        depths = teeth.behind(torch, surface, self._teeth)
+        surface = surface.index_put((rows, torch.full_like(rows, 2)), depths)
         balls = eyes[:, None, :3] + radius * self._ball.reshape(2, -1, 3)
         return torch.concatenate([surface, balls.reshape(-1, 3)])

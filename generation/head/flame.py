@@ -31,6 +31,7 @@ from .lips import Lips
 from .model import HeadModel
 from .motion import landmarks, settle
 from .rig import rig
+from .teeth import Teeth
 
 SHAPES = 300  # FLAME 2020 and 2023: shape coefficients come first in `shapedirs`, expressions after them
 SPOT = 2e-3  # metres: how far a nearest point may be off, against coefficients of standard deviation 1
@@ -80,6 +81,7 @@ class FlameHeadModel(CageHead):
             front_spacing=spacing,
             lids=(Lids.none(), Lids.none()),
             lips=Lips.none(),
+            teeth=Teeth.none(),
             neck_pivot=ours.neck_pivot,
             neck_weight=1 - np.clip(flame["weights"][head][:, 0], 0, 1),
             topology=topology,

@@ -28,6 +28,7 @@ from .lids import Lids
 from .lips import Lips
 from .motion import settle
 from .shape import sample_shape
+from .teeth import Teeth
 
 
 class HeadModel(CageHead):
@@ -58,6 +59,7 @@ class HeadModel(CageHead):
             front_spacing=tensors["front_spacing"],
             lids=Lids.both(tensors),
             lips=Lips.of(tensors, self._smooth.quads),
+            teeth=Teeth.of(tensors, self._smooth.quads, self._smooth.matrix @ cage),
             neck_pivot=tensors["neck_pivot"],
             neck_weight=np.clip(linear @ tensors["neck"], 0, 1),
             topology=self._topology(linear),

@@ -18,7 +18,7 @@ from threedpain import facs
 from threedpain.generation.frames import rotation
 from threedpain.generation.records import Identity
 
-from . import lids, lips
+from . import lids, lips, teeth
 from .bust import Anatomy, Bust, Head, Topology
 from .manner import with_manner
 
@@ -93,6 +93,7 @@ def expression(bust: Anatomy, acting: np.ndarray, gaze: tuple[float, float]) -> 
     for eye, points in zip(bust.lids, moved, strict=True):
         surface[eye.rows] = points
     surface[model.lips.rows, 1] = lips.part(np, surface, model.lips)
+    surface[model.teeth.rows, 2] = teeth.behind(np, surface, model.teeth)
     return vertices
 
 

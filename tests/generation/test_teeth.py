@@ -1,0 +1,101 @@
+"""What lies inside the mouth stays there: no tooth, gum or tongue comes through cheeks, chin or lips."""
+
+import numpy as np
+import pytest
+
+from threedpain import expressions
+from threedpain.generation.frames import look_at, to_ndc
+from threedpain.generation.head.model import HeadModel
+from threedpain.generation.head.motion import landmarks
+from threedpain.generation.head.rig import rig
+from threedpain.generation.head.scan import ScanHeadModel
+from threedpain.generation.people.identity import sample_identity
+from threedpain.generation.records import MASK_CLASSES, PARTS
+from threedpain.generation.render.raster.exact import CpuRasterizer
+from threedpain.generation.render.raster.settings import RasterizationSettings
+from threedpain.generation.seeds import child
+
+SIZE, SPAN = 192, 0.13  # pixels; metres across the picture at the mouth
+CLOSE = (9026, 9027)  # people whose lips lie close before their teeth and go far back in smiles
+BROAD = (
+    {"AU6": 3, "AU12": 4},
+    {"AU12": 5, "AU26": 2},
+    {"AU6": 4, "AU12": 5, "AU25": 4, "AU26": 2},
+    {"AU10": 5, "AU25": 5},
+    {"AU20": 5, "AU25": 3},
+    {"AU12": 5, "AU15": 3, "AU17": 5},
+    {"AU24": 5},
+    {"AU27": 5},
+)
+
+
+@pytest.fixture(scope="module")
+def head():
+    return ScanHeadModel.load()
+
+
+def through_skin(face):
+    """Pixels of the mouth's inside, seen from the front, that have skin right behind them."""
+    topology = face.bust.topology
+    kind = topology.face_class
+    skin = (topology.face_part == PARTS.index("skin")) & (kind == MASK_CLASSES.index("skin"))
+    mouth = kind == MASK_CLASSES.index("mouth")
+    middle = landmarks(topology, face.vertices)[48:68].mean(axis=0)
+    placed = to_ndc(look_at(size=SIZE, span=SPAN, target=tuple(middle)), face.vertices)
+    raster = CpuRasterizer(RasterizationSettings(image_size=SIZE, cull_backfaces=True))
+    inside, outside = (raster([placed], [topology.faces[chosen]]).zbuf.numpy() for chosen in (mouth, skin))
+    return int(((inside >= 0) & (outside >= 0) & (inside < outside)).sum())
+
+
+def drawn(rng, k):
+    """Units of pain and of anything else, by turns."""
+    return expressions.sample_for_pspi(int(rng.integers(17)), rng) if k % 2 else expressions.sample_other(rng)[1]
+
+
+@pytest.mark.parametrize("seed", CLOSE)
+def test_teeth_stay_inside_where_lips_lie_close_before_them(head, seed):
+    bust = head(sample_identity(seed, head=head))
+    assert through_skin(rig(bust, {})) == 0
+    for units in BROAD:
+        assert through_skin(rig(bust, units)) == 0, units
+
+
+def through_others(head, number):
+    rng = child(0, "teeth")
+    for k in range(number):
+        bust = head(sample_identity(1000 + k, head=head))
+        for units in (BROAD[k % len(BROAD)], drawn(rng, k)):
+            assert through_skin(rig(bust, units)) == 0, (1000 + k, units)
+
+
+def test_teeth_stay_inside_on_anybody(head):
+    through_others(head, 12)
+
+
+@pytest.mark.slow
+def test_teeth_stay_inside_on_five_hundred_people(head):
+    through_others(head, 500)
+
+
+@pytest.mark.slow
+def test_teeth_of_the_former_head_stay_inside():
+    through_others(HeadModel.load(), 100)
+
+
+def test_teeth_give_way_as_one_and_only_where_they_must(head):
+    """Back alone, all by the same; on a face with room between lips and teeth not at all."""
+    near, far = (head(sample_identity(seed, head=head)) for seed in (9027, 9))
+    teeth = np.unique(near.topology.faces[near.topology.face_part == PARTS.index("teeth_upper")])
+    moved = (rig(near, BROAD[0]).vertices - near.vertices)[teeth]
+    assert moved[:, 2].max() < -1e-3 and np.ptp(moved, axis=0).max() < 1e-6 and np.abs(moved[:, :2]).max() < 1e-6
+    assert np.array_equal(rig(far, BROAD[0]).vertices[teeth], far.vertices[teeth])
+
+
+def test_teeth_go_back_without_a_jump(head):
+    """A smile in small steps: from one to the next they move little."""
+    bust = head(sample_identity(9027, head=head))
+    steps = [
+        rig(bust, {"AU6": 3 * share, "AU12": 4 * share}).vertices[head.teeth.rows[0], 2]
+        for share in np.linspace(0, 1, 41)
+    ]
+    assert np.abs(np.diff(steps)).max() < 1e-3
