@@ -6,13 +6,16 @@ light, frontal, the flat or embedded skin. cells.webp: one person of each of the
 in their own scenes; hair.webp and beards.webp: every style on four people; light.webp: two people in eight rooms of
 each kind; panoramas.webp: three people in every photographed place, each turned another way; clinic.webp and
 lying.webp: who sits and lies in a clinic; cameras.webp: what a ward's cameras see; accessories.webp and covers.webp:
-each thing worn, and each cover, on five people.
+each thing worn, and each cover, on five people. How the head moves, each next to the former one: movement.webp, the
+units that were fitted to scans at 1, 3, 5 on six people, every second row the former head; laughter.webp, frowns.webp
+and closed_eyes.webp, every second column the former head.
 """
 
 from __future__ import annotations
 
 import argparse
 from collections.abc import Iterable, Iterator
+from copy import copy
 from dataclasses import replace
 from pathlib import Path
 
@@ -20,6 +23,7 @@ from PIL import Image, ImageDraw
 
 from threedpain import demographics, facs
 from threedpain.expressions import OTHER_EXPRESSIONS, sample_for_pspi, sample_other
+from threedpain.generation.head.model import HeadModel
 from threedpain.generation.head.rig import rig
 from threedpain.generation.head.scan import ScanHeadModel
 from threedpain.generation.people.identity import sample_identity
@@ -42,6 +46,12 @@ class Studio:
         self.head, self.renderer, self.texture = ScanHeadModel.load(), Renderer(), load_texture(texture)
         self.size, self.scene = size, sample_scene(0, view=(0.0, 0.0), size=size, plain=True)
         self.people: dict[int, tuple] = {}
+
+    def former(self) -> Studio:
+        """The same with the head that `--head anny` names."""
+        twin = copy(self)
+        twin.head, twin.people = HeadModel.load(), {}
+        return twin
 
     def portrait(
         self, identity: Identity, units: dict[str, float], caption: str, scene: Scene | None = None, **pose
@@ -247,6 +257,58 @@ def _worn(studio: Studio, names: Iterable[str]) -> Iterator[Image.Image]:
             yield studio.portrait(person, units, name, scene)
 
 
+FITTED = ("AU1", "AU2", "AU4", "AU6", "AU7", "AU9", "AU10", "AU12", "AU15", "AU17", "AU20", "AU26", "AU43")
+
+
+def _moving(studio: Studio, number: int) -> Identity:
+    """A person on the studio's head; every ten hold all ages and ethnicities twice."""
+    group, gender, ethnicity = demographics.cell_of(number)
+    age = sum(demographics.AGE_GROUPS[group]) / 2
+    return sample_identity(700 + number, age=age, gender=gender, ethnicity=ethnicity, head=studio.head)
+
+
+def movement(studio: Studio) -> Image.Image:
+    rooms = [(each, [_moving(each, number) for number in range(6)]) for each in (studio, studio.former())]
+    return sheet(
+        (
+            each.portrait(person, {unit: amount}, f"{unit} {amount:g}")
+            for unit in FITTED
+            for each, people in rooms
+            for person in people
+            for amount in (facs.ACTION_UNITS[unit].maximum * share for share in (0.2, 0.6, 1.0))
+        ),
+        18,
+    )
+
+
+def _beside(studio: Studio, number: int, shown: Iterable[dict[str, float]], columns: int) -> Image.Image:
+    """`number` people showing each of these units, each beside the same on the former head."""
+    rooms = (studio, studio.former())
+    people = [[_moving(each, n) for each in rooms] for n in range(number)]
+    return sheet(
+        (
+            each.portrait(person, units, " ".join(f"{unit} {value:g}" for unit, value in units.items()))
+            for pair in people
+            for units in shown
+            for each, person in zip(rooms, pair, strict=True)
+        ),
+        columns,
+    )
+
+
+def laughter(studio: Studio) -> Image.Image:
+    shown = [{"AU6": 3, "AU12": 3}, {"AU6": 5, "AU7": 3, "AU12": 5, "AU25": 5, "AU26": 2}]
+    return _beside(studio, 10, shown, 8)
+
+
+def frowns(studio: Studio) -> Image.Image:
+    return _beside(studio, 20, [{"AU4": 5}], 8)
+
+
+def closed_eyes(studio: Studio) -> Image.Image:
+    return _beside(studio, 10, [{"AU43": 1}, {"AU4": 4, "AU6": 4, "AU7": 4, "AU43": 1}], 8)
+
+
 SHEETS = {
     "action_units": action_units,
     "ages": ages,
@@ -262,6 +324,10 @@ SHEETS = {
     "cameras": cameras,
     "accessories": accessories,
     "covers": covers,
+    "movement": movement,
+    "laughter": laughter,
+    "frowns": frowns,
+    "closed_eyes": closed_eyes,
 }
 
 
