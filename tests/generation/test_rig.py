@@ -12,6 +12,7 @@ from threedpain.generation.head.model import HeadModel
 from threedpain.generation.head.motion import curve, landmarks
 from threedpain.generation.head.regions_report import face_vertices, region_report
 from threedpain.generation.head.rig import rig
+from threedpain.generation.head.scan import ScanHeadModel
 from threedpain.generation.head.wrinkles import wrinkle_maps
 from threedpain.generation.people.identity import sample_identity
 from threedpain.generation.records import FURROWS, MASK_CLASSES, PARTS, WRINKLES
@@ -227,22 +228,32 @@ def lid_crossing(face) -> float:
 
 
 def crossings(head, number):
+    """How far lids and lips cross, in mm [number, 2], in drawn expressions of 50 people."""
     upper, rows = lip_faces(head)
     rng = child(0, "crossings")
+    out = []
     for k in range(number):
         units = expressions.sample_for_pspi(int(rng.integers(17)), rng) if k % 2 else expressions.sample_other(rng)[1]
         face = rig(head(sample_identity(k % 50, head=head)), units)
-        assert lid_crossing(face) < 0.3, (k, units)
-        assert lip_crossing(face.vertices, upper, rows) < 0.3, (k, units)
+        out.append((lid_crossing(face), lip_crossing(face.vertices, upper, rows)))
+    return np.array(out)
 
 
 def test_lids_and_lips_do_not_cross(head):
-    crossings(head, 20)
+    assert crossings(head, 20).max() < 0.3
 
 
 @pytest.mark.slow
 def test_lids_and_lips_do_not_cross_in_five_hundred_expressions(head):
-    crossings(head, 500)
+    assert crossings(head, 500).max() < 0.3
+
+
+@pytest.mark.slow
+def test_lids_and_lips_of_the_scan_head_do_not_cross_in_five_hundred_expressions():
+    """But for a corner of the eye that AU7, AU9 and AU43 all press to the end."""
+    lids, mouths = crossings(ScanHeadModel.load(), 500).T
+    assert mouths.max() < 0.3
+    assert (lids > 0.3).sum() <= 2 and lids.max() < 0.5
 
 
 def test_the_jaw_carries_lower_teeth_and_tongue(bust):
