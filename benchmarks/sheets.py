@@ -6,9 +6,9 @@ light, frontal, the flat or embedded skin. cells.webp: one person of each of the
 in their own scenes; hair.webp and beards.webp: every style on four people; light.webp: two people in eight rooms of
 each kind; panoramas.webp: three people in every photographed place, each turned another way; clinic.webp and
 lying.webp: who sits and lies in a clinic; cameras.webp: what a ward's cameras see; accessories.webp and covers.webp:
-each thing worn, and each cover, on five people. How the head moves, each next to the former one: movement.webp, the
-units that were fitted to scans at 1, 3, 5 on six people, every second row the former head; laughter.webp, frowns.webp
-and closed_eyes.webp, every second column the former head.
+each thing worn, and each cover, on five people. How the head moves, each next to the former one: movement.webp (half
+as large), the units that were fitted to scans at 1, 3, 5 on six people, every second row the former head;
+laughter.webp, frowns.webp and closed_eyes.webp, every second column the former head.
 """
 
 from __future__ import annotations
@@ -269,7 +269,7 @@ def _moving(studio: Studio, number: int) -> Identity:
 
 def movement(studio: Studio) -> Image.Image:
     rooms = [(each, [_moving(each, number) for number in range(6)]) for each in (studio, studio.former())]
-    return sheet(
+    drawn = sheet(
         (
             each.portrait(person, {unit: amount}, f"{unit} {amount:g}")
             for unit in FITTED
@@ -279,6 +279,7 @@ def movement(studio: Studio) -> Image.Image:
         ),
         18,
     )
+    return drawn.reduce(2)  # 468 portraits
 
 
 def _beside(studio: Studio, number: int, shown: Iterable[dict[str, float]], columns: int) -> Image.Image:
