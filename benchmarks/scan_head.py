@@ -5,9 +5,9 @@
 
 Prints how long an identity and an expression take and what closed lids leave open; with the scans at hand (--ict) how
 far the head lies from them, the proportions of faces against samples of the scans' own shapes (item 2: means in their
-standard deviations, spread as a ratio) and the fields (item 3, scan_fields.py); what mouths show (item 5,
-scan_mouth.py); where the landmarks lie (item 7, scan_landmarks.py); and with --eyes what a judge trained on photographs
-sees (item 8, real_eyes.py, whose pictures stay in that folder).
+standard deviations, spread as a ratio) and the fields (item 3, scan_fields.py); whose eyes are hidden though AU43 is 0
+(scan_eyes.py); what mouths show (item 5, scan_mouth.py); where the landmarks lie (item 7, scan_landmarks.py); and with
+--eyes what a judge trained on photographs sees (item 8, real_eyes.py, whose pictures stay in that folder).
 """
 
 from __future__ import annotations
@@ -20,6 +20,7 @@ from pathlib import Path
 
 import numpy as np
 import real_eyes
+from scan_eyes import eyes_report
 from scan_fields import field_report
 from scan_landmarks import landmark_report
 from scan_mouth import mouth_report
@@ -67,6 +68,7 @@ def main() -> None:
     speed_and_lids(head, busts)
     if options.ict:
         against_scans(options.ict, head, busts)
+    eyes_report(busts[: options.mouths])
     mouth_report(busts[: options.mouths])
     landmark_report(options.drawn)
     if options.eyes:
