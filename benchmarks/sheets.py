@@ -1,14 +1,19 @@
 """Contact sheets of the head and its rig: `python benchmarks/sheets.py --out docs/sheets`.
 
 action_units.webp: every unit at intensities 1, 3, 5; ages.webp: one person of each ethnicity at five ages;
-expressions.webp: PSPI targets and the non-pain expressions; people.webp: different identities of two cells. Plain
-light, frontal, the flat or embedded skin. cells.webp: one person of each of the 50 cells in the three standard views,
-in their own scenes; hair.webp and beards.webp: every style on four people; light.webp: two people in eight rooms of
-each kind; panoramas.webp: three people in every photographed place, each turned another way; clinic.webp and
-lying.webp: who sits and lies in a clinic; cameras.webp: what a ward's cameras see; accessories.webp and covers.webp:
-each thing worn, and each cover, on five people. How the head moves, each next to the former one: movement.webp (half
-as large), the units that were fitted to scans at 1, 3, 5 on six people, every second row the former head;
-laughter.webp, frowns.webp and closed_eyes.webp, every second column the former head.
+expressions.webp: PSPI targets and the non-pain expressions; people.webp: different identities of two cells; women.webp
+and old.webp: forty women, and forty people from 75 on, eight of each ethnicity, every second one in pain;
+close_ups.webp: six people at twice the size. Plain light, frontal, the flat or embedded skin.
+
+cells.webp: one person of each of the 50 cells in the three standard views, in their own scenes; hair.webp and
+beards.webp: every style on four people; light.webp: two people in eight rooms of each kind; panoramas.webp: three
+people in every photographed place, each turned another way; clinic.webp and lying.webp: who sits and lies in a clinic;
+cameras.webp: what a ward's cameras see; accessories.webp and covers.webp: each thing worn, and each cover, on five
+people.
+
+How the head moves, each next to the former one: movement.webp (half as large), the units that were fitted to scans at
+1, 3, 5 on six people, every second row the former head; laughter.webp, frowns.webp and closed_eyes.webp, every second
+column the former head.
 """
 
 from __future__ import annotations
@@ -123,6 +128,52 @@ def people(studio: Studio) -> Image.Image:
             identity = sample_identity(1000 + seed, age=35, gender=gender, ethnicity=ethnicity)
             pictures.append(studio.portrait(identity, {}, f"{ethnicity} {gender} 35, seed {1000 + seed}"))
     return sheet(pictures, 5)
+
+
+def women(studio: Studio) -> Image.Image:
+    everyone = ((ethnicity, number) for ethnicity in demographics.ETHNICITIES for number in range(8))
+    return sheet(
+        (
+            _at_rest_or_in_pain(studio, 700 + index, 20 + 8.5 * number, "female", ethnicity)
+            for index, (ethnicity, number) in enumerate(everyone)
+        ),
+        8,
+    )
+
+
+def old(studio: Studio) -> Image.Image:
+    everyone = ((ethnicity, number) for ethnicity in demographics.ETHNICITIES for number in range(8))
+    return sheet(
+        (
+            _at_rest_or_in_pain(studio, 750 + index, 75 + 2 * number, demographics.GENDERS[number // 2 % 2], ethnicity)
+            for index, (ethnicity, number) in enumerate(everyone)
+        ),
+        8,
+    )
+
+
+def _at_rest_or_in_pain(studio: Studio, seed: int, age: float, gender: str, ethnicity: str) -> Image.Image:
+    identity = sample_identity(seed, age=age, gender=gender, ethnicity=ethnicity)
+    units = sample_for_pspi(8, child(seed, "sheet")) if seed % 2 else {}
+    return studio.portrait(identity, units, f"{ethnicity} {gender} {age:g}")
+
+
+def close_ups(studio: Studio) -> Image.Image:
+    scene = sample_scene(0, view=(0.0, 0.0), size=2 * studio.size, plain=True)
+    cells = (
+        (24, "female", "black"),
+        (33, "male", "east_asian"),
+        (48, "female", "white"),
+        (59, "male", "south_asian"),
+        (70, "female", "middle_eastern"),
+        (82, "male", "white"),
+    )
+    pictures = []
+    for number, (age, gender, ethnicity) in enumerate(cells):
+        identity = sample_identity(800 + number, age=age, gender=gender, ethnicity=ethnicity)
+        units = sample_for_pspi(8, child(number, "sheet")) if number % 2 else {}
+        pictures.append(studio.portrait(identity, units, f"{ethnicity} {gender} {age}", scene))
+    return sheet(pictures, 3)
 
 
 def cells(studio: Studio) -> Image.Image:
@@ -315,6 +366,9 @@ SHEETS = {
     "ages": ages,
     "expressions": expressions,
     "people": people,
+    "women": women,
+    "old": old,
+    "close_ups": close_ups,
     "cells": cells,
     "hair": hair,
     "beards": beards,
