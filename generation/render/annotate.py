@@ -101,7 +101,10 @@ def landmarks(view: View) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
 
 
 def face_box(face: Face, camera: Camera, pixels: np.ndarray) -> tuple[float, float, float, float]:
-    """x0, y0, x1, y1 tight over the landmarks and the forehead up to the hairline, in pixels."""
+    """x0, y0, x1, y1 tight over the landmarks and the forehead up to the hairline of the head without hair, in pixels.
+
+    Labels do not hang on hair, so `worn.scalp.LOWER` has no part in this: hair begins 7 mm (women) or 4 mm (men) lower.
+    """
     forehead, _ = project(camera, face.vertices[_hairline(face)])
     points = np.concatenate([pixels, forehead])
     return (*points.min(0).astype(float).tolist(), *points.max(0).astype(float).tolist())
