@@ -160,17 +160,17 @@ def _at_rest_or_in_pain(studio: Studio, seed: int, age: float, gender: str, ethn
 
 def close_ups(studio: Studio) -> Image.Image:
     scene = sample_scene(0, view=(0.0, 0.0), size=2 * studio.size, plain=True)
-    cells = (
-        (24, "female", "black"),
-        (33, "male", "east_asian"),
-        (48, "female", "white"),
-        (59, "male", "south_asian"),
-        (70, "female", "middle_eastern"),
-        (82, "male", "white"),
+    people = (
+        (24, "female", "black", "coily"),
+        (33, "male", "east_asian", "short"),
+        (48, "female", "white", "long"),
+        (59, "male", "south_asian", "short"),
+        (70, "female", "middle_eastern", "medium"),
+        (82, "male", "white", "receding"),
     )
     pictures = []
-    for number, (age, gender, ethnicity) in enumerate(cells):
-        identity = sample_identity(800 + number, age=age, gender=gender, ethnicity=ethnicity)
+    for number, (age, gender, ethnicity, style) in enumerate(people):
+        identity = sample_identity(800 + number, age=age, gender=gender, ethnicity=ethnicity, hair=style)
         units = sample_for_pspi(8, child(number, "sheet")) if number % 2 else {}
         pictures.append(studio.portrait(identity, units, f"{ethnicity} {gender} {age}", scene))
     return sheet(pictures, 3)

@@ -24,6 +24,9 @@ from threedpain.generation.seeds import child
 PAIN = {"AU4": 4, "AU6": 3, "AU7": 3, "AU9": 3, "AU10": 3, "AU43": 1}
 STATES = {"neutral": {}, "pain": PAIN}
 SIZE = 384  # pixels
+WANTED = {"neutral": 95, "pain": 90}  # per cent of women and of men read as intended
+WANTED_CELL = 80  # of each ethnicity and age group of them
+WANTED_AGE = {"Spearman": 0.85, "error": 5, "error of a group": 8}  # years
 COLUMNS = ("file", "state", "age", "gender", "ethnicity", "group")
 
 
@@ -61,24 +64,36 @@ def score(folder: Path, answers: Path) -> None:
         seen = [row for row in mine if heard[row["file"]]["found"]]
         right = {row["file"]: heard[row["file"]].get("gender") == row["gender"] for row in seen}
         for gender in demographics.GENDERS:
-            _line(f"{state:8} {gender}", [right[row["file"]] for row in seen if row["gender"] == gender])
+            intended = [right[row["file"]] for row in seen if row["gender"] == gender]
+            _line(f"{state:8} {gender}", intended, WANTED[state])
             for part in ("ethnicity", "group"):
                 for value in demographics.ETHNICITIES if part == "ethnicity" else demographics.AGE_GROUPS:
                     cell = [right[r["file"]] for r in seen if r["gender"] == gender and value == r[part]]
-                    _line(f"{state:8} {gender:6}   {value}", cell)
+                    _line(f"{state:8} {gender:6}   {value}", cell, WANTED_CELL)
         dated = [row for row in seen if heard[row["file"]].get("age") is not None]
         meant = np.array([float(row["age"]) for row in dated])
         years = np.array([heard[row["file"]]["age"] for row in dated])
         ranks = np.corrcoef(meant.argsort().argsort(), years.argsort().argsort())[0, 1]
+        error = abs(years - meant)
         print(
-            f"{state:8} found {len(seen)} of {len(mine)}, dated {len(dated)}; age Spearman {ranks:.2f}, "
-            f"bias {(years - meant).mean():+.1f} years, mean error {abs(years - meant).mean():.1f} years"
+            f"{state:8} found {len(seen)} of {len(mine)}, dated {len(dated)}; "
+            f"age Spearman {ranks:.2f} (wanted {WANTED_AGE['Spearman']}), bias {(years - meant).mean():+.1f} years, "
+            f"mean error {error.mean():.1f} years (wanted {WANTED_AGE['error']})"
         )
+        for group in demographics.AGE_GROUPS:
+            of = np.array([row["group"] == group for row in dated])
+            if of.any():
+                wanted = WANTED_AGE["error of a group"]
+                print(f"{state:8} {group}: mean error {error[of].mean():.1f} years (wanted {wanted})")
 
 
-def _line(title: str, right: list[bool]) -> None:
+def _line(title: str, right: list[bool], wanted: int) -> None:
     if right:
-        print(f"{title:32} read as intended {sum(right):3d} of {len(right):3d}  {100 * np.mean(right):5.1f} %")
+        share = 100 * float(np.mean(right))
+        missed = "" if share >= wanted else ", missed"
+        print(
+            f"{title:32} read as intended {sum(right):3d} of {len(right):3d}  {share:5.1f} % (wanted {wanted}{missed})"
+        )
 
 
 def main() -> None:
