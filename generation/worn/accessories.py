@@ -6,7 +6,7 @@ who wears what.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 
@@ -20,6 +20,7 @@ from threedpain.generation.seeds import child
 from threedpain.limits import COVERS
 
 from .choice import EYEWEAR
+from .clear import cleared
 from .covers import cover_face
 from .ears import wear_earrings, wear_hearing_aid
 from .glasses import wear_glasses
@@ -61,7 +62,7 @@ class Fitted:
     def posed(self, face: Face) -> tuple[np.ndarray, np.ndarray]:
         """Points and normals float32 [N, 3] on a face, head frame."""
         skin = self.ground.of_face(face)
-        points, normals = _together(self.pieces, (piece.place(skin) for piece in self.pieces))
+        points, normals = _together(skin, self.pieces, [piece.place(skin) for piece in self.pieces])
         turn = face.head_pose[:, :3].astype(np.float64)
         return (points @ turn.T + face.head_pose[:, 3]).astype(np.float32), (normals @ turn.T).astype(np.float32)
 
@@ -106,7 +107,7 @@ def fit(bust: Bust, worn: Worn, skin: np.ndarray = PALE) -> Fitted | None:
 
 def _fitted(ground: Ground, rest: Outside, pieces: tuple[Piece, ...]) -> Fitted:
     placed = [piece.place(rest) if piece.rest is None else piece.rest for piece in pieces]
-    points, normals = _together(pieces, placed)
+    points, normals = _together(rest, pieces, placed)
     counts = [len(here) for here in placed]
     first = np.cumsum([0, *counts[:-1]])
     solid = [i for i, piece in enumerate(pieces) if piece.clear is None]
@@ -153,11 +154,14 @@ def _fitted(ground: Ground, rest: Outside, pieces: tuple[Piece, ...]) -> Fitted:
     )
 
 
-def _together(pieces: Iterable[Piece], placed: Iterable[np.ndarray]) -> tuple[np.ndarray, np.ndarray]:
-    """Points and normals [N, 3] of all pieces, placed."""
-    placed = list(placed)
-    normals = [vertex_normals(here, piece.faces) for piece, here in zip(pieces, placed, strict=True)]
-    return np.concatenate(placed), np.concatenate(normals)
+def _together(skin: Outside, pieces: Sequence[Piece], placed: Sequence[np.ndarray]) -> tuple[np.ndarray, np.ndarray]:
+    """Points and normals [N, 3] of all pieces, placed, out of the skin."""
+    counts = [len(here) for here in placed]
+    enters = np.concatenate([np.broadcast_to(piece.enters, k) for piece, k in zip(pieces, counts, strict=True)])
+    points = cleared(skin, np.concatenate(placed), enters)
+    parts = np.split(points, np.cumsum(counts[:-1]))
+    normals = [vertex_normals(here, piece.faces) for piece, here in zip(pieces, parts, strict=True)]
+    return points, np.concatenate(normals)
 
 
 def _contact(rest: Outside, points: np.ndarray) -> np.ndarray:

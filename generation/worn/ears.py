@@ -121,4 +121,6 @@ def _ball(
 
 def _carried(skin: Outside, row: int, points: np.ndarray, faces: np.ndarray, colour: np.ndarray, kind: int) -> Piece:
     rest = skin.vertices[row]
-    return Piece(lambda now: points + (now.vertices[row] - rest), faces, kind, colour, shades=False)
+    return Piece(
+        lambda now: points + (now.vertices[row] - rest), faces, kind, colour, shades=False, enters=kind == JEWELLERY
+    )

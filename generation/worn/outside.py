@@ -43,6 +43,13 @@ class Ground:
         ears = np.concatenate([_standing_off(bust.vertices, faces, rows, around, side) for side in (1, -1)])
         return cls(bust, faces, rows, np.setdiff1d(rows, ears), ears)
 
+    @cached_property
+    def plain(self) -> np.ndarray:
+        """Triangles int32 [O, 3] of the skin without those of the ears."""
+        ear = np.zeros(len(self.bust.vertices), bool)
+        ear[self.ears] = True
+        return self.faces[~ear[self.faces].any(axis=1)]
+
     def at_rest(self) -> Outside:
         return Outside(self, self.bust.vertices)
 
@@ -114,6 +121,12 @@ class Outside:
         normal /= np.maximum(np.linalg.norm(normal, axis=1, keepdims=True), 1e-9)
         foot = np.einsum("nk,nkd->nd", weight, self.vertices[near])
         return np.einsum("nd,nd->n", points - foot, normal), normal
+
+    def around(self, points: np.ndarray, count: int, reach: float) -> tuple[np.ndarray, np.ndarray]:
+        """Distances and rows [N, count] of the skin's vertices, ears left out, that are nearest to points [N, 3] and
+        within `reach`; beyond, a distance is infinite and a row any."""
+        away, near = self._bald.query(points, k=count, distance_upper_bound=reach)
+        return away, self.ground.bald[np.minimum(near, len(self.ground.bald) - 1)]
 
     def below(self, points: np.ndarray) -> np.ndarray:
         """Rows of the skin's vertices, ears left out, that are nearest to points [N, 3]."""

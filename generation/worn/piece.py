@@ -32,6 +32,7 @@ class Piece:
     gloss: float = 1.0  # of a pane: its reflections, 1 those of bare plastic
     shades: bool = True  # darkens the skin it touches
     rest: np.ndarray | None = None  # float64 [N, 3]: stands for `place` at rest, where nothing depends on it
+    enters: np.ndarray | bool = False  # [N]: goes into the body or through it, as a tube does at a nostril
     flattens: np.ndarray | None = None  # bool [N]: beards that stand before these points lie under them
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 
 from .glasses import ear_root
@@ -33,6 +35,7 @@ def wear_feeding_tube(skin: Outside, rng: np.random.Generator) -> list[Piece]:
     colour = np.array(FEEDING_PLASTICS[int(rng.integers(len(FEEDING_PLASTICS)))])
     tape, u = np.array(TAPES[int(rng.integers(len(TAPES)))]), rng.uniform(size=3)
     piece = _tube(skin, _from_nostril(skin, side, u[0]), FEEDING, colour, 46)
+    piece = replace(piece, enters=np.arange(46 * SIDES) < 4 * SIDES)
     marks = skin.marks
     ear, nose = marks[1 if side < 0 else 15], marks[31 if side < 0 else 35]
     cheek = (0.52 + 0.1 * u[1]) * nose + (0.48 - 0.1 * u[1]) * ear
@@ -133,7 +136,9 @@ def _prong(skin: Outside, side: int, colour: np.ndarray) -> Piece:
     def place(now: Outside) -> np.ndarray:
         return tube(path(now), np.array([0.0, 0.0, 1.0]), radii, SIDES)
 
-    return Piece(place, outward(place(skin), faces, rings(path(skin), SIDES)), MEDICAL, colour, shades=False)
+    return Piece(
+        place, outward(place(skin), faces, rings(path(skin), SIDES)), MEDICAL, colour, shades=False, enters=True
+    )
 
 
 def _tube(
