@@ -28,6 +28,8 @@ from threedpain.generation.worn.outside import SKIN, Ground
 from threedpain.limits import ACCESSORIES
 
 ALLOWED = 0.001  # metres
+FAR = 0.03  # metres from the skin beyond which only a rough look is taken first
+SPARSE = 20  # at one triangle of so many
 HOLE = 0.011  # metres around a nostril: tubes go in there
 PIERCING = ("earrings",)
 
@@ -101,16 +103,36 @@ class FaceSkin:
         self.faces = faces[~np.isin(faces, Ground.of(face.bust).ears).any(axis=1)]
         self.corners = face.vertices[self.faces].astype(float)
         self.normals = vertex_normals(face.vertices, self.faces).astype(float)
-        sides = np.sort(self.faces[:, [0, 1, 1, 2, 2, 0]].reshape(-1, 2), axis=1)
-        edges, times = np.unique(sides, axis=0, return_counts=True)
-        self.rim = np.zeros(len(face.vertices), bool)
-        self.rim[edges[times == 1]] = True
-        self.tree = cKDTree(self.corners.mean(axis=1))
+        sides = np.sort(self.faces[:, [0, 1, 1, 2, 2, 0]].astype(np.int64).reshape(-1, 2), axis=1)
+        count = len(face.vertices)
+        edges, times = np.unique(sides[:, 0] * count + sides[:, 1], return_counts=True)
+        self.rim = np.zeros(count, bool)
+        self.rim[np.concatenate(np.divmod(edges[times == 1], count))] = True
+        self.middles = self.corners.mean(axis=1)
+        a, b, c = self.corners.transpose(1, 0, 2)
+        self.facing = np.cross(b - a, c - a)
+        self.tree, self.sparse = cKDTree(self.middles), cKDTree(self.middles[::SPARSE])
 
     def over(self, points: np.ndarray) -> np.ndarray:
         """How deep points [N, 3] lie under it, ears left out: 0 outside, and where the skin ends (between the lips,
         under an ear) it has no inside."""
-        _, near = self.tree.query(points, k=12)
+        depth = np.zeros(len(points))
+        away, near = self.tree.query(points, k=12, distance_upper_bound=FAR)
+        far = np.flatnonzero(~np.isfinite(away[:, -1]))
+        behind = self._behind(points[far], SPARSE * self.sparse.query(points[far])[1])
+        far, here = far[behind], np.flatnonzero(np.isfinite(away[:, -1]))
+        near[far] = self.tree.query(points[far], k=12)[1]
+        asked = np.concatenate([here, far])
+        behind = [self._behind(points[asked], near[asked, k]) for k in range(12)]
+        asked = asked[np.any(behind, axis=0)]  # in front of all triangles around it a point is outside
+        depth[asked] = self._under(points[asked], near[asked])
+        return depth
+
+    def _behind(self, points: np.ndarray, triangles: np.ndarray) -> np.ndarray:
+        return np.einsum("nd,nd->n", points - self.middles[triangles], self.facing[triangles]) < 0
+
+    def _under(self, points: np.ndarray, near: np.ndarray) -> np.ndarray:
+        """How deep points [N, 3] lie under the nearest of the triangles `near` [N, K] to each."""
         best, height = np.full(len(points), np.inf), np.zeros(len(points))
         for k in range(near.shape[1]):
             foot, weights = closest(points, self.corners[near[:, k]])

@@ -1,7 +1,7 @@
-"""The last step of every fit: what still lies in the skin is moved out of it, measured against the skin's triangles.
+"""The last step of every fit: what still lies in the skin is moved out of it, measured by the skin's triangles.
 
-A fit asks the skin's nearest vertices (`Outside.height`), which is quick and smooth but misjudges skin that folds: beside
-a nostril, in a frown, at the corner of a mouth that laughs. There a point may be millimetres under the skin.
+A fit asks the skin's nearest vertices (`Outside.height`), which is quick and smooth but misjudges skin that folds:
+beside a nostril, in a frown, at the corner of a laughing mouth. There a point may be millimetres under the skin.
 """
 
 from __future__ import annotations

@@ -123,13 +123,14 @@ def test_nothing_worn_goes_through_skin(people):
 
 
 @pytest.mark.slow
-def test_what_is_worn_hardly_goes_through_skin_at_two_hundred_expressions():
-    """None deeper than a millimetre is the aim; one fit in a hundred is, a mask or a hand at most in one of twenty."""
-    names = [name for name in ACCESSORIES if name not in under_skin.PIERCING]
-    found = under_skin.depths(under_skin.busts(40), names, 200)
-    over = {name: float((deep >= under_skin.ALLOWED).mean()) for name, deep in found.items()}
-    assert np.mean(list(over.values())) <= 0.01 and max(over.values()) <= 0.05, over
-    assert max(deep.max() for deep in found.values()) < 0.008
+def test_nothing_worn_goes_through_skin_at_two_hundred_expressions():
+    twin = "tinted_glasses"  # frames as of clear ones
+    names = [name for name in ACCESSORIES if name not in (*under_skin.PIERCING, *COVERS, twin)]
+    everybody = under_skin.busts(20)
+    found = under_skin.depths(everybody, names, 200) | under_skin.depths(everybody, COVERS, 100)  # a hand is slow
+    assert max(deep.max() for deep in found.values()) < under_skin.ALLOWED, {
+        name: np.flatnonzero(deep >= under_skin.ALLOWED).tolist() for name, deep in found.items()
+    }
 
 
 EARS = {"hearing_aid", "earrings"}
