@@ -67,17 +67,15 @@ def _hand(skin: Outside, name: str, side: int, colour: np.ndarray, u: np.ndarray
     @once
     def place(now: Outside) -> np.ndarray:
         """Moved along `out` until it rests on the face, and pressed in where the face stands out of it."""
-        here, before = points + _shifted(skin, now, spot), now.near()
-        for _ in range(6):
-            height, normal = now.height(here, near=before)
-            near = (np.abs(height) < 0.08) & (normal @ out > 0.25)
-            if not near.any():
-                break
-            room = (height[near] - lift) / np.maximum(normal[near] @ out, 0.4)
-            here = here - (np.quantile(room, 0.004) + PRESSED) * out
-        doubtful = np.arange(len(here))
-        for again in range(4):  # where skin folds, the way out is not found at once
-            height, normal = now.height(here[doubtful], near=None if again else before)
+        here = points + _shifted(skin, now, spot)
+        few = np.arange(0, len(here), 9)
+        here = here - _way(now, here[few], out, lift, 3, 0.004) * out
+        away, _ = now.around(here, 2, 0.02)
+        close = np.flatnonzero(np.isfinite(away[:, 0]))  # the rest of a hand and its arm touch nothing
+        here = here - _way(now, here[close], out, lift, 3, 0.01) * out
+        doubtful = close
+        for _ in range(4):  # where skin folds, the way out is not found at once
+            height, normal = now.height(here[doubtful])
             inside = (height < 0.0005 + lift) & (height > -0.03)
             doubtful = doubtful[inside]
             here[doubtful] += (0.0005 + lift - height[inside])[:, None] * normal[inside]
@@ -85,6 +83,19 @@ def _hand(skin: Outside, name: str, side: int, colour: np.ndarray, u: np.ndarray
 
     tint = 1 + red[:, None] * np.array([0.10, -0.06, -0.05])
     return Piece(place, faces, NECK, np.clip(colour * tint, 0, 0.9), finish="flesh", shades=False, rest=points)
+
+
+def _way(now: Outside, points: np.ndarray, out: np.ndarray, lift: float, rounds: int, share: float) -> float:
+    """How far points move back along `out`, metres, until all but a `share` of them rest on the face."""
+    way, before = 0.0, now.near()
+    for _ in range(rounds):
+        height, normal = now.height(points - way * out, near=before)
+        facing = (np.abs(height) < 0.08) & (normal @ out > 0.25)
+        if not facing.any():
+            break
+        room = (height[facing] - lift) / np.maximum(normal[facing] @ out, 0.4)
+        way += float(np.quantile(room, share)) + PRESSED
+    return way
 
 
 def _shifted(rest: Outside, now: Outside, spot: np.ndarray) -> np.ndarray:
@@ -172,4 +183,5 @@ def _tissue(skin: Outside, side: int, phase: np.ndarray) -> Piece:
         CLOTH,
         np.array([0.78, 0.78, 0.77]),
         finish="cloth",
+        flattens=np.pad(np.ones((rows - 2, columns - 2), bool), 1).ravel(),
     )
