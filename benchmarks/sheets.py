@@ -267,7 +267,8 @@ def lying(studio: Studio) -> Image.Image:
         for seed, style in enumerate(
             ("bald", "short", "medium", "long", "coily", "receding", "tied_back", "headscarf")
         ):
-            gender, ethnicity = demographics.GENDERS[seed % 2], demographics.ETHNICITIES[(number + seed) % 5]
+            gender = "female" if style == "headscarf" else demographics.GENDERS[seed % 2]
+            ethnicity = demographics.ETHNICITIES[(number + seed) % 5]
             identity = sample_identity(630 + seed, age=25 + 8 * seed, gender=gender, ethnicity=ethnicity, hair=style)
             units = sample_for_pspi(6, child(seed, "sheet")) if seed % 2 else {}
             scene = sample_scene(40 + seed, "front", studio.size, light=place)
