@@ -65,7 +65,7 @@ def make_face(action_units, age, gender, ethnicity, yaw, pitch, light, hair, see
     if not isinstance(action_units or {}, dict) or len(action_units or {}) > 64:
         raise InvalidInput('action_units must be a table such as {"AU4": 3}')
     gender, ethnicity = _text("gender", gender), _text("ethnicity", ethnicity)
-    light, hair = _text("light", light, limits.LIGHTS), _text("hair", hair, tuple(STYLES))
+    light, hair = _text("light", light, limits.PLACES), _text("hair", hair, tuple(STYLES))
     accessory = _text("accessory", accessory, limits.ACCESSORIES)
     seed = limits.SEED.check(_whole(seed))
     asked = {
@@ -129,8 +129,8 @@ def build() -> None:
             [gr.Image(format="png", label="face"), gr.Image(format="png", label="at rest"),
              gr.Image(format="png", label="heat"), gr.JSON(label="labels")],
             api_name="make_face", concurrency_id="render",
-            api_description="Render a face. light: indoor, clinical, outdoor; light and hair empty: drawn by the seed; "
-            "accessory: nothing if empty.",
+            api_description="Render a face. light: a name of threedpain.limits.PLACES; light and hair empty: drawn by "
+            "the seed; accessory: nothing if empty.",
         )  # fmt: skip
         call.click(
             read_face, [read.as_uploaded(gr.File(label="photo")), read.as_uploaded(gr.File(label="neutral"))],

@@ -15,7 +15,7 @@ from PIL import Image
 from threedpain import demographics, facs, limits
 from threedpain.errors import ThreeDPainError
 from threedpain.generation.worn.hair import STYLES
-from threedpain.limits import LIGHTS
+from threedpain.limits import PLACES
 
 from . import drawing, engine
 from .engine import FaceRequest, MadeFace
@@ -202,7 +202,9 @@ def _person_controls() -> tuple[list, list, gr.Button]:
         )  # fmt: skip
         seed = gr.Number(first.seed, precision=0, minimum=limits.SEED.low, label="Seed", elem_id="seed", min_width=80)
     with gr.Row():
-        light = gr.Dropdown([DRAWN, *_choices(LIGHTS)], value="", label="Light", elem_id="light", min_width=140)
+        light = gr.Dropdown(
+            [DRAWN, *_choices(PLACES)], value="", label="Light and place", elem_id="light", min_width=140
+        )
         hair = gr.Dropdown([DRAWN, *_choices(STYLES)], value="", label="Hair", elem_id="hair", min_width=140)
         accessory = gr.Dropdown(
             [("nothing", ""), *_choices(limits.ACCESSORIES)], value="", label="Worn, or before the face",

@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from threedpain import limits
 from threedpain.dataset_script.report import PALETTE
 from threedpain.errors import InvalidInput
 from threedpain.masks import MASK_CLASSES
@@ -222,6 +223,12 @@ def test_endpoints_and_their_description():
         assert f"`{name}`" in api.USE
         for parameter in endpoint["parameters"]:
             assert f"`{parameter['parameter_name']}`" in api.USE, parameter["parameter_name"]
+
+
+def test_the_form_offers_every_place_and_everything_worn():
+    parts = {part["props"].get("elem_id"): part["props"] for part in app.build().get_config_file()["components"]}
+    for name, allowed in (("light", limits.PLACES), ("accessory", limits.ACCESSORIES)):
+        assert [value for _, value in parts[name]["choices"]][1:] == list(allowed)
 
 
 def test_gauge_and_bars_say_their_numbers():
