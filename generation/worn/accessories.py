@@ -63,6 +63,7 @@ class Fitted:
         """Points and normals float32 [N, 3] on a face, head frame."""
         skin = self.ground.of_face(face)
         points, normals = _together(skin, self.pieces, [piece.place(skin) for piece in self.pieces])
+        skin.forget()  # pieces remember where they lie until the next face
         turn = face.head_pose[:, :3].astype(np.float64)
         return (points @ turn.T + face.head_pose[:, 3]).astype(np.float32), (normals @ turn.T).astype(np.float32)
 
@@ -102,7 +103,9 @@ def fit(bust: Bust, worn: Worn, skin: np.ndarray = PALE) -> Fitted | None:
             pieces += cover_face(rest, name, rng, skin)
         else:
             pieces += wear_patch(rest, name, rng)
-    return _fitted(ground, rest, tuple(pieces))
+    fitted = _fitted(ground, rest, tuple(pieces))
+    rest.forget()
+    return fitted
 
 
 def _fitted(ground: Ground, rest: Outside, pieces: tuple[Piece, ...]) -> Fitted:

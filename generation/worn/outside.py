@@ -98,6 +98,11 @@ class Outside:
     def _bald(self) -> cKDTree:
         return cKDTree(self.vertices[self.ground.bald])
 
+    def forget(self) -> None:
+        """Let go of the trees that heights were asked of, megabytes each; they grow again when they are needed."""
+        for name in ("_whole", "_bald"):
+            self.__dict__.pop(name, None)
+
     def near(self) -> Near:
         """What `height` wants to be quick about points that move a little between two questions."""
         return Near(self._whole)
