@@ -21,7 +21,7 @@ def cleared(skin: Outside, points: np.ndarray, enters: np.ndarray) -> np.ndarray
     """Points [N, 3], those moved to the nearest place on the skin that lie in it; ears are no skin here, and what
     `enters` the body [N] stays."""
     asked = np.flatnonzero(~enters)
-    for _ in range(ROUNDS):
+    for _ in range(ROUNDS if len(asked) else 0):
         away, near = skin.around(points[asked], NEAR, REACH)
         reached = np.isfinite(away[:, 0])
         asked, near = asked[reached], near[reached]

@@ -87,8 +87,16 @@ class Outside:
     def __init__(self, ground: Ground, vertices: np.ndarray) -> None:
         self.ground = ground
         self.vertices = np.asarray(vertices, np.float64)
-        self.normals = vertex_normals(self.vertices, ground.faces).astype(np.float64)
-        self.marks = landmarks(ground.bust.topology, self.vertices)
+
+    @cached_property
+    def normals(self) -> np.ndarray:
+        """Of the skin at each vertex of the head, float64 [V, 3]."""
+        return vertex_normals(self.vertices, self.ground.faces).astype(np.float64)
+
+    @cached_property
+    def marks(self) -> np.ndarray:
+        """The landmarks, [68, 3]."""
+        return landmarks(self.ground.bust.topology, self.vertices)
 
     @cached_property
     def _whole(self) -> cKDTree:
