@@ -1,11 +1,25 @@
-"""A word to those who wait: the kernels are compiled for a machine's first face, and kept for all later ones."""
+"""Compiling: the kernels are compiled for a machine's first face and kept for all later ones, as long as they hold; a
+word to those who wait.
+
+    from threedpain.generation.compiling import njit    # numba's own, with the rule of what holds
+"""
 
 from __future__ import annotations
 
+import hashlib
 import logging
+import pickle
 import time
+from collections.abc import Callable, Iterator
+from functools import lru_cache
+from pathlib import Path
+from typing import Any
 
+import numpy as np
+from numba import njit as njit
 from numba.core import event
+from numba.core.caching import CacheImpl, _CacheLocator
+from numba.core.dispatcher import Dispatcher
 
 logger = logging.getLogger(__name__)
 
@@ -35,3 +49,53 @@ class Notice(event.Listener):
 
 
 event.register("numba:compile", Notice())
+
+
+class Kept(_CacheLocator):
+    """Where numba keeps a kernel of ours. What is kept holds for the kernel's own file, as numba has it, and for what
+    the kernel takes from others: the files of its helpers and the values of its constants, which are compiled in."""
+
+    def __init__(self, place: _CacheLocator, function: Callable) -> None:
+        self.place, self.function = place, function
+
+    @classmethod
+    def from_function(cls, py_func: Callable, py_file: str) -> Kept | None:
+        locators: list[Any] = CacheImpl._locator_classes
+        if py_func.__module__.startswith("threedpain."):
+            for locator in locators:
+                if locator is not cls and (place := locator.from_function(py_func, py_file)):
+                    return cls(place, py_func)
+        return None
+
+    def get_cache_path(self) -> str:
+        return self.place.get_cache_path()
+
+    def get_disambiguator(self) -> str:
+        return self.place.get_disambiguator()
+
+    def get_source_stamp(self) -> tuple[Any, str]:
+        content = hashlib.sha256()
+        for part in _taken(self.function, set()):
+            content.update(part)
+        return self.place.get_source_stamp(), content.hexdigest()
+
+
+def _taken(function: Callable, known: set[Callable]) -> Iterator[bytes]:
+    """Of a kernel and of the helpers it calls: the files they stand in, the constants they name."""
+    known.add(function)
+    yield _content(function.__code__.co_filename)
+    for name in function.__code__.co_names:
+        value = function.__globals__.get(name)
+        if isinstance(value, Dispatcher):
+            if value.py_func not in known:
+                yield from _taken(value.py_func, known)
+        elif isinstance(value, (bool, int, float, str, tuple, np.generic, np.ndarray)):
+            yield pickle.dumps((name, value), 5)
+
+
+@lru_cache
+def _content(file: str) -> bytes:
+    return hashlib.sha256(Path(file).read_bytes()).digest()
+
+
+CacheImpl._locator_classes.insert(0, Kept)

@@ -7,7 +7,8 @@ from dataclasses import dataclass
 
 import numpy as np
 import scipy.sparse as sp
-from numba import njit
+
+from threedpain.generation.compiling import njit
 
 
 @dataclass(frozen=True)

@@ -9,11 +9,11 @@ from __future__ import annotations
 from collections.abc import Mapping
 from functools import cached_property
 
-import numba
 import numpy as np
 import scipy.sparse as sp
 
 from threedpain import facs
+from threedpain.generation.compiling import njit
 from threedpain.generation.records import MASK_CLASSES, PARTS, Identity
 
 from .bust import Topology
@@ -122,7 +122,7 @@ def field_units(action_names: tuple[str, ...]) -> np.ndarray:
     return np.array([units.index(owner) for owner in owners])
 
 
-@numba.njit(cache=True, fastmath=False)
+@njit(cache=True, fastmath=False)
 def _multiply(starts, columns, values, points, out):
     """out [N, 3] = CSR matrix @ points [C, 3], summed in the matrix' own order: the same bits everywhere."""
     first = starts[0]

@@ -12,10 +12,10 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-from numba import njit
 from scipy.sparse import coo_matrix, csr_matrix, identity
 from scipy.sparse.csgraph import dijkstra
 
+from threedpain.generation.compiling import njit
 from threedpain.generation.geometry import triangles
 from threedpain.generation.records import MASK_CLASSES, PARTS
 

@@ -8,9 +8,9 @@ from __future__ import annotations
 
 from functools import lru_cache
 
-import numba
 import numpy as np
 
+from threedpain.generation.compiling import njit
 from threedpain.generation.geometry import smoothstep
 from threedpain.regions import REGIONS, polygon
 from threedpain.unit_regions import regions_of
@@ -52,7 +52,7 @@ def _foreign(units: tuple[str, ...]) -> np.ndarray:
     return np.array([[name not in regions_of(unit) for name in REGIONS] for unit in units])
 
 
-@numba.njit(cache=True)
+@njit(cache=True)
 def _distances(points, corners, starts):
     """[R, N]: distance to each polygon, 0 inside."""
     regions = len(starts) - 1

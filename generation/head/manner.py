@@ -10,9 +10,9 @@ lids of eyes.
 from __future__ import annotations
 
 import numpy as np
-from numba import njit
 
 from threedpain import facs
+from threedpain.generation.compiling import njit
 from threedpain.generation.records import Identity
 
 FAINT = 0.15  # the least share of its movement that a place keeps

@@ -12,9 +12,9 @@ from collections.abc import Mapping
 from functools import lru_cache
 
 import numpy as np
-from numba import njit
 
 from threedpain import facs
+from threedpain.generation.compiling import njit
 from threedpain.generation.frames import rotation
 from threedpain.generation.records import Identity
 

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 import numpy as np
-from numba import njit
 
 from threedpain import facs
+from threedpain.generation.compiling import njit
 from threedpain.generation.frames import axis_angle, rotation
 
 from .bust import Bust, Face

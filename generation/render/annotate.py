@@ -6,8 +6,8 @@ A pixel's truth is that of one of its samples: the nearest one on the part of th
 from __future__ import annotations
 
 import numpy as np
-from numba import njit
 
+from threedpain.generation.compiling import njit
 from threedpain.generation.frames import project
 from threedpain.generation.head.bust import Face
 from threedpain.generation.head.motion import landmarks as landmark_points

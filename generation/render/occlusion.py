@@ -4,8 +4,8 @@ rasterizer."""
 from __future__ import annotations
 
 import numpy as np
-from numba import njit
 
+from threedpain.generation.compiling import njit
 from threedpain.generation.render.raster.nearest import NO_TEST, nearest
 
 DIRECTIONS = 24  # over the sphere, for ambient occlusion

@@ -10,9 +10,9 @@ from dataclasses import dataclass, replace
 from functools import cached_property
 
 import numpy as np
-from numba import njit
 
 from threedpain.generation.colour import mass_colour, to_linear
+from threedpain.generation.compiling import njit
 from threedpain.generation.geometry import vertex_normals
 from threedpain.generation.head.bust import Bust, Face
 from threedpain.generation.head.motion import landmarks

@@ -10,8 +10,8 @@ from __future__ import annotations
 from functools import lru_cache
 
 import numpy as np
-from numba import njit
 
+from threedpain.generation.compiling import njit
 from threedpain.generation.records import Background, Camera, Light
 from threedpain.generation.seeds import child
 from threedpain.limits import CLINIC, PANORAMAS

@@ -11,11 +11,11 @@ from dataclasses import dataclass, replace
 from functools import lru_cache
 
 import numpy as np
-from numba import njit
 from safetensors import safe_open
 
 from threedpain.assets import weights
 from threedpain.errors import MissingFile
+from threedpain.generation.compiling import njit
 from threedpain.generation.records import KeyLight, Light
 from threedpain.generation.seeds import child
 

@@ -6,9 +6,9 @@ from __future__ import annotations
 import io
 
 import numpy as np
-from numba import njit
 from PIL import Image
 
+from threedpain.generation.compiling import njit
 from threedpain.generation.records import Sensor
 from threedpain.generation.seeds import child
 

@@ -9,8 +9,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
-from numba import njit
 
+from threedpain.generation.compiling import njit
 from threedpain.generation.seeds import child
 
 FAR = 1e9  # metres: nothing was met

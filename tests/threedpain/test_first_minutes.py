@@ -1,6 +1,7 @@
 """What a newcomer sees first: no long silence, no bars of what takes no time, objects that fit a screen."""
 
 import base64
+import importlib.util
 import io
 import logging
 import os
@@ -11,6 +12,7 @@ from functools import partial
 from types import SimpleNamespace
 
 import datasets
+import numba
 import pytest
 from PIL import Image
 from transformers import AutoModel
@@ -60,6 +62,52 @@ def test_the_first_face_of_a_machine_says_that_it_compiles(tmp_path):
         for _ in range(2)
     ]
     assert said == [compiling.SENTENCE + "\n", ""]
+
+
+def load(folder, name):
+    """A module of a package that might be ours, afresh from its file."""
+    spec = importlib.util.spec_from_file_location(f"threedpain.{name}", folder / f"{name}.py")
+    module = sys.modules[spec.name] = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+@pytest.fixture
+def kernel(tmp_path, monkeypatch):
+    """Of a rate and a helper's body: what a kernel that takes both from elsewhere makes of 5, and whether its code was
+    kept from before."""
+    monkeypatch.setattr(numba.config, "CACHE_DIR", str(tmp_path / "kept"))
+    monkeypatch.setattr(sys, "dont_write_bytecode", True)
+    head = "from threedpain.generation.compiling import njit\n"
+    (tmp_path / "kernel.py").write_text(
+        f"{head}from threedpain.helper import RATE, helped\n"
+        "@njit(cache=True)\ndef kernel(x):\n    return helped(x) * RATE\n"
+    )
+
+    def run(rate, body):
+        (tmp_path / "helper.py").write_text(
+            f"{head}RATE = {rate}\n@njit(cache=True)\ndef helped(x):\n    return {body}\n"
+        )
+        compiling._content.cache_clear()
+        load(tmp_path, "helper")
+        kernel = load(tmp_path, "kernel").kernel
+        return kernel(5), sum(kernel.stats.cache_hits.values()) == 1
+
+    yield run
+    for name in ("helper", "kernel"):
+        sys.modules.pop(f"threedpain.{name}", None)
+
+
+def test_a_kept_kernel_holds_no_longer_than_what_it_is_made_of(kernel):
+    assert kernel(2, "x + 1") == (12, False)
+    assert kernel(2, "x + 1") == (12, True)
+    assert kernel(2, "x - 1") == (8, False)  # its helper changed, in a file of its own
+    assert kernel(3, "x - 1") == (12, False)  # a constant changed there
+    assert kernel(3, "x - 1") == (12, True)
+
+
+def test_other_peoples_kernels_are_kept_where_numba_keeps_them():
+    assert compiling.Kept.from_function(re.sub, re.__file__) is None
 
 
 def test_loading_a_model_shows_no_bar_and_leaves_the_setting(capfd):

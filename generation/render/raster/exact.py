@@ -20,9 +20,9 @@ from concurrent.futures import ThreadPoolExecutor
 from itertools import pairwise
 
 import numpy as np
-from numba import njit
 
 from threedpain.errors import InvalidInput
+from threedpain.generation.compiling import njit
 
 from .clip import clip, unclip
 from .settings import Fragments, RasterizationSettings, image_shape

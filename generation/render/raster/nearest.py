@@ -12,7 +12,8 @@ are nearer already are passed over.
 from __future__ import annotations
 
 import numpy as np
-from numba import njit
+
+from threedpain.generation.compiling import njit
 
 # A coverage test (hair, lashes): the first tested face; uv and opacity at the corners of each tested face [T, 3, 3];
 # ranks uint8 [A, A], a pattern that repeats in uv. A sample of a tested face counts where the rank under its uv is

@@ -5,8 +5,8 @@ from __future__ import annotations
 import math
 
 import numpy as np
-from numba import njit
 
+from threedpain.generation.compiling import njit
 from threedpain.generation.render.raster.nearest import barycentric, centre
 
 from .light import (

@@ -5,7 +5,8 @@ from __future__ import annotations
 import math
 
 import numpy as np
-from numba import njit
+
+from threedpain.generation.compiling import njit
 
 F = np.float32
 ZERO, ONE, HALF = F(0), F(1), F(0.5)
