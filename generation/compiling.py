@@ -41,6 +41,10 @@ class Notice(event.Listener):
         if self.began is None:
             self.began = time.monotonic()
         elif time.monotonic() - self.began > PATIENCE:
+            self.say()
+
+    def say(self) -> None:
+        if not self.said:
             self.said = True
             logger.warning(SENTENCE)
 
@@ -48,7 +52,8 @@ class Notice(event.Listener):
         """Every end is followed by another beginning while there is something to wait for."""
 
 
-event.register("numba:compile", Notice())
+NOTICE = Notice()
+event.register("numba:compile", NOTICE)
 
 
 class Kept(_CacheLocator):

@@ -73,7 +73,7 @@ def plain_attention() -> Iterator[None]:
         torch.backends.cuda.enable_flash_sdp(before)
 
 
-def start(module: str, *arguments: str, stderr: IO | None = None, **environment: str) -> subprocess.Popen:
+def start(module: str, *arguments: str, stderr: IO | int | None = None, **environment: str) -> subprocess.Popen:
     """A new interpreter that runs `module` with one thread, spoken to through its pipes.
 
     It imports from where this process does, and has a session of its own: Ctrl-C is for the caller alone, who then

@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING, Protocol
 
 import numpy as np
 
+from threedpain.generation.elsewhere import compile_elsewhere
+
 from .raster.nearest import nearest
 from .raster.pytorch3d import nearest_pytorch3d
 from .shading import kernel
@@ -56,7 +58,9 @@ class NumbaBackend:
 
     def shade(self, winners, nearness, geometry, skin, lights, colours, eye, background) -> np.ndarray:
         out = np.empty_like(background)
-        kernel.shade(winners, nearness, geometry, skin, lights, colours, eye, OPTICS, background, out)
+        arguments = winners, nearness, geometry, skin, lights, colours, eye, OPTICS, background, out
+        compile_elsewhere(kernel.shade, *arguments)
+        kernel.shade(*arguments)
         return out
 
 

@@ -39,6 +39,7 @@ STEPS = (
     ("generation.head.build.",),
     ("generation.head.",),
     ("generation.frames", "generation.colour", "generation.geometry"),
+    ("generation.elsewhere",),
     ("generation.records", "generation.seeds", "generation.device", "generation.process", "generation.compiling"),
     ("threedpain.",),
 )

@@ -20,7 +20,8 @@ from transformers.utils import logging as theirs
 
 import threedpain
 from threedpain.dataset_script.builder import ThreeDPain
-from threedpain.generation import compiling
+from threedpain.errors import ThreeDPainError
+from threedpain.generation import compiling, elsewhere
 from threedpain.generation.pipeline import PainFacePipeline
 from threedpain.modeling.vitpain.loading import load_model, load_processor, save_model
 
@@ -93,6 +94,7 @@ def kernel(tmp_path, monkeypatch):
         kernel = load(tmp_path, "kernel").kernel
         return kernel(5), sum(kernel.stats.cache_hits.values()) == 1
 
+    run.folder = tmp_path
     yield run
     for name in ("helper", "kernel"):
         sys.modules.pop(f"threedpain.{name}", None)
@@ -104,6 +106,54 @@ def test_a_kept_kernel_holds_no_longer_than_what_it_is_made_of(kernel):
     assert kernel(2, "x - 1") == (8, False)  # its helper changed, in a file of its own
     assert kernel(3, "x - 1") == (12, False)  # a constant changed there
     assert kernel(3, "x - 1") == (12, True)
+
+
+def test_a_kernel_is_compiled_by_another_process_unless_it_is_kept(kernel, monkeypatch):
+    asked = []
+
+    def fails(*question):
+        asked.append(question[1])
+        raise ThreeDPainError("The process that compiles a kernel died.")
+
+    monkeypatch.setattr(elsewhere, "start", lambda *command, **options: command)
+    monkeypatch.setattr(elsewhere, "end", lambda process: None)
+    monkeypatch.setattr(elsewhere, "ask", fails)
+    monkeypatch.setattr(elsewhere, "NOTICE", compiling.Notice())
+    kernel(2, "x + 1")
+    again = load(kernel.folder, "kernel").kernel
+    elsewhere.compile_elsewhere(again, 5)  # kept from before
+    assert not asked and again(5) == 12
+    elsewhere.compile_elsewhere(again, 5.5)
+    assert asked == [(numba.float64,)]
+    assert again(5.5) == 13  # whatever became of the other process
+
+
+@pytest.mark.slow
+def test_the_first_process_of_a_machine_sees_the_light_of_all_later_ones(tmp_path):
+    """To the last bit: what is compiled and what is loaded are the same code."""
+    code = """
+import hashlib
+from threedpain import PainFacePipeline
+from threedpain.generation.render.renderer import Renderer
+radiance = Renderer.radiance
+def said(*given):
+    light = radiance(*given)
+    print(hashlib.sha256(light.tobytes()).hexdigest())
+    return light
+Renderer.radiance = said
+PainFacePipeline.from_pretrained(texture="flat")({"AU4": 3}, seed=1, size=128)
+"""
+    seen = [
+        subprocess.run(
+            [sys.executable, "-c", code],
+            env={**os.environ, "NUMBA_CACHE_DIR": str(tmp_path)},
+            capture_output=True,
+            text=True,
+            check=True,
+        ).stdout
+        for _ in range(2)
+    ]
+    assert seen[0] and seen[0] == seen[1]
 
 
 def test_other_peoples_kernels_are_kept_where_numba_keeps_them():
