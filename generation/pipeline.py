@@ -200,7 +200,9 @@ class PainFacePipeline:
         Renderer(self.renderer.device).render(face, skin, sample_scene(0, view="front", size=limits.SIZE.low))
 
     def people(self, identities: Sequence[Identity]) -> list[Person]:
-        """Busts and skins for several identities, the skins in one call of the texture model."""
+        """Busts and skins for several identities, the skins in one call of the texture model. What the renderer holds
+        of those before is let go: sets are made one person after the other."""
+        self.renderer.forget()
         skins = self.texture(identities)
         return [Person(who, self.head(who), maps) for who, maps in zip(identities, skins, strict=True)]
 

@@ -93,6 +93,11 @@ class Renderer:
                 bare = self.look(pose(nothing, face, scene.light), scene.camera)
         return self.annotated(view, image, "regions" in truth, bare)
 
+    def forget(self) -> None:
+        """Let go of all people, outfits and expressions remembered."""
+        for store in (self._heads, self._surfaces, self._posed):
+            store.clear()
+
     def surfaces(
         self,
         face: Face,

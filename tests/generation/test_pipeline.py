@@ -1,5 +1,7 @@
 """The pipeline as a whole: it is saved and loaded, and remembers the people it has made."""
 
+import gc
+import weakref
 from functools import cache
 
 import pytest
@@ -8,6 +10,7 @@ from threedpain.assets import weights
 from threedpain.errors import InvalidInput
 from threedpain.generation.people.identity import sample_identity
 from threedpain.generation.pipeline import PEOPLE_KEPT, PainFacePipeline
+from threedpain.generation.scene.scene import sample_scene
 
 
 @cache
@@ -41,3 +44,20 @@ def test_the_last_people_are_remembered_and_no_more():
     for who in people:
         pipe.person(who)
     assert pipe.person(people[0]).bust is not first.bust
+
+
+def test_people_for_a_set_take_the_place_of_those_before():
+    """A worker of a thousand people holds one of them, in every form that a picture needs."""
+    pipe = plain()
+
+    def drawn(seed):
+        person = pipe.people([sample_identity(seed)])[0]
+        pipe.photograph(person, {"AU4": 2.0}, sample_scene(seed, view="front", size=32))
+        return [weakref.ref(person.bust), weakref.ref(person.maps)]
+
+    before = drawn(1)
+    gc.collect()
+    assert all(held() is not None for held in before)  # for the next picture of the same person
+    drawn(2)
+    gc.collect()
+    assert all(held() is None for held in before)
