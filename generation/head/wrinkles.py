@@ -78,9 +78,9 @@ FOLDS: dict[str, tuple[Fold, ...]] = {
 }
 
 
-@lru_cache(maxsize=1)
 def wrinkle_maps() -> np.ndarray:
-    """Heights in metres at depth 1: float32 [len(WRINKLES), 768, 1384] in skin UV; folds sink, their banks rise."""
+    """Heights in metres at depth 1: float32 [len(WRINKLES), 768, 1384] in skin UV; folds sink, their banks rise. Made
+    anew at each call: 55 MB, which the renderer reads once."""
     maps = np.zeros((len(WRINKLES), SKIN_HEIGHT, SKIN_WIDTH), np.float32)
     for index, name in enumerate(WRINKLES):
         stem, _, side = name.partition("_")
@@ -97,7 +97,6 @@ def wrinkle_maps() -> np.ndarray:
                 _carve(maps[index], path, 1.3 * width, depth / 1000, child(0, "wrinkle", name, number, k))
         if stem == "chin":
             maps[index] += _pebbles()
-    maps.setflags(write=False)
     return maps
 
 

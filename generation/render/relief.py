@@ -24,21 +24,17 @@ def slopes() -> tuple[np.ndarray, np.ndarray]:
     texels, rows, start = [], [], 0
     for height in (*wrinkle_maps(), pores()):
         tall, wide = height.shape
-        down, right = np.gradient(height.astype(np.float64))
-        du, dv = right * wide, -down * tall  # v runs up
-        i, j = np.nonzero(np.abs(height) > 1e-7)
-        if not len(i):
-            i, j = np.array([0, 1]), np.array([0, 1])
-        top, bottom, left, end = (
-            max(i.min() - 2, 0),
-            min(i.max() + 3, tall),
-            max(j.min() - 2, 0),
-            min(j.max() + 3, wide),
-        )
-        box = np.s_[top:bottom, left:end]
-        slope = max(np.abs(du[box]).max(), np.abs(dv[box]).max(), 1e-9) / COUNT
-        depth = max(np.abs(height[box]).max(), 1e-9) / COUNT
-        cut = np.stack([du[box] / slope, dv[box] / slope, height[box] / depth], -1)
+        deep = np.abs(height) > 1e-7
+        (top, bottom), (left, end) = _extent(deep.any(1)), _extent(deep.any(0))
+        # with the neighbours that its slopes are taken from
+        y, x = max(top - 1, 0), max(left - 1, 0)
+        near = height[y : bottom + 1, x : end + 1].astype(np.float64)
+        box = np.s_[top - y : bottom - y, left - x : end - x]
+        down, right = (part[box] for part in np.gradient(near))
+        du, dv, h = right * wide, -down * tall, height[top:bottom, left:end]  # v runs up
+        slope = max(np.abs(du).max(), np.abs(dv).max(), 1e-9) / COUNT
+        depth = max(np.abs(h).max(), 1e-9) / COUNT
+        cut = np.stack([du / slope, dv / slope, h / depth], -1)
         texels.append(np.round(cut).astype(np.int16).reshape(-1, 3))
         rows.append(
             (
@@ -56,6 +52,13 @@ def slopes() -> tuple[np.ndarray, np.ndarray]:
         )
         start += len(texels[-1])
     return np.concatenate(texels), np.array(rows, np.float32)
+
+
+def _extent(there: np.ndarray) -> tuple[int, int]:
+    """From where to where a row or column of a map is used [N], two texels more at both ends; of an empty one, a corner
+    that is not empty."""
+    at = np.flatnonzero(there) if there.any() else np.array([0, 1])
+    return max(int(at[0]) - 2, 0), min(int(at[-1]) + 3, len(there))
 
 
 def pores() -> np.ndarray:
