@@ -17,10 +17,10 @@ demo: install  ## Make a small dataset, load it back, read it with ViTPain
 	@$(BIN)/python -m threedpain.cli.summary 3dpain
 
 test: install  ## Run the tests (under 15 minutes on 2 cores)
-	@$(BIN)/python -m pytest -q -n 2 --dist loadfile --durations=15 -m "not slow"
+	@$(BIN)/python -m pytest -q -n 2 --dist loadfile --no-loadscope-reorder --durations=15 -m "not slow"
 
 test-slow: install  ## Run their long forms
-	@$(BIN)/python -m pytest -q -n 2 --dist loadfile --durations=15 -m slow
+	@$(BIN)/python -m pytest -q -n 2 --dist loadfile --no-loadscope-reorder --durations=15 -m slow
 
 lint: install  ## Check the code's style, format and types
 	@$(BIN)/ruff check .

@@ -7,6 +7,8 @@ import tempfile
 from pathlib import Path
 
 import hypothesis
+import pytest
+from order import longest_first
 from wheels import wheel  # noqa: F401 (a fixture of several rooms)
 
 # A run started in the background ignores SIGINT, and so would the programs that the tests interrupt.
@@ -36,3 +38,8 @@ hypothesis.settings.load_profile("suite")
 
 def pytest_configure(config):
     config.add_cleanup(lambda: shutil.rmtree(_CACHE, ignore_errors=True))
+
+
+@pytest.hookimpl(trylast=True)
+def pytest_collection_modifyitems(items):
+    longest_first(items)

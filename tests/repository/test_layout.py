@@ -4,6 +4,7 @@ import ast
 import re
 from pathlib import Path
 
+import order
 import pytest
 
 ROOT = Path(__file__).parents[2]
@@ -165,3 +166,8 @@ def test_files_that_the_pages_name_exist():
         if not (ROOT / name).exists()
     ]
     assert pages and not lost, lost
+
+
+def test_the_files_of_tests_that_are_begun_first_exist():
+    lost = [name for name in order.LONGEST if not (ROOT / "tests" / name).is_file()]
+    assert not lost, lost
