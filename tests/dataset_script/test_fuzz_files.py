@@ -15,7 +15,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 import standin
-from fuzzing import damaged, ours, watched
+from fuzzing import DEEPER, damaged, ours, watched
 
 from threedpain.dataset_script import plain
 from threedpain.dataset_script.archives import Problems
@@ -31,10 +31,10 @@ pytestmark = [
     pytest.mark.skipif(sys.platform != "linux", reason="memory is read from /proc"),
     pytest.mark.filterwarnings("ignore"),
 ]
-FEW_HDF5, MANY_HDF5 = 90, 6000
-FEW_PARQUET, MANY_PARQUET = 60, 3000
-FEW_JSON, MANY_JSON = 90, 2000
-FEW_SETS, MANY_SETS = 6, 400
+FEW_HDF5, MANY_HDF5 = 90, 2000 * DEEPER
+FEW_PARQUET, MANY_PARQUET = 60, 1000 * DEEPER
+FEW_JSON, MANY_JSON = 90, 700 * DEEPER
+FEW_SETS, MANY_SETS = 6, 130 * DEEPER
 VALUES = (None, True, -1, 0, 0.5, 10**6, 10**12, 10**400, 1e308, float("nan"), "", "x", "../x", "/etc/passwd",
           "\x1b[2J", "id_00001", [], [1], {}, [[]], {"a": 1}, "images-train-00000", "9" * 5000)  # fmt: skip
 

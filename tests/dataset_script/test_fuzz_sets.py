@@ -7,7 +7,7 @@ import tarfile
 
 import numpy as np
 import pytest
-from fuzzing import damaged, ours, watched
+from fuzzing import DEEPER, damaged, ours, watched
 from PIL import Image
 
 from threedpain.dataset_script.archives import Problems, unpack
@@ -19,7 +19,7 @@ pytestmark = [
     pytest.mark.skipif(sys.platform != "linux", reason="memory is read from /proc"),
     pytest.mark.filterwarnings("ignore"),
 ]
-FEW, MANY = 60, 2500
+FEW, MANY = 60, 800 * DEEPER
 
 CSV = b"""path,subject,PSPI,AU4,neutral_path,age,gender,ethnicity,expression,split,fold,x0,y0,x1,y1
 a.png,ann,0,0,,30,female,black,neutral,train,1,2,3,40,50

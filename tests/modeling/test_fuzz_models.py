@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 import torch
 from drawn_faces import draw
-from fuzzing import damaged, ours, watched
+from fuzzing import DEEPER, damaged, ours, watched
 
 from threedpain.modeling.reading.reader import PainReader
 from threedpain.modeling.vitpain.configuration_vitpain import ViTPainConfig
@@ -20,7 +20,7 @@ pytestmark = [
     pytest.mark.skipif(sys.platform != "linux", reason="memory is read from /proc"),
     pytest.mark.filterwarnings("ignore"),
 ]
-FEW, MANY = 60, 1500
+FEW, MANY = 60, 500 * DEEPER
 VALUES = (None, True, -1, 0, 0.5, 3, 17, 10**6, 10**12, 10**400, 1e308, float("nan"), float("inf"), "", "x", [], [1],
           {}, [[]], {"a": 1}, [10**9] * 3)  # fmt: skip
 

@@ -7,7 +7,7 @@ import sys
 import gradio as gr
 import pytest
 from apart import apart
-from fuzzing import watched
+from fuzzing import DEEPER, watched
 
 from threedpain.spaces import app, browse, engine
 
@@ -15,7 +15,7 @@ pytestmark = [
     pytest.mark.skipif(sys.platform != "linux", reason="memory is read from /proc"),
     pytest.mark.filterwarnings("ignore"),
 ]
-FEW, MANY = 80, 1000
+FEW, MANY = 80, 350 * DEEPER
 VALUES = (
     None, True, -1, 0, 0.5, 7, 10**6, 10**400, float("nan"), float("inf"), "", "x", "x" * 10_000, "\x1b[2J", "\0",
     "/etc/passwd", "../..", "sample/../..", "a/b/c", [], [1], {}, {"AU4": 1}, {"AU4": {}}, {"AU4": 10**400}, {"x": 1},

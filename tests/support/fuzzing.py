@@ -1,6 +1,7 @@
 """What the fuzz tests share: seeded damage to bytes, and a watch that nothing outside is touched."""
 
 import gc
+import os
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -10,6 +11,7 @@ import numpy as np
 
 from threedpain.errors import ThreeDPainError
 
+DEEPER = int(os.environ.get("FUZZ", "1"))  # `FUZZ=10 make test-slow` tries ten times as many damaged inputs
 MEGABYTES = 700  # that a damaged input may make the process grow by
 
 _NUMBERS = (b"\0\0\0\0", b"\xff\xff\xff\xff", b"\x7f\xff\xff\xff", b"\xff\xff\xff\x7f", b"\0\0\0\x80", b"\x01\0\0\0")

@@ -7,7 +7,7 @@ import sys
 import av
 import numpy as np
 import pytest
-from fuzzing import damaged, ours, watched
+from fuzzing import DEEPER, damaged, ours, watched
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from PIL import Image
@@ -21,8 +21,8 @@ pytestmark = [
     # What a decoder warns of in a damaged file is no mistake of ours.
     pytest.mark.filterwarnings("ignore"),
 ]
-FEW, MANY = 100, 2600  # damaged pictures of each kind
-FEW_CLIPS, MANY_CLIPS = 40, 900
+FEW, MANY = 100, 900 * DEEPER  # damaged pictures of each kind
+FEW_CLIPS, MANY_CLIPS = 40, 300 * DEEPER
 KINDS = ("JPEG", "PNG", "WEBP", "GIF", "BMP", "TIFF", "MPO")
 
 
@@ -179,4 +179,4 @@ def test_odd_commands(quick, capfd):
 
 @pytest.mark.slow
 def test_many_odd_commands(quick, capfd):
-    commands(700)(capfd)
+    commands(250 * DEEPER)(capfd)
