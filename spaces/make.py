@@ -36,7 +36,7 @@ FIRST = "Moderate pain"  # what the page opens on
 HEAT_AT_FIRST = 0.6
 OTHER_UNITS = tuple(name for name in facs.ACTION_UNITS if name not in facs.PAIN_UNITS)
 UNITS = (*facs.PAIN_UNITS, *OTHER_UNITS)
-DRAWN = ("by the seed", "")  # what the person's seed decides if nobody else does
+DRAWN = ("by seed", "")  # what the person's seed decides if nobody else does
 CAMERA_RADIUS = 0.38  # metres from the middle of the head to turn, at which it fills its frame (Babylon sees 0.8 rad)
 RAMP_STEPS = 9
 RAMP_SIZE = 320
@@ -228,18 +228,18 @@ def _picture(label: str, name: str, alt: str) -> gr.Image:
 def _keepsakes(made: gr.State) -> tuple:
     """What a visitor takes along: code, the head in 3D, the animation, files."""
     with gr.Tabs():
-        with gr.Tab("Copy as Python"):
+        with gr.Tab("Python"):
             code = gr.Code(
                 language="python", label="The same face from Python", interactive=False, elem_id="code",
                 wrap_lines=True, show_line_numbers=False, buttons=["copy"], lines=8,
             )  # fmt: skip
-        with gr.Tab("Turn it in 3D"):
+        with gr.Tab("3D head"):
             mesh_button = gr.Button("Show the head with its heat, to turn", elem_id="show-mesh")
             mesh = gr.Model3D(
                 label="Head with pain heat", height=360, elem_id="mesh", clear_color=(0, 0, 0, 0),
                 camera_position=(90, 85, CAMERA_RADIUS),
             )  # fmt: skip
-        with gr.Tab("Watch it grow"):
+        with gr.Tab("Clip"):
             ramp_button = gr.Button("Animate from rest to this expression", elem_id="show-ramp")
             ramp_image = gr.Image(
                 label="From rest to the expression and back", interactive=False, type="filepath", height=330,

@@ -54,7 +54,9 @@ CSS = """
 .prose-page thead, .prose-page tbody, .prose-page tr { border: 0 !important; }
 .prose-page th, .prose-page td { border: 0 !important; border-bottom: 1px solid rgba(128, 128, 128, .35) !important;
   padding: .3rem .6rem !important; text-align: left; word-break: normal !important; overflow-wrap: normal !important; }
-.prose-page pre { overflow-x: auto; }
+.prose-page pre code { white-space: pre-wrap; overflow-wrap: anywhere; }
+.prose-page ul { margin-top: .8rem; }
+.prose-page h2:not(:first-child) { margin-top: 1.4rem !important; }
 .picture .image-container, .picture .image-frame, .picture img { width: 100%; height: 100%; object-fit: contain; }
 .picture { aspect-ratio: 1; min-height: 0 !important; }
 .trouble:not(:has(.problem)), #reading-curve:not(:has(svg)) { display: none !important; }
@@ -99,8 +101,11 @@ button[role=tab] { color: var(--body-text-color-subdued) !important; opacity: 1 
 button[role=tab][aria-selected=true] { color: #8a3618 !important; border-color: #a3431f !important; font-weight: 600; }
 .dark button[role=tab][aria-selected=true] { color: #f2a07b !important; border-color: #ef8354 !important; }
 input[type=range] { height: 24px; }
+/* What is not chosen is darker than what is; the library's track is nearly white by day and by night. */
+.dark input[type=range] { --neutral-200: #57504a; }
 .gradio-container input:not([type=range], [type=radio], [type=checkbox], [type=file]) { min-height: 26px; }
 .gradio-container button, .gradio-container select { min-width: 24px; min-height: 24px; }
+footer .divider { display: none !important; }
 footer button, footer a { color: var(--body-text-color-subdued) !important; min-height: 24px; }
 
 .gauge, .curve { margin: 0; text-align: center; }

@@ -48,15 +48,20 @@ SCRIPT = """() => {
     const name = e.innerText || e.ariaLabel || e.outerHTML.slice(0, 80);
     if (Math.min(box.width, box.height) < 23.9) small.add(`${box.width.toFixed()} x ${box.height.toFixed()}: ${name}`);
   }
+  const cut = [...document.querySelectorAll("button, [role=tab], label, h1, h2, h3, th, figcaption, pre, table")]
+    .filter(e => seen(e) && e.clientWidth && !e.closest(".visually-hidden, [aria-hidden=true]"))
+    .filter(e => e.scrollWidth > e.clientWidth + 8)  // less is the corner of a turned arrow
+    .map(e => `${e.scrollWidth} in ${e.clientWidth}: ${e.innerText.slice(0, 40)}`);
   const levels = [...document.querySelectorAll("h1, h2, h3, h4, h5, h6")].filter(seen).map(e => Number(e.tagName[1]));
-  return { pale: [...pale], small: [...small], levels, wide: document.documentElement.scrollWidth - innerWidth };
+  return { pale: [...pale], small: [...small], cut, levels, wide: document.documentElement.scrollWidth - innerWidth };
 }"""
 
 
 def stumbles(page) -> list[str]:
-    """Text of a contrast below 4.5, targets below 24 pixels, headings out of order, and what sticks out."""
+    """Text of a contrast below 4.5, targets below 24 pixels, cut words, headings out of order, what sticks out."""
     found = page.evaluate(SCRIPT)
     said = [f"pale, {text}" for text in found["pale"]] + [f"small, {target}" for target in found["small"]]
+    said += [f"cut, {words}" for words in found["cut"]]
     levels = found["levels"]
     if levels[:1] != [1] or any(after > before + 1 for before, after in itertools.pairwise(levels)):
         said.append(f"headings of levels {levels}")
