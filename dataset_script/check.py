@@ -48,6 +48,7 @@ class Report:
     replays: list[dict] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)
     judges: dict | None = None
+    generator: str = ""  # the version that made the set
 
     @property
     def ok(self) -> bool:
@@ -58,6 +59,7 @@ class Report:
         pspi = Counter(round(p) for _, p in {(r.expression, r.pspi) for r in self.seen if r.kind == "pain"})
         return {
             "folder": self.folder,
+            "generator_version": self.generator,
             "ok": self.ok,
             "findings": [asdict(finding) for finding in self.findings],
             "rows": self.rows,
@@ -78,13 +80,13 @@ def check(
     if not (out / "plan.json").is_file() or not (out / "manifest.json").is_file():
         raise MissingFile(f"{out} is no finished 3dpain dataset: it has no plan.json and manifest.json.")
     try:
-        config = read_plan(out / "plan.json")[1]
+        version, config = read_plan(out / "plan.json")
     except InvalidInput as problem:
         return Report(
             str(out), {}, [Finding("plan", "plan.json", f"cannot be read, so nothing was checked: {problem}")]
         )
     plan = Plan(config)
-    report = Report(str(out), asdict(plan.config))
+    report = Report(str(out), asdict(plan.config), generator=version)
     report.findings += _files(out, plan)
     files = sorted(out.glob("images/*.parquet"))
     for number, (seen, findings) in enumerate(_examined(out, files, plan.config)):

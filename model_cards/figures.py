@@ -88,10 +88,9 @@ def audit(results: Mapping) -> str:
     lines = [
         f"{results['headline']}. ({plan['identities']} people, {plan['counterfactuals']} of them changed, "
         f"{plan['size']} pixels, seed {plan['seed']}, generator {results['generator_version']}.)",
-        "",
-        "| changed, all else the same | share of its spread | certain |",
-        "|---|---|---|",
     ]
+    if results["effects"]:
+        lines += ["", "| changed, all else the same | share of its spread | certain |", "|---|---|---|"]
     for effect in results["effects"]:
         value, low, high = (effect[name] for name in ("value_share", "low_share", "high_share"))
         between = "" if low is None or high is None else f" ({100 * low:+.0f} to {100 * high:+.0f} %)"

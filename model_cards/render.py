@@ -276,7 +276,7 @@ def cards() -> dict[Path, RepoCard]:
 
 def take_report(report: Mapping) -> dict:
     """What the dataset's card needs of a check's report: no paths, no single findings."""
-    kept = {name: report[name] for name in ("ok", "rows", "cells", "pspi", "judges", "config")}
+    kept = {name: report[name] for name in ("generator_version", "ok", "rows", "cells", "pspi", "judges", "config")}
     replays = {"rows": len(report["replays"]), "same": sum(replay["same_bytes"] for replay in report["replays"])}
     short = [f"{finding['where']}: {finding['what']}" for finding in report["findings"] if finding["law"] == "judges"]
     return kept | {"replays": replays, "findings": len(report["findings"]), "judges_found": short}

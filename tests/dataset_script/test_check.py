@@ -69,7 +69,8 @@ def test_a_sound_set_is_in_order(sound, tmp_path):
     assert checked.rows == {"images": 80, "expressions": 20, "identities": 10, "videos": 1}
     page = write_report(checked, tmp_path)
     assert "In order" in page.read_text() and "data:image/svg+xml;base64" in page.read_text()
-    assert json.loads((tmp_path / "report.json").read_text())["ok"] is True
+    told = json.loads((tmp_path / "report.json").read_text())
+    assert told["ok"] is True and told["generator_version"] == GENERATOR_VERSION
 
 
 def test_flipped_byte(folder):

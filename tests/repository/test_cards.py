@@ -14,6 +14,9 @@ ROOT = Path(__file__).parents[2]
 spec = importlib.util.spec_from_file_location("cards_render", ROOT / "model_cards" / "render.py")
 render = importlib.util.module_from_spec(spec)
 spec.loader.exec_module(render)
+spec = importlib.util.spec_from_file_location("figures", ROOT / "model_cards" / "figures.py")
+figures = importlib.util.module_from_spec(spec)
+spec.loader.exec_module(figures)
 
 
 def results(name: str) -> dict:
@@ -77,8 +80,9 @@ def test_another_result_makes_another_card(name, way):
 
 
 REPORT = {  # of `3dpain check --judges`, as short as can be
-    "folder": "/home/somebody/3dpain", "ok": False, "rows": {"images": 60}, "cells": {"18-29 female black": 1},
-    "pspi": {"1": 3}, "replays": [{"row": "images/a row 1", "same_bytes": True, "psnr": 99.0, "expected": "bytes"}],
+    "folder": "/home/somebody/3dpain", "generator_version": "0.9.7", "ok": False, "rows": {"images": 60},
+    "cells": {"18-29 female black": 1}, "pspi": {"1": 3},
+    "replays": [{"row": "images/a row 1", "same_bytes": True, "psnr": 99.0, "expected": "bytes"}],
     "findings": [{"law": "judges", "where": "AU4", "what": "Spearman 0.41, less than 0.6"}],
     "config": {"identities": 10, "expressions": 4, "others": 1, "views": 1, "size": 256, "seed": 0, "videos": 0},
     "judges": {"summary": {"faces detected": "59 of 60"},
@@ -90,12 +94,14 @@ REPORT = {  # of `3dpain check --judges`, as short as can be
 def test_what_the_judges_found_is_on_the_dataset_card():
     found = render.take_report(REPORT)
     text = str(render.render_dataset(found))
-    assert "Spearman 0.41" in text and "--identities 10 --expressions 4" in text and "1 of 1 rows" in text
+    assert "made by generator 0.9.7" in text and "Spearman 0.41" in text
+    assert "--identities 10 --expressions 4" in text and "1 of 1 rows" in text
     for name, value in found["judges"]["summary"].items():
         assert f"| {name} | {value} |" in text
     for row in found["judges"]["tables"]["Detected, by ethnicity"]:
         assert f"| {row['ethnicity']} | {row['expression']} | {row['pictures']} | {row['detected']:.2f} |" in text
     assert f"{found['rows']['images']} pictures of {found['config']['identities']} people" in " ".join(text.split())
+    assert "generator 0.9.7" in figures.judges(found)
     assert not re.search(r"/(tmp|home|root|work)/", json.dumps(found)), "a path of somebody's machine"
 
 

@@ -216,6 +216,8 @@ def test_what_an_audit_found_is_on_its_page(figures):
     text = figures.audit(figures.take_audit(report))
     assert "Reads pain. (50 people, 12 of them changed, 256 pixels, seed 0, generator 9.9.9.)" in text
     assert "| darker, at rest | +31 % (+20 to +40 %) | yes |" in text
+    none = figures.audit(figures.take_audit(report | {"effects": []}))
+    assert "Reads pain." in none and "share of its spread" not in none  # no table of nothing
 
 
 def test_the_page_of_units_names_every_class_of_the_mask():
