@@ -9,7 +9,6 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 
-from threedpain.dataset_script.card import write_card
 from threedpain.generation.dataset.generate import generate
 from threedpain.generation.dataset.plan import Config
 from threedpain.generation.frames import project
@@ -78,6 +77,8 @@ SMALL = Config(
 
 def dataset(folder: Path) -> Path:
     """A finished small dataset in `folder`, made once."""
+    from threedpain.dataset_script.card import write_card  # brings `datasets`, which no worker needs
+
     if not (folder / "manifest.json").is_file():
         with pytest.MonkeyPatch.context() as patch:
             patch.setenv("PYTHONPATH", str(Path(__file__).parent), prepend=os.pathsep)
