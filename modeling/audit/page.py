@@ -55,10 +55,11 @@ def page(report: dict[str, Any], changed: pd.DataFrame) -> str:
         (_percent(overall["false_alarms"]["value"]), "false alarms"),
         (_percent(report["failures"]["share"]), "not answered"),
     ]
+    drawn = {name: curve for name, curve in report["curves"].items() if any(curve.values())}  # of enough people
     sections = [
         ("What else than pain moves the answer", _effects(report)) if effects else None,
         ("The same person, one thing changed", _faces(changed)) if len(changed) else None,
-        ("Step by step", _curves(report["curves"])) if report["curves"] else None,
+        ("Step by step", _curves(drawn)) if drawn else None,
         ("How well it reads whom", _groups(report)),
         ("Cell by cell", _cells(report["cells"])) if report["gaps"] else None,
         ("Not answered", _failures(report)) if report["failures"]["share"] else None,
@@ -210,11 +211,7 @@ def _curves(curves: dict[str, dict[str, list[dict]]]) -> str:
 
         return draw
 
-    plots = "".join(
-        _plot(panel(factor), (4.5, 2.7), f"The answer by {FACTOR_TITLES[factor]}")
-        for factor in curves
-        if any(curves[factor].values())
-    )
+    plots = "".join(_plot(panel(factor), (4.5, 2.7), f"The answer by {FACTOR_TITLES[factor]}") for factor in curves)
     return (
         f"<p>The answer at each level less the same person's mean over all levels.</p><div class='grid'>{plots}</div>"
     )

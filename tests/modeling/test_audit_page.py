@@ -30,7 +30,7 @@ def pages(tmp_path_factory):
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("THREEDPAIN_CACHE", str(folder / "cache"))
         audit(brightness, folder / "reads", Plan(10, 8, 16), "score", FlatPipe())
-        audit(brightness, folder / "few", Plan(3, 3, 16), "score", FlatPipe())
+        audit(brightness, folder / "few", Plan(3, 1, 16), "score", FlatPipe())
     made = standin.dataset(tmp_path_factory.getbasetemp() / "standin-set")
     checked = write_report(check(made, replays=0), folder / "set")
     return dict(zip(PAGES, (folder / "reads" / "report.html", folder / "few" / "report.html", checked), strict=True))
@@ -43,6 +43,8 @@ def test_they_are_of_one_template(pages):
         text = path.read_text()
         assert text.count("<h1>") == 1 and 'name="viewport"' in text and "@media print" in text
     assert "Reads pain" in pages["reads"].read_text() and "Too few people (3)" in pages["too few people"].read_text()
+    assert "Step by step" in pages["reads"].read_text()
+    assert "Step by step" not in pages["too few people"].read_text(), "a heading over nothing"
 
 
 @pytest.mark.browser
