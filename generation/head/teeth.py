@@ -12,8 +12,8 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-from numba import njit
 
+from threedpain.generation.compiling import njit
 from threedpain.generation.geometry import triangles, vertex_normals
 from threedpain.generation.records import MASK_CLASSES, PARTS
 

@@ -17,7 +17,7 @@ RECIPES: dict[str, dict[str, float]] = {
     "AU4": {"browDown_{side}": 2.65},
     "AU5": {"eyeWide_{side}": 1.0},
     "AU6": {"cheekSquint_{side}": 1.0, "cheekRaiser_{side}": 1.0},
-    "AU7": {"eyeSquint_{side}": 4.8, "cheekSquint_{side}": 0.45, "eyeWide_{side}": 0.5},
+    "AU7": {"eyeSquint_{side}": 4.8, "cheekSquint_{side}": 0.45, "eyeWide_{side}": 0.3},
     "AU9": {"noseSneer_{side}": 1.0},
     "AU10": {"mouthUpperUp_{side}": 1.08, "mouthShrugUpper": 0.3, "mouthSmile_{side}": -0.18},
     "AU12": {"mouthSmile_{side}": 1.44},
@@ -35,12 +35,15 @@ RECIPES: dict[str, dict[str, float]] = {
     "AU27": {"jawOpen": 1.0},
     "AU43": {"eyeBlink_{side}": 1.2},  # what the upper lid does not: that one closes by `lids`
 }
+# Metres that no point of a field goes beyond, softly: what is strong at the lid is no longer strong on the cheek, which
+# would be drawn over the eye like a sheet.
+LIMITS: dict[str, float] = {"AU7": 0.008}
 # Rounds of averaging over neighbours: our cage is coarser than the scans at the corners of the mouth.
 SMOOTHED = {"AU12": 2, "AU20": 1}
 # Correctives "A*B": the share of B's field taken back when both are at their maxima.
 PAIRS: dict[str, float] = {
     "AU9*AU10": -0.5,  # both raise the upper lip: not twice
-    "AU6*AU7": -0.35,  # both lift the lower lid
+    "AU6*AU7": -0.6,  # both lift the lower lid
     "AU12*AU6": -0.35,  # the smile lifts the same cheek
     "AU12*AU10": -0.35,
     "AU1*AU4": -0.35,  # brows drawn together and up
@@ -57,6 +60,8 @@ def scan_fields(expressions: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
             fields[unit + side] = sum(
                 weight * expressions[name.format(side=side)].astype(np.float64) for name, weight in recipe.items()
             )
+            if unit in LIMITS:
+                fields[unit + side] = _limited(fields[unit + side], LIMITS[unit])
     for pair, share in PAIRS.items():
         for side in ("L", "R"):
             fields[pair + side] = share * fields[pair.partition("*")[2] + side]
@@ -64,3 +69,10 @@ def scan_fields(expressions: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
         for side in ("L", "R"):
             fields[name + side] = expressions[f"{look}_{side}"].astype(np.float64)
     return fields
+
+
+def _limited(field: np.ndarray, limit: float) -> np.ndarray:
+    """The field [C, 3] with its lengths bent towards `limit`; what hardly moves moves less, so that it reaches no
+    farther than before."""
+    length = np.linalg.norm(field, axis=1, keepdims=True)
+    return field * limit * np.tanh((length / limit) ** 2) / np.maximum(length, 1e-12)
