@@ -1,4 +1,4 @@
-"""Training with accelerate: `3dpain train ...`, or `accelerate launch -m threedpain.modeling.training.run ...`.
+"""Training with accelerate: `3dpain train ...`, or `torchrun ... -m threedpain.modeling.training.run ...`.
 
 A step is a function of (seed, step) and of the state that checkpoints hold, so that an interrupted run continues as if
 nothing had happened, and n processes with the same global batch compute what one does.
@@ -266,9 +266,8 @@ class Run:
             save_model(model, self.processor, self.out)
             shutil.rmtree(self.out / "best")
             shutil.rmtree(self.out / "checkpoint", ignore_errors=True)
-        if self.config.tracker:
-            self.accelerator.end_training()
         self.accelerator.wait_for_everyone()
+        self.accelerator.end_training()
 
 
 def train(

@@ -1,5 +1,7 @@
 """`make weights-vitpain`: one run, from the shipped generator, that can be continued."""
 
+import importlib.util
+import json
 import re
 import shutil
 import subprocess
@@ -9,8 +11,12 @@ import pytest
 from typer.main import get_command
 
 from threedpain.cli import app
+from threedpain.errors import InvalidInput
 
 ROOT = Path(__file__).parents[2]
+_spec = importlib.util.spec_from_file_location("ship", ROOT / "model_cards" / "ship.py")
+ship = importlib.util.module_from_spec(_spec)
+_spec.loader.exec_module(ship)
 pytestmark = pytest.mark.skipif(shutil.which("make") is None, reason="needs make")
 
 
@@ -26,14 +32,23 @@ def recipe(*given: str) -> list[list[str]]:
     ]
 
 
-def test_data_then_teacher_then_student_all_with_their_seed():
-    data, teacher, student = recipe()
-    assert data[0] == "generate" and teacher[:2] == ["train", "teacher"] and student[:2] == ["train", "student"]
-    assert int(data[data.index("--identities") + 1]) >= 500 and "training" in data
-    made, learned = data[data.index("--out") + 1], [words[words.index("--data") + 1] for words in (teacher, student)]
-    assert learned == [made, made] and student[student.index("--teacher") + 1] == teacher[teacher.index("--out") + 1]
-    assert all("--seed" in words and "--init" not in words for words in (data, teacher, student))
+def of(words: list[str], option: str) -> str:
+    return words[words.index(option) + 1]
+
+
+def test_sets_then_teacher_then_student_then_their_figures():
+    data, strangers, teacher, student, *judged = recipe()
+    assert data[0] == strangers[0] == "generate" and "training" in data and "training" not in strangers
+    assert teacher[:2] == ["train", "teacher"] and student[:2] == ["train", "student"]
+    assert int(of(data, "--identities")) >= 1000 and of(data, "--seed") != of(strangers, "--seed")
+    assert [of(words, "--data") for words in (teacher, student)] == [of(data, "--out")] * 2
+    assert of(student, "--teacher") == of(teacher, "--out")
+    assert [(words[0], of(words, "--data"), of(words, "--model")) for words in judged] == [
+        ("evaluate", of(strangers, "--out"), of(words, "--out")) for words in (teacher, student)
+    ]
+    assert all("--seed" in words and "--init" not in words for words in (data, strangers, teacher, student))
     assert "--identities 8 " in " ".join(recipe("PEOPLE=8")[0])
+    assert of(recipe("EPOCHS=2")[3], "--epochs") == "2"
 
 
 def test_every_option_is_one_the_commands_have():
@@ -50,8 +65,88 @@ def test_a_finished_step_is_not_begun_again():
 
 
 def test_several_processes_train_by_the_same_words():
-    assert recipe("PROCESSES=2") == recipe()
+    assert recipe("PROCESSES=1") == recipe()
     done = subprocess.run(
         ["make", "-n", "weights-vitpain", "PROCESSES=3"], cwd=ROOT, capture_output=True, text=True, check=True
     )
-    assert done.stdout.count("--num_processes 3") == 2 and "bin/3dpain train" not in done.stdout
+    assert done.stdout.count("--nproc-per-node 3") == 2 and "bin/3dpain train" not in done.stdout
+
+
+def a_run(runs: Path, version: str = "9.9.9") -> None:
+    """What `make weights-vitpain` leaves, made up: two sets' cards, two trained folders, two evaluations."""
+    for name, people, split in (("train", 1200, 840), ("test", 200, 140)):
+        (runs / name).mkdir(parents=True)
+        (runs / name / "README.md").write_text(
+            f"""---
+generated_by:
+  generator_version: {version}
+  command: 3dpain generate --out 3dpain --identities {people} --seed 7
+  people: {people}
+  people_in_each_split: {{train: {split}, validation: {people - split}}}
+  pictures: {14 * people}
+  parameters: {{head: scan}}
+---
+"""
+        )
+    settings = {"epochs": 12.0, "batch_size": 48, "seed": 31, "teacher": "runs/vitpain-teacher"}
+    shares = {"references": {"realistic": 0.6, "none": 0.4}, "diet": {"others": 0.25}}
+    for name in ship.EVALUATIONS:
+        (runs / name).mkdir()
+        for file in ship.TRAINED:
+            (runs / name / file).write_text(f"{name} {file}")
+        role = "teacher" if name.endswith("teacher") else "student"
+        (runs / name / "train.json").write_text(json.dumps({"role": role, **settings, **shares}))
+        (runs / name / "log.jsonl").write_text(
+            "".join(
+                json.dumps({"step": step, "seconds": 0.5 * step, "mae": mae}) + "\n"
+                for step, mae in ((1000, 1.7), (2000, 1.2), (3000, 1.3))
+            )
+        )
+    for name in ship.EVALUATIONS.values():
+        (runs / name).mkdir()
+        for file in ship.JUDGED:
+            (runs / name / file).write_text(f"{name} {file}")
+
+
+@pytest.fixture
+def weights(tmp_path) -> Path:
+    for name in ship.EVALUATIONS:
+        (tmp_path / "weights" / name).mkdir(parents=True)
+        (tmp_path / "weights" / name / "modeling_vitpain.py").write_text("older")
+        (tmp_path / "weights" / name / "training.md").write_text("older")
+    return tmp_path / "weights"
+
+
+def test_what_ships_is_what_the_run_made_and_its_record_says_how(tmp_path, weights):
+    a_run(tmp_path / "runs")
+    ship.ship(tmp_path / "runs", weights, processes=2)
+    for name, evaluation in ship.EVALUATIONS.items():
+        for file in ("model.safetensors", "config.json"):
+            assert (weights / name / file).read_text() == f"{name} {file}"
+        assert (weights / name / "report.md").read_text() == f"{evaluation} report.md"
+        assert (weights / name / "modeling_vitpain.py").read_text() == (ship.CODE / "modeling_vitpain.py").read_text()
+        assert not (weights / name / "pipeline_vitpain.py").exists()
+        text = (weights / name / "training.md").read_text()
+        for said in ("9.9.9", "`3dpain generate --identities 1200 --seed 7`", "1,200 people, 16,800 pictures",
+                     "840 people", "3,000 steps of 48", "MAE 1.20 at step 2,000", "25 minutes", "2 processes",
+                     "200 people, `3dpain generate --identities 200 --seed 7`"):  # fmt: skip
+            assert said in text, said
+        assert ("realistic 60%" in text) == (name == "vitpain")
+
+
+@pytest.mark.parametrize("lost", ["vitpain/model.safetensors", "evaluation-teacher/report.md", "test/README.md"])
+def test_half_a_run_ships_nothing(tmp_path, weights, lost):
+    a_run(tmp_path / "runs")
+    (tmp_path / "runs" / lost).unlink()
+    with pytest.raises(InvalidInput, match=f"{lost} is missing"):
+        ship.ship(tmp_path / "runs", weights)
+    assert (weights / "vitpain-teacher" / "training.md").read_text() == "older"
+
+
+def test_sets_of_two_generators_ship_nothing(tmp_path, weights):
+    a_run(tmp_path / "runs")
+    card = tmp_path / "runs" / "test" / "README.md"
+    card.write_text(card.read_text().replace("9.9.9", "9.9.8"))
+    with pytest.raises(InvalidInput, match=r"generators 9\.9\.8 and 9\.9\.9"):
+        ship.ship(tmp_path / "runs", weights)
+    assert (weights / "vitpain" / "training.md").read_text() == "older"

@@ -108,7 +108,9 @@ def command(
     with limited(threads) if threads else nullcontext():
         folder = Run(config, train_set, validation_set).fit()
     finished = (folder / "config.json").exists()
-    if finished and os.environ.get("RANK", "0") == "0":
+    if os.environ.get("RANK", "0") != "0":  # of several processes one speaks
+        return
+    if finished:
         describe_run(folder, role.value, ", ".join(data))
     typer.echo(f"{folder} is finished." if finished else f"{folder} can be continued.")
 
