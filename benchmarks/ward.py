@@ -1,12 +1,12 @@
 """What a reader makes of patients as they are met: its error by what is worn, what covers, roll, place and camera.
 
-    python benchmarks/ward.py draw FOLDER [--people 30]       a neutral and a painful picture of each under each condition
+    python benchmarks/ward.py draw FOLDER [--people 30]       a neutral and a painful picture under each condition
     python benchmarks/ward.py read FOLDER [--model vitpain]   one table of all conditions, in Markdown
 
-All pictures of a person show the same two expressions from the same camera in the same light, and a condition changes one
-thing. Faces are read as a set has them, by their boxes and not turned upright (`3dpain predict` turns them). The reference
-is another photograph of the person at rest, plain, from the left. Intervals are 95 %, people drawn with replacement; bold
-where they leave out zero.
+All pictures of a person show the same two expressions from the same camera in the same light, and a condition changes
+one thing. Faces are read as a set has them, by their boxes and not turned upright (`3dpain predict` turns them). The
+reference is another photograph of the person at rest, plain, from the left. Intervals are 95 %, people drawn with
+replacement; bold where they leave out zero.
 """
 
 from __future__ import annotations
