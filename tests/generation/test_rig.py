@@ -250,10 +250,7 @@ def test_lids_and_lips_do_not_cross_in_five_hundred_expressions(head):
 
 @pytest.mark.slow
 def test_lids_and_lips_of_the_scan_head_do_not_cross_in_five_hundred_expressions():
-    """But for a corner of the eye that AU7, AU9 and AU43 all press to the end."""
-    lids, mouths = crossings(ScanHeadModel.load(), 500).T
-    assert mouths.max() < 0.3
-    assert (lids > 0.3).sum() <= 2 and lids.max() < 0.5
+    assert crossings(ScanHeadModel.load(), 500).max() < 0.3
 
 
 def test_the_jaw_carries_lower_teeth_and_tongue(bust):
