@@ -11,15 +11,15 @@ from __future__ import annotations
 from functools import cache
 
 import numpy as np
-from scipy.ndimage import gaussian_filter, uniform_filter, zoom
+from scipy.ndimage import gaussian_filter, uniform_filter
 
-from threedpain.generation.colour import to_linear, to_srgb
+from threedpain.generation.colour import to_srgb
 from threedpain.generation.geometry import smoothstep
 from threedpain.generation.records import Identity
 from threedpain.generation.seeds import child
 
 from . import layout
-from .tone import HAEMOGLOBIN, MELANIN
+from .tone import HAEMOGLOBIN, MELANIN, density
 
 AREA = np.s_[252:700, 500:912]  # of the maps, rows and columns: hairline to chin, ear to ear
 # Grooves of the right half: points in texels, width in texels, darkening at 85 years. Each has a lighter bank above
@@ -52,7 +52,7 @@ def aged(albedo: np.ndarray, who: Identity) -> np.ndarray:
     rng = child(who.skin.seed, "ageing")
     z = rng.standard_normal(4 + len(GROOVES)).clip(-1.6, 1.6)
     own = older * (0.55 + 0.45 * who.skin.wrinkles / max(older, 0.2)) * (1 + 0.12 * z[0])
-    skin = np.log(np.maximum(to_linear(albedo[AREA] / np.float32(255)), 1e-3)).astype(np.float32)
+    skin = density(albedo[AREA])
     free = _free() * ((FINER if who.gender == "female" else 1.0) * (1 - COVERED * who.skin.makeup))
     middle = uniform_filter(skin, (3, 3, 1)) - uniform_filter(skin, (23, 23, 1))
     skin += (own * MOTTLE * (1 + 0.3 * z[1]) * free)[..., None] * middle
@@ -74,8 +74,17 @@ def _noise(rng: np.random.Generator, shape: tuple[int, int], size: int) -> np.nd
     """Soft noise of unit size, blobs about `size` texels across."""
     step = max(size // 2, 1)
     coarse = gaussian_filter(rng.standard_normal((shape[0] // step + 3, shape[1] // step + 3)).astype(np.float32), 1.2)
-    fine = zoom(coarse, step, order=1)[: shape[0], : shape[1]] if step > 1 else coarse[: shape[0], : shape[1]]
+    fine = _enlarged(coarse, step)[: shape[0], : shape[1]] if step > 1 else coarse[: shape[0], : shape[1]]
     return fine / fine.std()
+
+
+def _enlarged(grid: np.ndarray, times: int) -> np.ndarray:
+    """[H, W] -> [times H, times W], corners on corners, straight between neighbours."""
+    for _ in range(2):
+        at = np.linspace(0, len(grid) - 1, times * len(grid), dtype=np.float32)
+        first = np.minimum(at.astype(np.intp), len(grid) - 2)
+        grid = (grid[first] + (at - first)[:, None].astype(np.float32) * (grid[first + 1] - grid[first])).T
+    return grid
 
 
 def _lines(rng: np.random.Generator, shape: tuple[int, int]) -> np.ndarray:
@@ -84,7 +93,7 @@ def _lines(rng: np.random.Generator, shape: tuple[int, int]) -> np.ndarray:
     half = (shape[0] // 2, shape[1] // 2)
     for weight, sigma in zip(_stripes(), ((0.8, 6.0), (4.5, 0.8)), strict=True):
         noise = gaussian_filter(rng.standard_normal(half).astype(np.float32), sigma, truncate=2.5)
-        out += weight * zoom(noise / noise.std(), 2, order=1)
+        out += weight * _enlarged(noise / noise.std(), 2)
     return out
 
 

@@ -34,7 +34,7 @@ class EmbeddedTexture:
     classifier-free guidance in the first of them (1 = none).
     """
 
-    def __init__(self, folder: str | Path | None = None, device: str = "cpu", steps: int = 4, guidance: float = 1.0):
+    def __init__(self, folder: str | Path | None = None, device: str = "cpu", steps: int = 2, guidance: float = 1.0):
         if folder is None:
             from threedpain.assets import weights
 

@@ -13,14 +13,14 @@ from functools import cache
 import numpy as np
 from scipy.ndimage import map_coordinates, uniform_filter
 
-from threedpain.generation.colour import to_linear, to_srgb
+from threedpain.generation.colour import to_srgb
 from threedpain.generation.geometry import smoothstep
 from threedpain.generation.records import Identity, SkinMaps
 from threedpain.generation.seeds import child
 
 from . import layout
 from .ageing import aged
-from .tone import HAEMOGLOBIN, MELANIN
+from .tone import HAEMOGLOBIN, MELANIN, density
 
 AREA = np.s_[360:700, 520:891]  # of the maps, rows and columns: brows to chin, cheek to cheek
 BROWS = np.s_[360:452, 555:857]
@@ -50,7 +50,7 @@ def finished(maps: SkinMaps, who: Identity) -> SkinMaps:
     dark = dark + folds * ((0.26 + 0.06 * z[6]) * parts["bags"] + (0.34 + 0.08 * z[7]) * parts["folds"])
     red = red + 0.12 * folds * parts["bags"] + 0.1 * old * light * parts["nose"]
     albedo = maps.albedo.copy()
-    skin = np.log(np.maximum(to_linear(albedo[AREA] / np.float32(255)), 1e-3)).astype(np.float32)
+    skin = density(albedo[AREA])
     if smooth:
         even = uniform_filter(skin, (9, 9, 1))
         skin += (smooth * parts["even"])[..., None] * (even - skin)

@@ -37,7 +37,7 @@ class SkinPipeline(DiffusionPipeline):
         self,
         features: torch.Tensor,
         generator: list[torch.Generator],
-        num_inference_steps: int = 4,
+        num_inference_steps: int = 2,
         guidance_scale: float = 1.0,
         guidance_steps: int = 2,
         brow_variation: float = 0.45,

@@ -42,14 +42,26 @@ def split(x: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
     return even * _SCALE, odd / _SCALE
 
 
-def join(smooth: torch.Tensor, detail: torch.Tensor) -> torch.Tensor:
-    """The inverse of `split`."""
-    even, odd = smooth / _SCALE, detail * _SCALE
-    even = even - _LIFT[3] * _swing(odd, True)
-    odd = odd - _LIFT[2] * _swing(even, False)
-    even = even - _LIFT[1] * _swing(odd, True)
-    odd = odd - _LIFT[0] * _swing(even, False)
-    return torch.stack([even, odd], -1).flatten(-2)
+def join(smooth: torch.Tensor, detail: torch.Tensor, axis: int = -1) -> torch.Tensor:
+    """The inverse of `split`, along any axis: each pass works where the last one left its numbers, since a skin is
+    larger than what a processor keeps at hand."""
+    even, odd, length = smooth / _SCALE, detail * _SCALE, smooth.shape[axis]
+
+    def lift(line: torch.Tensor, other: torch.Tensor, factor: float, left: bool) -> None:
+        border, near = (0, 1) if left else (length - 1, 0)
+        inner = other.narrow(axis, 0, length - 1) + other.narrow(axis, 1, length - 1)
+        line.narrow(axis, near, length - 1).sub_(inner, alpha=factor)
+        line.narrow(axis, border, 1).sub_(other.narrow(axis, border, 1), alpha=2 * factor)
+
+    lift(even, odd, _LIFT[3], True)
+    lift(odd, even, _LIFT[2], False)
+    lift(even, odd, _LIFT[1], True)
+    lift(odd, even, _LIFT[0], False)
+    axis = axis % even.dim()
+    joined = even.new_empty(*even.shape[: axis + 1], 2, *even.shape[axis + 1 :])
+    joined.select(axis + 1, 0).copy_(even)
+    joined.select(axis + 1, 1).copy_(odd)
+    return joined.flatten(axis, axis + 1)
 
 
 def analyse(x: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
@@ -63,10 +75,8 @@ def analyse(x: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
 
 def synthesise(smooth: torch.Tensor, bands: torch.Tensor) -> torch.Tensor:
     """The inverse of `analyse`."""
-    lh, hl, hh = bands.unflatten(1, (-1, 3)).transpose(-1, -2).unbind(2)
-    low = join(smooth.transpose(-1, -2), lh).transpose(-1, -2)
-    high = join(hl, hh).transpose(-1, -2)
-    return join(low, high)
+    lh, hl, hh = bands.unflatten(1, (-1, 3)).unbind(2)
+    return join(join(smooth, lh, -2), join(hl, hh, -2))
 
 
 def grid_shapes(height: int, width: int) -> list[tuple[int, int, int]]:
@@ -137,10 +147,16 @@ class Codec(nn.Module):
 
     def _statistics(self, features: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
         """Mean [B, size] and spread [size] for condition features [B, F]."""
-        fine = F.interpolate(self.fine_spread[None].float(), scale_factor=2, mode="bilinear", align_corners=False)[0]
-        spread = torch.cat([fine.flatten(), self.spread.float()])
-        rest = features.float() @ self.slopes.float()
-        return torch.cat([self.fine_mean.float().flatten().expand(len(features), -1), rest], 1), spread
+        rest, spread = self._rest(features)
+        mean = torch.cat([self.fine_mean.float().flatten().expand(len(features), -1), rest], 1)
+        return mean, torch.cat([self._fine_spread().flatten(), spread])
+
+    def _rest(self, features: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+        """Mean [B, size - fine_size] and spread [size - fine_size] of all grids but the fine one."""
+        return features.float() @ self.slopes.float(), self.spread.float()
+
+    def _fine_spread(self) -> torch.Tensor:
+        return F.interpolate(self.fine_spread[None].float(), scale_factor=2, mode="bilinear", align_corners=False)[0]
 
     def encode(self, skin: torch.Tensor, features: torch.Tensor) -> torch.Tensor:
         mean, spread = self._statistics(features)
@@ -148,19 +164,31 @@ class Codec(nn.Module):
 
     def decode(self, latent: torch.Tensor, features: torch.Tensor) -> torch.Tensor:
         """Latents [B, size] -> CIELAB and brow opacity [B, 4, H, W]."""
-        mean, spread = self._statistics(features)
-        fine, *bands = self.grids(latent * spread + mean)
+        fine = latent[:, : self.fine_size].unflatten(1, self.shapes[0])
+        fine = torch.addcmul(self.fine_mean.float(), fine, self._fine_spread())
+        mean, spread = self._rest(features)
+        rest = torch.addcmul(mean, latent[:, self.fine_size :], spread).split(self.sizes[1:], 1)
+        bands = [part.unflatten(1, shape) for part, shape in zip(rest, self.shapes[1:], strict=True)]
         skin, bands[-1] = bands[-1][:, :4], bands[-1][:, 4:]
         for band in reversed(bands):
             skin = synthesise(skin, band)
         light1, light2 = F.pixel_shuffle(fine[:, :12], 2), fine[:, 12:15]
-        brow1, brow2 = F.pixel_shuffle(fine[:, 15:27], 2), fine[:, 27:]
-        tint = self.tint.float()
-        d2 = torch.cat([light2, tint[1, 0] * light2, tint[1, 1] * light2, brow2], 1)
-        d1 = torch.cat([light1, tint[0, 0] * light1, tint[0, 1] * light1, brow1], 1)
-        skin = synthesise(synthesise(skin, d2), d1)
-        skin = skin[..., : self.height, : self.width]
-        return torch.cat([skin[:, :3], self._in_window(skin[:, 3:])], 1)
+        lab = latent.new_zeros(len(latent), 4, self.height, self.width)
+        for channel, (tint1, tint2) in enumerate(((1.0, 1.0), *self.tint.float().T.tolist())):
+            half = synthesise(skin[:, channel : channel + 1], tint2 * light2)
+            lab[:, channel] = synthesise(half, tint1 * light1)[:, 0, : self.height, : self.width]
+        top, bottom, left, right = self.brow_window
+        lab[:, 3:, top:bottom, left:right] = self._brow(skin[:, 3:], fine[:, 15:])
+        return lab
+
+    def _brow(self, smooth: torch.Tensor, fine: torch.Tensor) -> torch.Tensor:
+        """Brow opacity [B, 1, rows, columns] in its window, of its smooth part and fine details over the whole skin, a
+        quarter as large: put together with as much around the window as the wavelet reaches."""
+        (top, bottom, left, right), reach = self.brow_window, 32
+        y, x = max(top - reach, 0) // 4, max(left - reach, 0) // 4
+        smooth, fine = (grid[..., y : (bottom + reach) // 4, x : (right + reach) // 4] for grid in (smooth, fine))
+        brow = synthesise(synthesise(smooth, fine[:, 12:]), F.pixel_shuffle(fine[:, :12], 2))
+        return brow[..., top - 4 * y : bottom - 4 * y, left - 4 * x : right - 4 * x]
 
     def forward(self, latent: torch.Tensor, features: torch.Tensor) -> torch.Tensor:
         return self.decode(latent, features)

@@ -30,8 +30,12 @@ class Block(nn.Module):
             self.conv.weight.mul_(0.3)
 
     def forward(self, x: torch.Tensor, embedding: torch.Tensor) -> torch.Tensor:
-        scale, shift = self.film(embedding)[..., None, None].chunk(2, 1)
-        return x + self.conv(F.silu(torch.addcmul(shift, self.norm(x), 1 + scale)))
+        scale, shift = self.film(embedding).chunk(2, 1)
+        if len(x) == 1:  # the norm itself scales and shifts a single skin
+            scaled = F.group_norm(x, self.norm.num_groups, 1 + scale[0], shift[0])
+        else:
+            scaled = torch.addcmul(shift[..., None, None], self.norm(x), 1 + scale[..., None, None])
+        return self.conv(F.silu(scaled, inplace=True)).add_(x)
 
 
 class UNet(nn.Module):
@@ -95,28 +99,51 @@ class UNet(nn.Module):
     def forward(
         self, latent: torch.Tensor, timestep: torch.Tensor, features: torch.Tensor, known: torch.Tensor
     ) -> torch.Tensor:
+        # All layers keep the channels of a cell side by side in memory: no copies between them.
         sizes = [math.prod(shape) for shape in self.shapes]
-        grids = [part.unflatten(1, shape) for part, shape in zip(latent.split(sizes, 1), self.shapes, strict=True)]
+        grids = [
+            part.unflatten(1, shape).contiguous(memory_format=torch.channels_last)
+            for part, shape in zip(latent.split(sizes, 1), self.shapes, strict=True)
+        ]
         known = known.to(latent)[:, None]
         embedding = self.embed(torch.cat([_waves(timestep), features * known, known], 1))
         place = self.place.to(latent).expand(len(latent), -1, -1, -1)
 
-        x0 = self.enter[0](torch.cat([grids[0], place], 1).contiguous(memory_format=torch.channels_last))
+        x0 = self.enter[0](torch.cat([grids[0], place.contiguous(memory_format=torch.channels_last)], 1))
         x0 = _run(self.before[0], x0, embedding)
-        x1 = self.down[0](F.pixel_unshuffle(x0, 2)) + self.enter[1](grids[1]) + self.where[0]
+        x1 = _halved(self.down[0], x0) + _cellwise(self.enter[1], grids[1]) + self.where[0]
         x1 = _run(self.before[1], x1, embedding)
-        x2 = self.down[1](F.pixel_unshuffle(x1, 2)) + self.enter[2](grids[2]) + self.where[1]
+        x2 = _halved(self.down[1], x1) + _cellwise(self.enter[2], grids[2]) + self.where[1]
         x2 = _run(self.before[2], x2, embedding)
-        x3 = self.down[2](F.pixel_unshuffle(x2, 2)) + self.where[2] + self.enter[3](grids[3])
+        x3 = _halved(self.down[2], x2) + self.where[2] + _cellwise(self.enter[3], grids[3])
         for enter, grid in zip(self.enter[4:], grids[4:], strict=True):
-            x3 = x3 + F.interpolate(enter(grid), size=x3.shape[-2:], mode="nearest")
+            x3 = x3 + F.interpolate(_cellwise(enter, grid), size=x3.shape[-2:], mode="nearest")
         x3 = _run(self.middle, x3, embedding)
-        x2 = _run(self.after[2], x2 + F.pixel_shuffle(self.up[2](x3), 2), embedding)
-        x1 = _run(self.after[1], x1 + F.pixel_shuffle(self.up[1](x2), 2), embedding)
-        x0 = _run(self.after[0], x0 + F.pixel_shuffle(self.up[0](x1), 2), embedding)
+        x2 = _run(self.after[2], x2 + _doubled(self.up[2], x3), embedding)
+        x1 = _run(self.after[1], x1 + _doubled(self.up[1], x2), embedding)
+        x0 = _run(self.after[0], x0 + _doubled(self.up[0], x1), embedding)
         tops = (x0, x1, x2, x3, F.avg_pool2d(x3, 2), F.avg_pool2d(x3, 4))
         out = [conv(F.silu(x)).flatten(1) for conv, x in zip(self.leave, tops, strict=True)]
         return torch.cat(out, 1)
+
+
+def _cellwise(conv: nn.Conv2d, x: torch.Tensor) -> torch.Tensor:
+    """A convolution of one cell."""
+    return F.linear(x.permute(0, 2, 3, 1), conv.weight.flatten(1), conv.bias).permute(0, 3, 1, 2)
+
+
+def _halved(conv: nn.Conv2d, x: torch.Tensor) -> torch.Tensor:
+    """`conv`, of one cell, of the four cells of `pixel_unshuffle`."""
+    return F.conv2d(x, conv.weight.view(conv.out_channels, -1, 2, 2), conv.bias, stride=2)
+
+
+def _doubled(conv: nn.Conv2d, x: torch.Tensor) -> torch.Tensor:
+    """`pixel_shuffle` of `conv`, of one cell."""
+    batch, _, rows, columns = x.shape
+    weight = conv.weight.flatten(1).unflatten(0, (-1, 4)).transpose(0, 1).flatten(0, 1)
+    cells = F.linear(x.permute(0, 2, 3, 1), weight, conv.bias.view(-1, 4).T.flatten())
+    cells = cells.view(batch, rows, columns, 2, 2, -1).transpose(2, 3)
+    return cells.reshape(batch, 2 * rows, 2 * columns, -1).permute(0, 3, 1, 2)
 
 
 def _run(blocks: nn.ModuleList, x: torch.Tensor, embedding: torch.Tensor) -> torch.Tensor:
