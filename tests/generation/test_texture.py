@@ -19,6 +19,7 @@ from threedpain.generation.head.model import HeadModel
 from threedpain.generation.people.identity import sample_identity
 from threedpain.generation.texture import layout, load_texture
 from threedpain.generation.texture.aside import Aside
+from threedpain.generation.texture.embedded import condition
 from threedpain.generation.texture.model.sampling import ETHNICITIES, FEATURES, face_colour, features, srgb
 from threedpain.generation.texture.model.skin_codec import Codec, analyse, synthesise
 from threedpain.generation.texture.model.skin_scheduler import Scheduler
@@ -283,6 +284,39 @@ def test_the_sampler_keeps_the_spread_of_what_cannot_be_foreseen(spread):
 
     coarse, fine = sample(4), sample(64)
     assert coarse < (1e-9 if spread == 1 else 0.6) and fine < 0.01
+
+
+def test_two_steps_lead_nearer_to_where_many_lead_than_three_plain_ones(people):
+    """On someone the rule was not fitted to."""
+    texture = load_texture("embedded")
+    for who in people[:1]:
+        asked = features(condition(who))[None]
+        noise = torch.randn(1, texture.codec.size, generator=torch.Generator().manual_seed(7))
+
+        def sampled(steps, asked=asked, noise=noise):
+            texture.scheduler.set_timesteps(steps)
+            x = noise
+            with torch.no_grad():
+                for t in texture.scheduler.timesteps:
+                    x = texture.scheduler.step(texture.unet(x, t[None], asked, torch.ones(1)), t, x).prev_sample
+            return x
+
+        exact = sampled(32)
+        two, three = ((sampled(steps) - exact).square().mean().sqrt() for steps in (2, 3))
+        assert two < 0.75 * three
+
+
+def test_several_skins_at_once_are_those_of_one_at_a_time():
+    torch.manual_seed(0)
+    unet = UNet(256, 256, features=FEATURES, widths=(8, 8, 8, 8), depths=(1, 1, 1, 1))
+    for parameter in unet.parameters():
+        torch.nn.init.normal_(parameter, 0, 0.1)
+    latents = torch.randn(2, sum(int(np.prod(shape)) for shape in unet.shapes))
+    asked, t = torch.randn(2, FEATURES), torch.tensor([500, 300])
+    with torch.no_grad():
+        together = unet(latents, t, asked, torch.ones(2))
+        alone = [unet(latents[k : k + 1], t[k : k + 1], asked[k : k + 1], torch.ones(1)) for k in (0, 1)]
+    torch.testing.assert_close(together, torch.cat(alone), rtol=1e-4, atol=1e-4)
 
 
 def test_the_schedule_is_the_cosine_one_of_diffusers():

@@ -20,7 +20,6 @@ from typing import NamedTuple
 
 import torch
 
-
 # Of two steps: the angle that the network is asked at, and the turns along its answer and along the one before.
 TWO = ((1.4, 1.2, 0.0), (0.8, 0.878, -0.7))
 
