@@ -47,6 +47,8 @@ def surface(b, optic, environment, keys):
     f0, alpha_one, alpha_two, narrow, strength = optic[3], optic[4], optic[5], optic[6], optic[7]
     tint_red, tint_green, tint_blue = optic[8], optic[9], optic[10]
     rough = ONE - alpha_one
+    rough *= rough
+    rough *= rough  # a rough surface hides its own far slopes: it mirrors less from the side than Schlick's term says
     for n in range(LANES):
         vx, vy, vz = unit(b[VX + n], b[VY + n], b[VZ + n])
         b[VX + n], b[VY + n], b[VZ + n] = vx, vy, vz

@@ -202,7 +202,7 @@ def _surface(normal, mirror_normal, view, known, albedo, gloss, optics, environm
     f0, wide, narrow, share, mirror = (t.squeeze(1) for t in (f0, wide, narrow, share, mirror))
     nv = _dot(mirror_normal, view).clamp(min=0.02)
     reflected = 2 * nv[:, None] * mirror_normal - view
-    fresnel = f0 + (1 - f0) * (1 - nv) ** 5 * (1 - wide)
+    fresnel = f0 + (1 - f0) * (1 - nv) ** 5 * (1 - wide) ** 4  # a rough surface hides its own far slopes
     soft = occlusion[:, None] * (1 + tint * (1 - occlusion[:, None]))
     light = albedo * soft * _irradiance(normal, environment)
     light = light + (fresnel * mirror * gloss * occlusion**2)[:, None] * _irradiance(reflected, environment)
