@@ -85,17 +85,26 @@ class Kept(_CacheLocator):
         return self.place.get_source_stamp(), content.hexdigest()
 
 
-def _taken(function: Callable, known: set[Callable]) -> Iterator[bytes]:
-    """Of a kernel and of the helpers it calls: the files they stand in, the constants they name."""
-    known.add(function)
-    yield _content(function.__code__.co_filename)
-    for name in function.__code__.co_names:
-        value = function.__globals__.get(name)
+def _taken(function: Callable, known: set[str]) -> Iterator[bytes]:
+    """Of a kernel and of its helpers: the files they stand in, and the kernels and constants these files took from
+    others. All of a file's, not the function's own alone: a helper may stand further down in it, and numba asks while
+    that is not there yet."""
+    file = function.__code__.co_filename
+    if file in known:
+        return
+    known.add(file)
+    yield _content(file)
+    for name, value in sorted(function.__globals__.items()):
         if isinstance(value, Dispatcher):
-            if value.py_func not in known:
-                yield from _taken(value.py_func, known)
-        elif isinstance(value, (bool, int, float, str, tuple, np.generic, np.ndarray)):
+            yield from _taken(value.py_func, known)
+        elif not name.startswith("__") and _plain(value):
             yield pickle.dumps((name, value), 5)
+
+
+def _plain(value: Any) -> bool:
+    if isinstance(value, tuple):
+        return all(map(_plain, value))
+    return isinstance(value, (bool, int, float, str, np.generic, np.ndarray))
 
 
 @lru_cache
