@@ -21,13 +21,14 @@ LEAST, MOST = 0.6, 1.3  # of an amplitude
 # Standard deviations of (stretch, turn in degrees, out, up); bold units come in several shapes.
 USUAL = (0.08, 4.0, 0.12, 0.12)
 BOLD: dict[str, tuple[float, float, float, float]] = {
-    "AU4": (0.3, 5.0, 0.4, 0.15),  # drawn together .. lowered whole; inner part .. whole brow
+    "AU4": (0.25, 5.0, 0.35, 0.15),  # drawn together .. lowered whole; inner part .. whole brow
     "AU6": (0.1, 5.0, 0.15, 0.4),  # lid leads .. cheek leads
     "AU10": (0.12, 5.0, 0.4, 0.15),  # beside the nose .. the middle of the lip
     "AU12": (0.3, 6.0, 0.2, 0.15),  # wide .. high
 }
-# Mean stretch: brows go down more than they draw together, set so that others see a frown (docs/real-eyes.md).
-LEADS = {"AU4": -0.25}
+# Means of the four, else 0: brows go down more than they draw together, the whole of them more than their inner ends,
+# set so that others see a frown (docs/real-eyes.md).
+LEADS: dict[str, tuple[float, float, float, float]] = {"AU4": (-0.3, 0.0, 0.1, 0.0)}
 FARTHEST = 1.8  # standard deviations
 FROWNS = {"glabella-two": 0.3, "glabella-one": 0.2, "glabella-fan": 0.2, None: 0.3}  # share of people
 
@@ -48,7 +49,7 @@ def sample_manner(seed: int) -> dict[str, tuple[float, float, float, float]]:
     manner = {}
     for unit in MANNERED:
         z = child(seed, "manner", unit).standard_normal(4).clip(-FARTHEST, FARTHEST)
-        manner[unit] = _four(z * BOLD.get(unit, USUAL) + (LEADS.get(unit, 0.0), 0.0, 0.0, 0.0))
+        manner[unit] = _four(z * BOLD.get(unit, USUAL) + LEADS.get(unit, (0.0,) * 4))
     return manner
 
 

@@ -52,6 +52,13 @@ def test_amplitude_and_manner_come_from_the_seed_and_are_recorded():
     assert {name.partition("_")[0] for name in WRINKLES} == set(FURROWS)
 
 
+def test_frowns_lower_brows_more_than_they_draw_them_together_but_not_on_everybody(people):
+    stretch, _, out, _ = np.array([who.manner["AU4"] for who in people]).T
+    assert -0.36 < stretch.mean() < -0.24 and 0.03 < out.mean() < 0.17
+    assert (stretch > 0).mean() > 0.05 and (stretch < -0.5).mean() > 0.1, "drawn together, lowered whole"
+    assert (out < -0.2).mean() > 0.1 and (out > 0.3).mean() > 0.1, "the inner part only, the whole brow"
+
+
 def test_manner_shapes_a_field_and_keeps_its_place_and_size(head):
     who = sample_identity(8, head=head, asymmetry=0)
     cage = head.shaped(who.shape)
