@@ -57,8 +57,8 @@ def load(folder, name):
 
 @pytest.fixture
 def kernel(tmp_path, monkeypatch):
-    """Of a rate and a helper's body: what a kernel that takes both from elsewhere, by way of a helper further down in its
-    own file, makes of 5, and whether its code was kept from before."""
+    """Of a rate and a helper's body: what a kernel that takes both from elsewhere, by way of a helper further down in
+    its own file, makes of 5, and whether its code was kept from before."""
     monkeypatch.setattr(numba.config, "CACHE_DIR", str(tmp_path / "kept"))
     monkeypatch.setattr(sys, "dont_write_bytecode", True)
     head = "from threedpain.generation.compiling import njit\n"
