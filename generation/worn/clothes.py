@@ -85,7 +85,9 @@ def _above_neckline(surface: Surface, kind: str) -> np.ndarray:
     ahead = chord / (2 * half_depth)
     half_width = widening * np.abs(v[(weight > 0.4) & (weight < 0.6), 0]).max()
     x, z = v[:, 0], (v - middle) @ ahead
-    level = half_width * (1 - np.hypot(x / half_width, z / half_depth))
+    around = np.hypot(x / half_width, z / half_depth)
+    level = half_width * (1 - around)
     level = level + depth * smoothstep(z, 0.0, half_depth) * np.maximum(1 - np.abs(x) / width, 0.0)
     above = v[:, 1] - (middle[1] + (front[1] - back[1]) / (front[2] - back[2]) * (v[:, 2] - middle[2]))
-    return np.maximum(level, above - 0.015)
+    beside = np.maximum(half_width * (1.15 - around), 0.3 * (weight - 0.3))  # high shoulders are under cloth
+    return np.maximum(level, np.minimum(above - 0.015, beside))
