@@ -27,6 +27,8 @@ from .ward import by_ward_camera
 _LIGHT_SHARE = (0.45, 0.35, 0.2)
 # Share of scenes in photographed places, more of them indoors than a fair draw would give. Set by eye.
 PHOTOGRAPHED = 0.4
+IN_A_ROOM = 0.15  # of the painted clinical places: a clinic's room, where people sit upright as views want them
+UPRIGHT = ("ward", "waiting_room")
 ROOFED = ("apartment", "esplanade", "hall", "lab", "lobby", "studio", "warehouse", "workshop")
 _ROOFED_SHARE = 0.7  # of the photographed
 
@@ -55,8 +57,8 @@ def sample_scene(
     """A random scene; `plain` switches every accident off: grey wall, studio light, bare shoulders, perfect camera.
 
     view: "front", "left", "right" (jittered), or the exact (yaw, pitch) of the head relative to the camera in degrees.
-    light: one of PLACES, or None to draw one: PHOTOGRAPHED of them are panoramas. background: one of PLACES, or None
-    for where the light is.
+    light: one of PLACES, or None to draw one: PHOTOGRAPHED of them are panoramas, few a clinic's rooms.
+    background: one of PLACES, or None for where the light is.
     fov: vertical field of view in degrees instead of a drawn focal length.
     cameras: one of CAMERAS; "ward" takes the same scene by a ward's camera (`ward`).
     roofed: a place that is drawn lies indoors.
@@ -109,6 +111,9 @@ def _place(seed: int, roofed: bool) -> str:
     rng = child(seed, "photographed")
     if rng.random() >= PHOTOGRAPHED:
         place = str(child(seed, "place").choice(LIGHTS, p=_LIGHT_SHARE))
+        clinic = child(seed, "clinic")
+        if place == "clinical" and clinic.random() < IN_A_ROOM:
+            place = str(clinic.choice(UPRIGHT))
     else:
         inside = rng.random() < _ROOFED_SHARE
         place = str(rng.choice([name for name in PANORAMAS if (name in ROOFED) == inside]))
