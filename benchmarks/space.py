@@ -62,7 +62,7 @@ def main() -> None:
         view = measure(site, rounds, lambda: change("yaw", 10 * (next(steps) % 5) + 10))
         age = measure(site, rounds, lambda: change("age", 20 + next(steps) % 60), settle=6)
         rows += [("slider of the expression", 1.0, brow), ("slider of the view", 1.0, view),
-                 ("slider of the person, softer first picture", 1.0, age)]  # fmt: skip
+                 ("slider of the person, face before its reading", 1.0, age)]  # fmt: skip
         client = Client(url, verbose=False)
         face, rest, *_ = client.predict({"AU4": 4}, api_name="/make_face")
         photo, neutral = handle_file(face), handle_file(rest)

@@ -16,7 +16,6 @@ from PIL import Image
 
 from threedpain import PainFacePipeline, facs
 from threedpain.errors import InvalidInput
-from threedpain.generation.texture import load_texture
 from threedpain.landmarks import face_box
 from threedpain.limits import HEAT_STEP
 from threedpain.modeling.reading.reader import PainReader
@@ -24,7 +23,7 @@ from threedpain.modeling.reading.reader import PainReader
 if TYPE_CHECKING:
     import trimesh
 
-    from threedpain.generation.pipeline import PainFaceOutput, Person
+    from threedpain.generation.pipeline import Person
     from threedpain.generation.records import Scene
     from threedpain.modeling.reading.photos import Box
     from threedpain.modeling.reading.reader import Reading
@@ -145,13 +144,6 @@ def pipeline() -> PainFacePipeline:
 
 
 @functools.cache
-def _sketcher() -> PainFacePipeline:
-    """The same generator with half the steps of denoising: a softer skin of the same person."""
-    full = pipeline()
-    return PainFacePipeline(full.head, load_texture("embedded", steps=2, guidance=1), full.renderer)
-
-
-@functools.cache
 def reader() -> PainReader:
     return PainReader()
 
@@ -159,17 +151,6 @@ def reader() -> PainReader:
 def is_known(request: FaceRequest) -> bool:
     """Whether only the expression is new: then `make` takes a fraction of a second."""
     return request.at_rest in _sittings
-
-
-def wants_sketch(request: FaceRequest) -> bool:
-    """Whether `make` would take long enough for a sketch to come first: on a CPU, for somebody new."""
-    return not is_known(request) and not has_zero_gpu()
-
-
-@on_zero_gpu
-def sketch(request: FaceRequest) -> MadeFace:
-    """A face of somebody new, to be shown until `make` has their whole skin."""
-    return _made(_sketcher()(request.active, **request.keywords()))
 
 
 @functools.lru_cache(maxsize=32)
@@ -182,15 +163,11 @@ def make(request: FaceRequest) -> MadeFace:
         _sittings[request.at_rest] = _Sitting(out.person, out.scene, out.neutral)
         while len(_sittings) > SITTINGS_KEPT:
             _sittings.popitem(last=False)
-        return _made(out)
+        return MadeFace(out.image, out.neutral, out.heatmap, out.landmarks)
     sample = pipeline().photograph(
         sitting.person, request.active, sitting.scene, head_angles=(request.yaw, request.pitch, 0.0)
     )
     return MadeFace(Image.fromarray(sample.image), sitting.neutral, Image.fromarray(sample.heatmap), sample.landmarks)
-
-
-def _made(out: PainFaceOutput) -> MadeFace:
-    return MadeFace(out.image, out.neutral, out.heatmap, out.landmarks)
 
 
 def mesh(request: FaceRequest) -> trimesh.Trimesh:

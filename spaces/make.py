@@ -68,10 +68,10 @@ def preset_of(request: FaceRequest) -> str | None:
     return next((name for name, units in PRESETS.items() if units == request.active), None)
 
 
-def _answer(made: MadeFace, request: FaceRequest, strength: float, sketched: bool = False) -> tuple:
+def _answer(made: MadeFace, request: FaceRequest, strength: float, read: bool = True) -> tuple:
     reading: Reading | None = None
     trouble = ""
-    if not sketched:
+    if read:
         try:
             reading = engine.reading_of(request)
         except ThreeDPainError as problem:
@@ -90,12 +90,14 @@ def heated(made: MadeFace, strength: float) -> Image.Image:
 
 
 def show(strength: float, *values) -> Iterator[tuple]:
-    """Everything of the Make tab for one setting of its controls; for somebody new, a softer face comes first."""
+    """Everything of the Make tab for one setting of its controls; for somebody new, the face before its reading."""
     request = _as_request(*values)
     try:
-        if engine.wants_sketch(request):
-            yield _answer(engine.sketch(request), request, strength, sketched=True)
-        yield _answer(engine.make(request), request, strength)
+        is_known = engine.is_known(request)
+        made = engine.make(request)
+        if not is_known:
+            yield _answer(made, request, strength, read=False)
+        yield _answer(made, request, strength)
     except ThreeDPainError as problem:
         yield (*(gr.skip() for _ in range(9)), drawing.sentence(str(problem)))
 

@@ -43,12 +43,11 @@ def test_the_code_shown_makes_the_face_shown(pain, tmp_path, monkeypatch):
     assert np.array_equal(Image.open("face.png"), pain.image)
 
 
-def test_somebody_new_is_sketched_and_then_drawn(pain):
+def test_somebody_new_is_shown_and_then_read(pain):
     values = [0.0] * len(make.UNITS) + [30, "male", "white", 0, 0, "", "", 5]
     first, last = list(make.show(0.0, *values))
     assert first[8] == last[8] == make.request_of({}, age=30, gender="male", ethnicity="white", seed=5)
-    difference = np.abs(np.asarray(first[1], float) - np.asarray(last[1], float))
-    assert 0 < difference.mean() < 6, "a softer skin of the same person"
+    assert np.array_equal(first[1], last[1]), "the face itself"
     assert len(list(make.show(0.0, *values))) == 1
     assert "is reading it" in first[5] and "ViTPain reads <strong>" in last[5]
     assert "read by ViTPain, 90 % interval" in last[3] and last[6] == "At rest"
@@ -72,7 +71,6 @@ def test_zero_gpu_is_used_where_the_platform_offers_it(monkeypatch):
     monkeypatch.setenv("SPACES_ZERO_GPU", "true")
     monkeypatch.setitem(sys.modules, "spaces", platform)
     assert engine.on_zero_gpu(len) == ("on the GPU", 15, len)
-    assert not engine.wants_sketch(request({}, seed=99)), "a lent GPU is not called twice"
 
 
 def test_files_to_take_along(pain):
