@@ -4,8 +4,9 @@
 
 FOLDER holds skins/ and brows/; the examples are those the model was trained on. Parts: speed; cells (samples over
 all demographic cells: tone, detail, copying); guidance (tone again without guidance); variety; mean (variety and
-detail with the denoiser replaced by the conditional mean); age; sheet (skin.jpg beside the results: the fifty cells on
-their heads). A part already in the file is kept, unless it is named with an exclamation mark; samples already drawn
+detail with the denoiser replaced by the conditional mean); age; steps (tone, detail, variety and speed in the two
+fitted steps that ship and in four plain ones, of the same noise); sheet (skin.jpg beside the results: the fifty cells
+on their heads). A part already in the file is kept, unless it is named with an exclamation mark; samples already drawn
 lie beside it in .jsonl files, so that more can be added.
 """
 
@@ -51,8 +52,8 @@ FACE = layout.face()
 class Model:
     """The texture backend with a switch: `mean` replaces the denoiser by the conditional mean."""
 
-    def __init__(self, folder: Path):
-        self.texture = load_texture("embedded", folder=folder)
+    def __init__(self, folder: Path, **options):
+        self.texture = load_texture("embedded", folder=folder, **options)
         self.codec = self.texture.codec
 
     @torch.no_grad()
@@ -346,6 +347,27 @@ def speed(models: list[Model]) -> dict:
     }
 
 
+def of_steps(model: Model, programme: Programme, held: np.ndarray) -> dict:
+    """What can be asked of 50 skins, one of each cell, by one thread."""
+    model.albedo(look_of(0), 0)
+    busy = time.process_time()
+    for i in range(16):
+        model.albedo(look_of(i), i)
+    busy = (time.process_time() - busy) / 16
+    rows = []
+    for i in range(len(CELLS)):
+        look = cell_look(90_000, i)
+        albedo = model.albedo(look, i)
+        row = {"ethnicity": look.ethnicity, "asked": look.tone, "measured": measured_tone(albedo, FACE)}
+        rows.append(row | {"bands": band_power(lab(albedo))})
+    return {
+        "processor_seconds_an_identity": busy,
+        "tone": tone(rows),
+        "detail": detail([row["bands"] for row in rows], held),
+        "variety": variety(model, programme, 3, 4),
+    }
+
+
 def sheet(path: Path, size: int = 256) -> dict:
     """The fifty cells on their heads, in their hair, in plain light."""
     from sheets import Studio
@@ -417,6 +439,10 @@ def main() -> None:
             "variety": variety(model, programme(), 2, 4, mean=True),
         }
 
+    def steps() -> dict:
+        held = held_out_power(programme(True).skins)
+        return {str(n): of_steps(Model(folder, steps=n), programme(), held) for n in (2, 4)}
+
     parts = {
         "speed": lambda: speed([model, Model(folder)]),
         "cells": cells,
@@ -424,6 +450,7 @@ def main() -> None:
         "mean": mean,
         "variety": lambda: variety(model, programme(), n(5), 6),
         "age": lambda: age(model, lambda: programme(True), programme, n(80), beside(".age")),
+        "steps": steps,
         "sheet": lambda: sheet(options.out.parent / "skin.jpg"),
     }
     results["machine"] = f"{platform.machine()}, {os.cpu_count()} cores, no GPU, torch {torch.__version__}"

@@ -147,6 +147,7 @@ def render_texture(results: Mapping) -> ModelCard:
         rows=rows,
         missing=[text for part, text in names.items() if part not in results],
         cells=results.get("cells"),
+        steps=_steps_rows(results.get("steps", {})),
     )  # fmt: skip
 
 
@@ -196,6 +197,19 @@ def _texture_rows(results: Mapping) -> list[dict]:
             f"{_list(found['detail']['ratio'].values())}; {_list(found['variety']['ratio'].values())}", "must fail",
             failed)  # fmt: skip
     return rows
+
+
+def _steps_rows(steps: Mapping) -> list[dict]:
+    return [
+        {
+            "steps": count,
+            "tone": f"{max(found['tone']['percentile_90_of_error'].values()):.1f}",
+            "detail": _list(found["detail"]["ratio"].values()),
+            "variety": _list(found["variety"]["ratio"].values()),
+            "seconds": f"{found['processor_seconds_an_identity']:.2f}",
+        }
+        for count, found in steps.items()
+    ]
 
 
 def _list(values) -> str:
