@@ -58,7 +58,7 @@ weights-panoramas: install  ## Build the photographed places from PANORAMAS=fold
 # The shipped teacher and student with their figures, from the shipped generator alone. Each step continues where it stopped.
 # New people teach more than more epochs: PEOPLE and the seed say exactly who they are.
 # Two cores train fastest as two processes, which compute what one does, up to rounding: PROCESSES=1 is one.
-PEOPLE := 1200
+PEOPLE := 1000
 EPOCHS := 12
 PROCESSES := 2
 TRAIN = $(BIN)/$(if $(filter 1,$(PROCESSES)),3dpain train,python -m torch.distributed.run --standalone \

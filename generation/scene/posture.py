@@ -37,8 +37,8 @@ POSTURES = dict(
     zip(
         CLINIC,
         (
-            Posture((-3, 6)),  # ward
-            Posture((-6, 4)),  # waiting_room
+            Posture((-3, 6), wobble=0.0),  # ward: the standard views stay as they are
+            Posture((-6, 4), wobble=0.0),  # waiting_room
             Posture((18, 38), pitch=(-4, 14)),  # treatment_chair
             Posture((28, 55), pitch=(-4, 16)),  # bed_propped
             Posture((84, 92), pitch=(-6, 10), rolls=(0.0, 0.0, 90.0, -90.0), wobble=9.0),  # bed_back
