@@ -8,6 +8,7 @@ weighs by their number.
 All light is linear. Radiance leaving a surface towards the eye is
     diffuse   albedo x (environment x occlusion + sum over keys of wrapped cosine x visibility x colour)
     specular  two GGX lobes per key, and the environment in the mirror direction, both with Schlick's Fresnel term
+              (of the environment, less at grazing angles the rougher the wide lobe)
 with skin's wrap wider in red than in blue: a cheap image of light that wanders under the skin (redder terminator and
 shadow edges). Hair uses the two shifted highlights of Marschner et al. (2003) in the form of Kajiya and Kay (1989).
 """
