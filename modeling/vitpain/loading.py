@@ -122,6 +122,8 @@ def _checked_config(folder: str) -> PretrainedConfig:
     try:
         config = AutoConfig.from_pretrained(folder, trust_remote_code=False)
     except Exception as error:  # any, as above
+        if not Path(folder).is_dir():
+            raise InvalidInput(f"there is no folder {folder}, and no such model was fetched: {_line(error)}") from None
         raise InvalidInput(f"{folder} cannot be read as a model: {_line(error)}") from None
     if config.model_type not in MODEL_TYPES:
         raise InvalidInput(

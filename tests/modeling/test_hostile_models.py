@@ -167,3 +167,8 @@ def test_unknown_groups_and_conditions_are_refused_before_the_work(conditions, b
 
 def test_a_model_and_its_processor_are_checked_alone_too(folder):
     assert load_model(folder).config.image_size == load_processor(folder).size["height"]
+
+
+def test_a_folder_that_is_not_there_is_called_by_its_name():
+    with pytest.raises(InvalidInput, match="there is no folder runs/nothing, and no such model was fetched"):
+        load_model("runs/nothing")
