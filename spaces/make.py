@@ -97,7 +97,10 @@ def show(strength: float, *values) -> Iterator[tuple]:
         made = engine.make(request)
         if not is_known:
             yield _answer(made, request, strength, read=False)
-        yield _answer(made, request, strength)
+            # the pictures are sent once: gradio would write their files anew while a browser fetches them
+            yield (gr.skip(), gr.skip(), *_answer(made, request, strength)[2:])
+        else:
+            yield _answer(made, request, strength)
     except ThreeDPainError as problem:
         yield (*(gr.skip() for _ in range(9)), drawing.sentence(str(problem)))
 
