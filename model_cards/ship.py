@@ -13,6 +13,7 @@ import json
 import shutil
 from pathlib import Path
 
+import torch
 from huggingface_hub import DatasetCard
 
 from threedpain.errors import InvalidInput
@@ -77,7 +78,8 @@ def record(run: Path, learned: dict, asked: dict, processes: int) -> str:
         f"{best['step']:,}, {log[0]['mae']:.2f} at the first.",
         *_lessons(settings),
         f"- Time: {log[-1]['seconds'] / 60:.0f} minutes of training, {processes} "
-        f"process{'es' if processes > 1 else ''} of one thread each, no GPU, float32.",
+        f"process{'es' if processes > 1 else ''} of one thread each, {'a' if torch.cuda.is_available() else 'no'} GPU, "
+        f"{'float32' if settings['precision'] == 'no' else settings['precision']}.",
         "- `train.json` are the settings, `log.jsonl` the course.",
         f"- `results.json`, `report.md`: {asked['people']:,} people, `3dpain generate {_options(asked)}`, whom no "
         "step, choice or calibration saw.",
