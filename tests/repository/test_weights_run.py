@@ -88,7 +88,7 @@ generated_by:
 ---
 """
         )
-    settings = {"epochs": 12.0, "batch_size": 48, "seed": 31, "precision": "bf16", "teacher": "runs/vitpain-teacher"}
+    settings = {"epochs": 12.0, "batch_size": 48, "seed": 31, "precision": "bf16", "teacher": "runs/teacher"}
     shares = {"references": {"realistic": 0.6, "none": 0.4}, "diet": {"others": 0.25}}
     for name in ship.EVALUATIONS:
         (runs / name).mkdir()
@@ -128,7 +128,8 @@ def test_what_ships_is_what_the_run_made_and_its_record_says_how(tmp_path, weigh
         assert not (weights / name / "pipeline_vitpain.py").exists()
         text = (weights / name / "training.md").read_text()
         for said in ("9.9.9", "`3dpain generate --identities 1200 --seed 7`", "1,200 people, 16,800 pictures",
-                     "840 people", "3,000 steps of 48", "MAE 1.20 at step 2,000", "25 minutes", "2 processes", "GPU, bf16.",
+                     "840 people", "3,000 steps of 48", "MAE 1.20 at step 2,000", "25 minutes", "2 processes",
+                     "GPU, bf16.",
                      "200 people, `3dpain generate --identities 200 --seed 7`"):  # fmt: skip
             assert said in text, said
         assert ("realistic 60%" in text) == (name == "vitpain")
