@@ -90,15 +90,17 @@ def test_a_picture_on_the_card_is_the_processors():
 
 
 def test_teeth_stand_apart_in_their_gums():
-    uv = np.stack(np.meshgrid(*[np.linspace(0.001, 0.999, 257)] * 2), axis=-1).reshape(-1, 2).astype(np.float32)
-    shade, gum = (value.numpy().reshape(257, 257) for value in shade_torch._tooth(torch.from_numpy(uv)))
-    kernel = np.array([shade_numba._tooth(u, v) for u, v in uv]).reshape(257, 257, 2)
+    across, up = np.meshgrid(np.linspace(0.001, 0.999, 1025), np.linspace(0.001, 0.999, 257))
+    uv = np.stack([across, up], axis=-1).reshape(-1, 2).astype(np.float32)
+    shade, gum = (value.numpy().reshape(257, 1025) for value in shade_torch._tooth(torch.from_numpy(uv)))
+    kernel = np.array([shade_numba._tooth(u, v) for u, v in uv]).reshape(257, 1025, 2)
     assert np.abs(kernel - np.stack([shade, gum], axis=-1)).max() < 1e-3
     assert np.abs(shade - shade[:, ::-1]).max() < 1e-3  # left and right
     upper = shade[180]  # v = 0.7: the crowns of the upper front teeth
+    assert (upper < 0.7).mean() < 0.15  # they nearly touch
     gaps = np.flatnonzero((upper[1:-1] < 0.6) & (upper[1:-1] <= upper[:-2]) & (upper[1:-1] < upper[2:]))
     assert 10 <= len(gaps) <= 16  # a jaw of teeth, the hindmost beyond what a mouth shows
-    assert not gum[180, 100:157].any() and gum[250].all() and gum[5].all()  # crowns, and the gums of either jaw
+    assert not gum[180, 400:625].any() and gum[250].all() and gum[5].all()  # crowns, and the gums of either jaw
 
 
 def test_all_light_is_linear():

@@ -34,6 +34,7 @@ from .model import (
     EYE_LEFT,
     EYE_RIGHT,
     FLESH,
+    GAP,
     GUM_COLOUR,
     HAIR,
     LOWER_GUM,
@@ -44,6 +45,7 @@ from .model import (
     PLASTIC,
     SKIN,
     TEETH,
+    THROUGH,
     TONE_LIMIT,
     TONE_STEPS,
     UPPER_GUM,
@@ -183,7 +185,7 @@ def _light(count, pixel, triangle, place, share, batch, geometry, skin, lights, 
         elif kind == TEETH:
             dim, gum = _tooth(u, v)
             for k in range(3):
-                tooth = teeth[k] * dim
+                tooth = teeth[k] * (ONE - F(THROUGH[k]) * (ONE - dim))
                 albedo[k] = tooth + gum * (F(GUM_COLOUR[k]) - tooth)
         else:
             albedo[0], albedo[1], albedo[2] = lashes[0], lashes[1], lashes[2]
@@ -218,12 +220,13 @@ def _tooth(u, v):
     while k < 7 and away > F(edges[k + 1]):
         k += 1
     across = F(2) * (away - F(edges[k])) / F(edges[k + 1] - edges[k]) - ONE
-    gap = F(HALF) * F(edges[k + 1] - edges[k]) * (ONE - abs(across)) / F(0.003)
-    shade = (ONE - F(0.12) * across * across) * (ONE - F(0.65) * F(math.exp(-gap * gap)))
+    gap = F(HALF) * F(edges[k + 1] - edges[k]) * (ONE - abs(across)) / F(GAP)
+    square = across * across
+    shade = (ONE - F(0.05) * square - F(0.13) * square * square * square) * (ONE - F(0.48) * F(math.exp(-gap * gap)))
     beyond = v - F(line) - F(bow) * away * away
     if not upper:
         beyond = -beyond
-    beyond = (beyond + F(0.022) * across * across) / F(0.016) + HALF
+    beyond = (beyond + F(0.022) * square) / F(0.016) + HALF
     return shade, min(max(beyond, ZERO), ONE)
 
 

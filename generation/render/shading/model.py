@@ -104,6 +104,8 @@ UPPER_TEETH = (0.0, 0.057, 0.105, 0.160, 0.220, 0.280, 0.350, 0.420, 0.5)
 LOWER_TEETH = (0.0, 0.037, 0.079, 0.128, 0.180, 0.235, 0.310, 0.400, 0.5)
 UPPER_GUM, LOWER_GUM = (0.875, -2.4), (0.185, 1.6)
 GUM_COLOUR = (0.42, 0.16, 0.14)
+GAP = 0.0018  # half the width (in u) of the dark line where two teeth meet: a quarter of a millimetre
+THROUGH = (0.86, 1.0, 1.12)  # the share of that shade which red, green and blue take: it has been through enamel
 
 # The tone curve: an S in the logarithm of exposure as film has it, 0.18 -> 0.18, shoulder to 1 near 8.
 TONE_STEPS, TONE_LIMIT = 8192, 9.0

@@ -12,6 +12,7 @@ from .model import (
     EYE_LEFT,
     EYE_RIGHT,
     FLESH,
+    GAP,
     GUM_COLOUR,
     HAIR,
     LASHES,
@@ -22,6 +23,7 @@ from .model import (
     PLASTIC,
     SKIN,
     TEETH,
+    THROUGH,
     UPPER_GUM,
     UPPER_TEETH,
     Colours,
@@ -120,7 +122,8 @@ def _lit(
     albedo[worn] = (known[:, 10:13] * shine[:, None])[worn]
     teeth = kind == TEETH
     shade, gum = _tooth(points.uv[teeth])
-    albedo[teeth] = torch.lerp(colours.teeth * shade, albedo.new_tensor(GUM_COLOUR).expand(len(gum), 3), gum)
+    enamel = colours.teeth * (1 - albedo.new_tensor(THROUGH) * (1 - shade))
+    albedo[teeth] = torch.lerp(enamel, albedo.new_tensor(GUM_COLOUR).expand(len(gum), 3), gum)
     albedo[kind == LASHES] = colours.lashes
 
     skin = (kind == SKIN) | (kind == MOUTH)
@@ -255,8 +258,8 @@ def _tooth(uv: Tensor) -> tuple[Tensor, Tensor]:
     inner = torch.where(upper, *(torch.bucketize(away, row[1:-1]) for row in edges.flip(0)))
     start, end = edges[upper.long(), inner], edges[upper.long(), inner + 1]
     across = 2 * (away - start) / (end - start) - 1
-    gap = 0.5 * (end - start) * (1 - across.abs()) / 0.003
-    shade = (1 - 0.12 * across**2) * (1 - 0.65 * torch.exp(-(gap**2)))
+    gap = 0.5 * (end - start) * (1 - across.abs()) / GAP
+    shade = (1 - 0.05 * across**2 - 0.13 * across**6) * (1 - 0.48 * torch.exp(-(gap**2)))
     beyond = torch.where(upper, 1.0, -1.0) * (uv[:, 1] - line - bow * away**2)
     return shade[:, None], ((beyond + 0.022 * across**2) / 0.016 + 0.5).clamp(0, 1)[:, None]
 
