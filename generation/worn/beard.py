@@ -36,16 +36,16 @@ def grow_beard(surface: Surface, hair: Hair, rng: np.random.Generator) -> list[H
         opacity=(inside - 0.3) * (0.25 + 0.25 * hair.density if short else 1.15),
         occlusion=np.full(len(points), 0.7),
         anchor=shell.rows,
-        scalp=mask * (0.42 if hair.beard == "full" else 0.3),
+        scalp=mask * (0.3 if short else 0.75 * (0.6 + 0.4 * hair.density)),  # no skin shines through a beard
     )
     if short:
         return [cover]
-    roots = sample_roots(surface, smoothstep(mask, 0.25, 0.9), 1500 if hair.beard == "full" else 700, rng)
+    roots = sample_roots(surface, smoothstep(mask, 0.25, 0.9), 2000 if hair.beard == "full" else 950, rng)
     chin = surface.landmarks[8]
     near_chin = np.exp(-np.sum(((roots.points - chin) / [0.035, 0.03, 0.05]) ** 2, axis=1))
     upper = _upper_lip(surface, roots.points)
     length = (0.006 + 0.006 * hair.length + (0.006 + 0.022 * hair.length) * near_chin) * (1 - 0.35 * upper)
-    length = length * rng.uniform(0.7, 1.2, len(length)) * (0.5 + 0.5 * smoothstep(roots.weight, 0.3, 0.9))
+    length = length * rng.uniform(0.85, 1.1, len(length)) * (0.35 + 0.65 * smoothstep(roots.weight, 0.3, 0.9))
 
     def comb(points: np.ndarray, normals: np.ndarray) -> np.ndarray:
         up = _upper_lip(surface, points)[:, None]
@@ -71,15 +71,16 @@ def grow_beard(surface: Surface, hair: Hair, rng: np.random.Generator) -> list[H
         hug=lambda p: np.full(len(p), 0.35),
     )
     t = np.linspace(0, 1, 4)[None, :, None]
-    wobble = rng.normal(0, 1, curves.shape) * (0.0004 + 0.0016 * hair.curl) * t
-    wobble += 0.22 * t * length[:, None, None] * rng.normal(0, 1, (len(length), 1, 3))
+    wobble = rng.normal(0, 1, curves.shape) * (0.0004 + 0.0010 * hair.curl) * t
+    wobble += 0.10 * t * length[:, None, None] * rng.normal(0, 1, (len(length), 1, 3))
     normals = np.repeat(roots.normals[:, None], 4, axis=1)
+    colours = hair_colour(hair, rng, len(length), grey + 0.2 * hair.grey * near_chin)
     strands = ribbons(
         surface,
         curves + wobble,
         normals,
-        rng.uniform(0.0018, 0.0032, len(length)),
-        hair_colour(hair, rng, len(length), grey + 0.2 * hair.grey * near_chin),
+        rng.uniform(0.0014, 0.0024, len(length)) * (0.5 + 0.5 * smoothstep(roots.weight, 0.3, 0.9)),
+        0.4 * colours + 0.6 * colours.mean(axis=0),  # single hairs mix within a ribbon
         FACIAL_HAIR,
         rng,
         opacity=(0.75 * (0.6 + 0.4 * hair.density), 0.3),
