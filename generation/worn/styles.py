@@ -313,6 +313,7 @@ def _coily(scalp: Scalp, rng: np.random.Generator) -> list[HairMesh]:
     points = shell.points + (0.001 + shape * height * (0.85 + 0.08 * bumps))[:, None] * normals
     points = _faced(scalp, points)
     colour = hair_colour(hair, rng, 256).mean(axis=0) * 0.75
+    paint = _paint(scalp, 0.95)
     body = shell.mesh(
         points,
         HAIR,
@@ -320,16 +321,19 @@ def _coily(scalp: Scalp, rng: np.random.Generator) -> list[HairMesh]:
         uv=np.stack([np.arctan2(q[:, 0], q[:, 2]) * 14.0, q[:, 1] * 70.0], axis=1),
         opacity=(mask - 0.38) * 2.5,
         occlusion=0.5 + 0.12 * np.clip(bumps, -1.5, 1.5),
-        scalp=_paint(scalp, 0.85),
+        scalp=paint,
+        shadow=1 - 0.6 * (1 - 0.7 * hair.grey) * paint,  # close coils let little light through to their roots
     )
-    roots = sample_roots(surface, smoothstep(scalp.mask, 0.45, 1.0), 1900, rng)
+    roots = sample_roots(surface, smoothstep(scalp.mask, 0.35, 0.8), 2300, rng)
     near = np.searchsorted(shell.rows, roots.rows)
-    start = roots.points + (points - shell.points)[near] * rng.uniform(0.75, 1.0, (len(near), 1))
     outward = normals[near]
+    start = roots.points + (points - shell.points)[near] - rng.uniform(0.0, 0.003, (len(near), 1)) * outward
     across = np.cross(outward, rng.normal(size=outward.shape))
     across /= np.linalg.norm(across, axis=1, keepdims=True)
     angle = np.linspace(-0.35, 1.0, 5)[None, :, None] * np.pi * rng.uniform(0.8, 1.2, (len(near), 1, 1))
     size = (0.0026 + 0.0016 * hair.length) * rng.uniform(0.7, 1.3, (len(near), 1, 1))  # radius of a coil
+    fine = 0.35 + 0.65 * smoothstep(roots.weight, 0.3, 1.0)  # small coils line the bare skin
+    size = size * fine[:, None, None]
     curves = start[:, None] + size * (np.cos(angle) * across[:, None] + np.sin(angle) * outward[:, None])
     curves = _faced(scalp, curves.reshape(-1, 3)).reshape(curves.shape)
     facing = np.repeat(outward[:, None] + 0.35 * rng.normal(0, 1, (len(near), 1, 3)), 5, axis=1)
@@ -339,7 +343,7 @@ def _coily(scalp: Scalp, rng: np.random.Generator) -> list[HairMesh]:
         surface,
         curves,
         facing,
-        rng.uniform(0.003, 0.006, len(near)),
+        rng.uniform(0.003, 0.006, len(near)) * fine,
         0.8 * (0.2 * colours + 0.8 * colours.mean(axis=0)),  # single hairs mix within a curl
         HAIR,
         rng,
