@@ -27,8 +27,8 @@ AREA = np.s_[252:700, 500:912]  # of the maps, rows and columns: hairline to chi
 GROOVES = {
     "trough": (((684, 458), (664, 473), (640, 480), (618, 476)), 5.0, 0.30),
     "mid-cheek": (((672, 470), (650, 490), (628, 508), (606, 522), (592, 540)), 7.0, 0.20),
-    "nasolabial": (((679, 504), (668, 520), (656, 545), (652, 570), (654, 592)), 6.0, 0.34),
-    "marionette": (((654, 580), (653, 600), (657, 622), (664, 640)), 5.0, 0.30),
+    "nasolabial": (((679, 504), (668, 520), (656, 545), (652, 570), (654, 592)), 8.0, 0.30),
+    "marionette": (((654, 580), (653, 600), (657, 622), (664, 640)), 7.5, 0.22),
     "jowl": (((664, 640), (640, 650), (618, 640), (598, 615)), 9.0, 0.22),
     "hollow": (((590, 505), (600, 540), (612, 570), (622, 600)), 12.0, 0.20),
     "lid": (((668, 432), (645, 425), (622, 430), (604, 444)), 4.0, 0.22),
@@ -37,6 +37,7 @@ GROOVES = {
 
 MOTTLE = 1.3  # at 85 years: how much more of the skin's own unevenness of one to six millimetres
 GROOVE = 1.1  # times the darkening of `GROOVES`
+SHADE = np.array([0.44, 0.60, 0.63], np.float32)  # a groove's, set by eye: not pigment but less and redder light
 BLOTCH = 0.04  # standard deviation of each size of blotch, in melanin
 LINES = 0.06  # standard deviation of the net of lines, in melanin
 COVERED = 0.5  # share of the mottling that full make-up hides
@@ -57,14 +58,14 @@ def aged(albedo: np.ndarray, who: Identity) -> np.ndarray:
     middle = uniform_filter(skin, (3, 3, 1)) - uniform_filter(skin, (23, 23, 1))
     skin += (own * MOTTLE * (1 + 0.3 * z[1]) * free)[..., None] * middle
     shape = skin.shape[:2]
-    dark = np.zeros(shape, np.float32)
+    shade = np.zeros(shape, np.float32)
     for k, groove in enumerate(_grooves()):
-        dark += own * GROOVE * (1 + 0.3 * z[4 + k]) * groove
+        shade += own * GROOVE * (1 + 0.3 * z[4 + k]) * groove
     blotches = BLOTCH * (1 + 0.3 * z[2]) * (_noise(rng, shape, 4) + _noise(rng, shape, 10))
     lines = LINES * (1 + 0.3 * z[3]) * _lines(rng, shape)
-    dark += own * free * (blotches + lines)
+    dark = own * free * (blotches + lines)
     red = own * free * 0.5 * BLOTCH * _noise(rng, shape, 8)
-    skin -= dark[..., None] * MELANIN + red[..., None] * HAEMOGLOBIN
+    skin -= shade[..., None] * SHADE + dark[..., None] * MELANIN + red[..., None] * HAEMOGLOBIN
     out = albedo.copy()
     out[AREA] = (to_srgb(np.exp(skin)).clip(0, 1) * 255 + 0.5).astype(np.uint8)
     return out
