@@ -44,12 +44,12 @@ def grow_beard(surface: Surface, hair: Hair, rng: np.random.Generator) -> list[H
     chin = surface.landmarks[8]
     near_chin = np.exp(-np.sum(((roots.points - chin) / [0.035, 0.03, 0.05]) ** 2, axis=1))
     upper = _upper_lip(surface, roots.points)
-    length = (0.006 + 0.006 * hair.length + (0.006 + 0.022 * hair.length) * near_chin) * (1 - 0.35 * upper)
+    length = (0.006 + 0.006 * hair.length + (0.006 + 0.022 * hair.length) * near_chin) * (1 - 0.55 * upper)
     length = length * rng.uniform(0.85, 1.1, len(length)) * (0.35 + 0.65 * smoothstep(roots.weight, 0.3, 0.9))
 
     def comb(points: np.ndarray, normals: np.ndarray) -> np.ndarray:
         up = _upper_lip(surface, points)[:, None]
-        out = np.sign(points[:, :1]) * np.array([[0.9, -0.45, 0.0]])
+        out = np.clip(points[:, :1] / 0.015, -1, 1) * [[0.75, 0.0, 0.0]] + [[0.0, -0.7, 0.0]]
         down = np.array([[0.0, -1.0, 0.15]]) + 0.25 * waves(points, child(0, "beard waves"), 0.02)[:, None] * [
             1.0,
             0,
@@ -72,7 +72,8 @@ def grow_beard(surface: Surface, hair: Hair, rng: np.random.Generator) -> list[H
     )
     t = np.linspace(0, 1, 4)[None, :, None]
     wobble = rng.normal(0, 1, curves.shape) * (0.0004 + 0.0010 * hair.curl) * t
-    wobble += 0.10 * t * length[:, None, None] * rng.normal(0, 1, (len(length), 1, 3))
+    apart = 0.10 * (1 - 0.6 * upper) * length
+    wobble += t * apart[:, None, None] * rng.normal(0, 1, (len(length), 1, 3))
     normals = np.repeat(roots.normals[:, None], 4, axis=1)
     colours = hair_colour(hair, rng, len(length), grey + 0.2 * hair.grey * near_chin)
     strands = ribbons(
