@@ -24,7 +24,7 @@ def wrap_scarf(surface: Surface, hair: Hair, rng: np.random.Generator) -> list[H
     base = surface.midline(0.02, front=True)
     radius = np.hypot(surface.vertices[:, 0], surface.vertices[:, 2] - surface.bust.neck_pivot[2])
     hem = np.maximum(
-        radius - 0.125 - 0.01 * np.sin(5 * np.arctan2(surface.vertices[:, 0], surface.vertices[:, 2])),
+        radius - 0.145 - 0.01 * np.sin(5 * np.arctan2(surface.vertices[:, 0], surface.vertices[:, 2])),
         base[1] - 0.02 - surface.vertices[:, 1],
     )
     level = np.maximum(level, hem)
@@ -32,15 +32,19 @@ def wrap_scarf(surface: Surface, hair: Hair, rng: np.random.Generator) -> list[H
     inside = smoothstep(-level[shell.rows], 0.0, 0.03)
     points = _draped(shell, 0.0025 + 0.0035 * inside, 30)
     points = shell.smooth(_taut(surface, points, smoothstep(-level[shell.rows], 0.002, 0.014)), 10)
-    turn = np.arctan2(shell.points[:, 0], shell.points[:, 2])
-    slope = shell.points[:, 1] + 0.35 * shell.points[:, 2] + 0.02 * rng.normal() * turn
-    folds = waves(np.stack([0.2 * turn * 0.1, slope, 0 * slope], axis=1), rng, 0.028) + 0.4 * waves(
-        shell.points, rng, 0.05
-    )
-    neck = 1 - smoothstep(shell.points[:, 1], -0.14, -0.06)
-    lift = 0.0035 + inside * (0.003 + 0.009 * neck + (0.0011 + 0.0022 * neck) * folds)
-    normals = shell.smooth(vertex_normals(points.astype(np.float32), shell.faces), 4)
-    points = surface.push_out(points + lift[:, None] * normals, 0.0025)
+    turn = np.arctan2(points[:, 0], points[:, 2])
+    slope = points[:, 1] + 0.35 * points[:, 2] + 0.02 * rng.normal() * turn
+    folds = waves(np.stack([0.2 * turn * 0.1, slope, 0 * slope], axis=1), rng, 0.028) + 0.4 * waves(points, rng, 0.05)
+    neck = 1 - smoothstep(points[:, 1], -0.14, -0.06)
+    deep = shell.smooth(-level[shell.rows], 20)  # ears do not crease what spans them
+    around = smoothstep(deep, 0.004, 0.016) * (1 - smoothstep(deep, 0.05, 0.10)) * (1 - 0.6 * neck)
+    pleats = np.sin(2 * np.pi * deep / 0.020 + 1.3 * folds)  # they run along the edge, around the face
+    lift = 0.0050 + inside * (0.005 + 0.011 * neck + (0.0018 + 0.0042 * neck) * folds) + 0.0022 * around * pleats
+    normals = shell.smooth(vertex_normals(points.astype(np.float32), shell.faces), 30)
+    normals /= np.maximum(np.linalg.norm(normals, axis=1, keepdims=True), 1e-9)
+    points = surface.push_out(points + lift[:, None] * normals, 0.0045)
+    points = shell.smooth(_taut(surface, points, 0.8 * smoothstep(deep, 0.002, 0.014)), 3)
+    points = surface.push_out(points, 0.0025)
     edge = np.exp(-(((level[shell.rows] + 0.004) / 0.004) ** 2))
     colour = np.asarray(hair.headwear) * (1 - 0.18 * edge)[:, None]
     return [
@@ -50,7 +54,7 @@ def wrap_scarf(surface: Surface, hair: Hair, rng: np.random.Generator) -> list[H
             colour,
             opacity=0.5 - level[shell.rows] / 0.0015,
             anchor=shell.rows,
-            occlusion=1 - 0.3 * smoothstep(-folds, 0.0, 1.8) * inside,
+            occlusion=1 - 0.3 * smoothstep(-folds, 0.0, 1.8) * inside - 0.2 * smoothstep(-pleats, 0.0, 1.0) * around,
             shadow=0.72 + 0.28 * smoothstep(level, -0.002, 0.010),
         )
     ]
@@ -69,7 +73,7 @@ def _face_opening(surface: Surface, scalp: Scalp) -> np.ndarray:
     x, y = v[:, 0] / width, (v[:, 1] - middle) / half
     level = half * (1 - (np.abs(x) ** 3.0 + np.abs(y) ** 3.0) ** (1 / 3.0))
     ahead_of_jaw = v[:, 2] - np.interp(v[:, 1], jaw[::-1, 1], jaw[::-1, 2]) + 0.012
-    ahead_of_chin = np.where(v[:, 1] < jaw[8, 1] + 0.002, v[:, 2] - jaw[8, 2] + 0.008, np.inf)
+    ahead_of_chin = np.where(v[:, 1] < jaw[8, 1] + 0.002, v[:, 2] - jaw[8, 2] + 0.003, np.inf)
     return np.minimum(np.minimum(level, ahead_of_jaw), ahead_of_chin)
 
 
@@ -161,10 +165,10 @@ def _draped(shell: Shell, clearance: float | np.ndarray, rounds: int) -> np.ndar
 
 
 def _taut(surface: Surface, points: np.ndarray, amount: np.ndarray) -> np.ndarray:
-    """Points [N, 3] of a wrapped head moved out towards its convex hull by `amount` [N]: cloth spans ears and nape."""
+    """Points [N, 3] around a head, moved out towards the convex hull of both by `amount` [N]: cloth spans ears."""
     chin = surface.landmarks[8, 1]
-    rows = surface.rows[::5]  # dense enough for cloth
-    hull = ConvexHull(surface.vertices[rows[surface.vertices[rows, 1] > chin - 0.02]])
+    few = np.concatenate([points, surface.vertices[surface.rows]])[::5]  # dense enough for cloth
+    hull = ConvexHull(few[few[:, 1] > chin - 0.02])
     axis = np.stack([0 * points[:, 0], np.maximum(points[:, 1], chin), 0 * points[:, 0] - 0.01], axis=1)
     axis[:, 1] = np.minimum(axis[:, 1], surface.landmarks[27, 1])
     ray = points - axis
