@@ -64,7 +64,7 @@ class Head(Protocol):
 
     @property
     def lashes(self) -> np.ndarray:
-        """Which points of the smooth surface are lashes: bool [N]."""
+        """1 on the points of the smooth surface that are upper lashes, -1 on lower ones, else 0: int8 [N]."""
 
     @property
     def neck_weight(self) -> np.ndarray:

@@ -109,9 +109,10 @@ class CageHead:
 
     @cached_property
     def lashes(self) -> np.ndarray:
-        """Which points of the smooth surface are lashes: bool [N]."""
-        rows = np.zeros(self.skin_count, bool)
-        rows[self.topology.faces[self.topology.face_part == PARTS.index("lashes")]] = True
+        """1 on the points of the smooth surface that are upper lashes, -1 on lower ones, else 0: int8 [N]."""
+        topology, rows = self.topology, np.zeros(self.skin_count, np.int8)
+        strip = topology.face_part == PARTS.index("lashes")
+        rows[topology.faces[strip]] = np.where(topology.uvs[topology.face_uvs[strip], 0] < 0.5, -1, 1)
         return rows
 
 

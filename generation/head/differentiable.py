@@ -84,6 +84,8 @@ class DifferentiableFace:
         ]
         for eye, points in zip(self._lids, moved, strict=True):
             surface = surface.index_put((eye.rows,), points)
+        for side, eye in enumerate(self._lids):
+            surface = surface.index_put((eye.lashes,), lids.hang(torch, surface, eye, eyes[side, :3]))
         rows = self._lips.rows
         heights = lips.part(torch, surface, self._lips)
         surface = surface.index_put((rows, torch.ones_like(rows)), heights)

@@ -17,7 +17,9 @@ SEAL = 0.005  # radians by which the closed upper lid overlaps the lower one: 0.
 AROUND = 1.4  # eyeball radii from its centre: skin so near is kept off the eyeball whatever squeezes it
 CLEAR = 1.07  # eyeball radii: skin that rests further out may come so near
 SLIT = 0.35  # of the opening at rest is left by all units but AU43
-DROOP = 0.8  # by how much more than the lid the lashes turn, for each eyeball radius that they stand out
+ROOTS = 12  # places along a strip of lashes where its root is looked for
+EDGE = 1.01  # of a margin's distance from the eye's centre: lashes grow from its front edge
+DROOP = 1.0  # of the lids' turn is the lashes'
 
 
 @dataclass(frozen=True)
@@ -33,6 +35,11 @@ class Lids:
     column: Any  # int [R]: the upper margin point before each lid point
     share: Any  # [R]: of the next one
     opening: Any  # [M]: radians between the margins at rest, per upper margin point; 0 until a person is fitted
+    lashes: Any  # int [L]: points of the lashes, both strips; none until a person is fitted, like what follows
+    roots: Any  # int [L, 2]: the two margin points between which each grows
+    split: Any  # [L]: share of the second
+    stand: Any  # [L, 3]: from the margin to the point at rest, metres
+    level: Any  # [L]: the margin's elevation at rest, radians
 
     @staticmethod
     def both(tensors: Mapping[str, np.ndarray], convert: Callable[[np.ndarray], Any] = np.asarray) -> tuple[Lids, Lids]:
@@ -43,7 +50,7 @@ class Lids:
             arrays = [tensors[f"lid_{name}"][own] for name in ("row", "weight", "floor")]
             arrays += [tensors["lid_upper"][side], tensors["lid_lower"][side], np.float32(1 - 2 * side)]
             arrays += [tensors[f"lid_{name}"][own] for name in ("column", "share")]
-            arrays += [np.zeros(len(tensors["lid_upper"][side]), np.float32)]
+            arrays += [np.zeros(len(tensors["lid_upper"][side]), np.float32), *_no_lashes()]
             eyes.append(Lids(*(convert(a.astype(np.int64) if a.dtype.kind == "i" else a) for a in arrays)))
         return tuple(eyes)
 
@@ -51,11 +58,11 @@ class Lids:
     def none() -> Lids:
         """Of a head whose lids move by its fields alone."""
         numbers, rows = np.zeros(0, np.float32), np.zeros(0, np.int64)
-        return Lids(rows, numbers, numbers, rows, rows, numbers, rows, numbers, numbers)
+        return Lids(rows, numbers, numbers, rows, rows, numbers, rows, numbers, numbers, *_no_lashes())
 
-    def fitted(self, surface: np.ndarray, centre: np.ndarray, radius: float, lashes: np.ndarray) -> Lids:
-        """With the columns of one person's resting surface [N, 3], and with the skin around the lids; `lashes` bool [N]
-        stand forward while the eye is open and hang over the lower lid when it is closed."""
+    def fitted(self, surface: np.ndarray, centre: np.ndarray, radius: float, lashes: np.ndarray, long: float) -> Lids:
+        """With the columns of one person's resting surface [N, 3], and with the skin around the lids; `lashes` int8 [N]
+        is 1 on the upper lashes of either eye, -1 on the lower ones; they become `long` times as long."""
         if not len(self.upper):
             return self
         arm = surface - centre
@@ -64,16 +71,47 @@ class Lids:
         upper, rows = (_angles(np, arm[rows], self.temple)[1] for rows in (self.upper, self.rows))
         column, share = between(np, np.maximum.accumulate(upper), rows)
         still = np.zeros(len(around), np.float32)
-        droop = 1 + DROOP * lashes[self.rows] * (near[self.rows] - 1.1).clip(0, 0.4)
+        held = np.minimum(0.99 * near[around], CLEAR) * ((near[around] - 1) / 0.03).clip(0, 1)  # no step at the ball
         return replace(
             self,
             rows=np.concatenate([self.rows, around]),
-            weight=np.concatenate([self.weight * droop, still]).astype(np.float32),
-            floor=np.concatenate([self.floor, np.minimum(0.99 * near[around], CLEAR).astype(np.float32)]),
+            weight=np.concatenate([self.weight, still]).astype(np.float32),
+            floor=np.concatenate([self.floor, held]).astype(np.float32),
             column=np.concatenate([column, still.astype(np.int64)]),
             share=np.concatenate([share.astype(np.float32), still]),
             opening=_gap(np, surface, self, centre).clip(0, None).astype(np.float32),
+            **self._rooted(surface, centre, lashes, long),
         )
+
+    def _rooted(
+        self, surface: np.ndarray, centre: np.ndarray, lashes: np.ndarray, long: float
+    ) -> dict[str, np.ndarray]:
+        """The lashes' own fields. Their strips come from a head whose lids lay elsewhere, so their roots, the points
+        of a strip that are nearest to the eye, are brought to the margin they grow from."""
+        strips = []
+        for margin, kind in ((self.upper, 1), (self.lower, -1)):
+            rows = np.flatnonzero((lashes == kind) & ((surface[:, 0] > 0) == (centre[0] > 0)))
+            arm, edge = surface[rows] - centre, surface[margin] - centre
+            angle, at = _angles(np, arm, self.temple)[1], np.maximum.accumulate(_angles(np, edge, self.temple)[1])
+            away = np.sqrt((arm * arm).sum(axis=1))
+            first = np.array(
+                [part[away[part].argmin()] for part in np.array_split(np.argsort(angle, kind="stable"), ROOTS)]
+            )
+            column, share = between(np, at, angle)
+            root = np.stack([np.interp(angle, angle[first], arm[first, k]) for k in range(3)], 1)
+            own = edge[column] * (1 - share[:, None]) + edge[column + 1] * share[:, None]
+            level = _angles(np, own, self.temple)[0]
+            strips.append((rows, np.stack([margin[column], margin[column + 1]], 1), share, long * (arm - root), level))
+        names, numbers = ("lashes", "roots", "split", "stand", "level"), (int, int, np.float32, np.float32, np.float32)
+        return {
+            name: np.concatenate(parts).astype(kind)
+            for name, kind, parts in zip(names, numbers, zip(*strips, strict=True), strict=True)
+        }
+
+
+def _no_lashes() -> tuple[np.ndarray, ...]:
+    numbers, rows = np.zeros(0, np.float32), np.zeros(0, np.int64)
+    return rows, rows.reshape(0, 2), numbers, numbers.reshape(0, 3), numbers
 
 
 def between(xp, knots, values):
@@ -101,6 +139,21 @@ def close(xp, points, lids: Lids, centre, radius, closure):
     cosine, sine = xp.cos(theta) * farther, xp.sin(theta) * farther
     across = cosine + sine * y / level
     return centre + xp.stack([x * across, y * cosine - level * sine, z * across], 1)
+
+
+def hang(xp, points, lids: Lids, centre):
+    """New positions [L, 3] of one eye's lashes, from the surface `points` [N, 3] whose lids have found their place:
+    they grow from the margins and turn with them."""
+    share = lids.split[:, None]
+    root = points[lids.roots[:, 0]] * (1 - share) + points[lids.roots[:, 1]] * share - centre
+    turn = (lids.level - _angles(xp, root, lids.temple)[0]) * DROOP
+    ahead = xp.sqrt(root[:, 0] ** 2 + root[:, 2] ** 2 + 1e-14)
+    east, north = root[:, 2] / ahead, root[:, 0] / ahead  # of the upright plane through eye and root
+    x, y, z = lids.stand[:, 0], lids.stand[:, 1], lids.stand[:, 2]
+    out, beside = x * north + z * east, x * east - z * north
+    cosine, sine = xp.cos(turn), xp.sin(turn)
+    out, y = out * cosine + y * sine, y * cosine - out * sine
+    return centre + EDGE * root + xp.stack([out * north + beside * east, y, out * east - beside * north], 1)
 
 
 def _gap(xp, points, lids: Lids, centre):

@@ -24,6 +24,7 @@ from .manner import with_manner
 
 CURVE = (0.0, 0.12, 0.28, 0.52, 0.78, 1.0)  # share of the maximal movement at intensities 0..5
 GAZE_REACH = {"gazeUp": 11.0, "gazeDown": 18.0, "gazeIn": 22.0, "gazeOut": 22.0}  # degrees of full fields
+LASHES = {"female": 1.3, "male": 0.95}  # length of lashes, painted ones too, over the head's strips
 LEAN = 0.2  # a fully asymmetric person moves one side this much more and the other less
 MOST = 1.4  # of a person's amplitude on either side
 UNITS = tuple(facs.ACTION_UNITS)
@@ -92,6 +93,8 @@ def expression(bust: Anatomy, acting: np.ndarray, gaze: tuple[float, float]) -> 
     ]
     for eye, points in zip(bust.lids, moved, strict=True):
         surface[eye.rows] = points
+    for eye, centre in zip(bust.lids, bust.eye_centres, strict=True):
+        surface[eye.lashes] = lids.hang(np, surface, eye, centre)
     surface[model.lips.rows, 1] = lips.part(np, surface, model.lips)
     surface[model.teeth.rows, 2] = teeth.behind(np, surface, model.teeth)
     return vertices
@@ -146,7 +149,7 @@ def settle(model: Head, identity: Identity, cage: np.ndarray, eye_centres: np.nd
     """The bust at rest: the person's own fields; neutral vertices hold the resting face."""
     surface = model.surface(cage)
     fitted = tuple(
-        eye.fitted(surface, centre, eye_radius, model.lashes)
+        eye.fitted(surface, centre, eye_radius, model.lashes, LASHES[identity.gender])
         for eye, centre in zip(model.lids, eye_centres, strict=True)
     )
     anatomy = Anatomy(

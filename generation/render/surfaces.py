@@ -232,7 +232,7 @@ def _darken_slits(face: Face, table: np.ndarray) -> None:
         open_ = np.linalg.norm(upper - lower, axis=1)[2:-2].mean() / face.bust.eye_radius
         closed = np.clip((0.13 - open_) / 0.07, 0, 1)
         if closed > 0:
-            rows = eye.rows[~lashes[eye.rows]]
+            rows = eye.rows[lashes[eye.rows] == 0]
             margin = np.concatenate([upper, lower])
             near = _nearest(face.vertices[rows], margin, np.full(len(margin), SLIT, np.float32))
             table[rows, OCCLUSION : 7 + KEYS] *= (1 - 0.85 * closed * (1 - near**2))[:, None]
@@ -310,7 +310,9 @@ def lash_pattern(uvs: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     thinning to the tips; fewer and shorter below (u under a half)."""
     below = uvs[:, :, 0] < 0.5
     along = np.where(below, uvs[:, :, 1] / 0.6, uvs[:, :, 1])
-    return uvs * np.array([18.0, 0.12]), np.where(below, 0.22, 1.15) * np.clip(1 - along, 0, 1) ** 1.5
+    beside = 2 * uvs[:, :, 0] - ~below  # 0 at the nose .. 1 at the temple
+    ends = np.clip(np.minimum(beside / 0.08, (1 - beside) / 0.12), 0, 1)
+    return uvs * np.array([18.0, 0.12]), np.where(below, 0.22, 1.15) * ends * np.clip(1 - along, 0, 1) ** 1.5
 
 
 def person_colours(head: HeadSurfaces, hair: HairMesh) -> Colours:
@@ -340,7 +342,7 @@ def brow_colour(hair: np.ndarray, skin: np.ndarray) -> np.ndarray:
     """Of the sparse hairs of the brows, linear RGB [3]: the skin shines through and tints them. Dark enough to be seen
     on the skin unless they are clearly lighter than it."""
     skin = np.maximum(skin, 1e-4)  # a skin map may be black
-    brows = 0.7 * hair * np.sqrt(skin / skin.mean())
+    brows = 0.5 * hair * np.sqrt(skin / skin.mean())
     ratio = brows.mean() / skin.mean()
     return brows * min(1.0, 0.4 / ratio) if ratio < 1.5 else brows
 

@@ -148,14 +148,25 @@ def test_closed_lids_hide_the_eyeballs_of_a_hundred_people(head):
     closed_eyes(head, range(100))
 
 
-def test_lashes_stand_out_over_open_eyes_and_hang_over_closed_ones(head, bust):
+def test_lashes_grow_from_the_margins_and_hang_over_closed_eyes(head, bust):
     eye = bust.lids[0]
-    lash = head.lashes[eye.rows] & (eye.weight > 1.1) & (abs(eye.column - len(eye.upper) / 2) < 5)
+    upper = head.lashes[eye.lashes] > 0
+    length = np.linalg.norm(eye.stand, axis=1)
+    tips = upper & (length > 0.8 * length.max())
     falls = []
-    for units in ({}, {"AU43": 1}):
+    for units in ({}, {"AU43": 1}, {"AU4": 5, "AU6": 5, "AU7": 5, "AU43": 1}):
         points = rig(bust, units).vertices
-        falls.append((points[eye.upper[eye.column[lash]], 1] - points[eye.rows[lash], 1]).mean())
-    assert lash.sum() > 10 and falls[0] < 0.0005 < 0.002 < falls[1]
+        margin = (points[eye.roots] * np.stack([1 - eye.split, eye.split], 1)[..., None]).sum(axis=1)
+        away = np.linalg.norm(points[eye.lashes] - margin, axis=1)
+        assert away[length < 0.0005].max() < 0.001, "roots stay at the lid"
+        assert np.abs(away - length).max() < 0.001, "their length stays"
+        falls.append((margin - points[eye.lashes])[tips, 1].mean())
+    assert tips.sum() > 10 and falls[0] < 0 < 0.001 < falls[1]
+
+
+def test_womens_lashes_are_longer(head):
+    woman, man = (head(sample_identity(3, age=40, gender=gender, head=head)) for gender in ("female", "male"))
+    assert np.linalg.norm(woman.lids[0].stand, axis=1).max() > 1.15 * np.linalg.norm(man.lids[0].stand, axis=1).max()
 
 
 def test_open_eyes_are_seen(bust):
