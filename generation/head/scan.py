@@ -46,32 +46,37 @@ STIFF = 2e-6  # square metres: how little a neighbourhood says of directions in 
 # face; Enlow 1990: flatter brow bone, fuller cheek), times the person's own share `SEXED`.
 FEMALE = {
     "eyebrows-trans-forward": -0.55,
-    "eyebrows-trans-up": 0.25,
+    "eyebrows-trans-up": 0.3,
     "chin-width": -0.6,
-    "chin-height": 0.06,
+    "chin-height": 0.04,
     "chin-bones": -0.5,
-    "chin-prominent": -0.18,
-    "chin-triangle": 0.3,
-    "head-oval": 0.3,
-    "cheek-volume": 0.2,
+    "chin-prominent": -0.13,
+    "chin-triangle": 0.22,
+    "head-oval": 0.2,
+    "cheek-volume": 0.25,
     "cheek-bones": 0.16,
-    "mouth-upperlip-volume": 0.22,
-    "mouth-lowerlip-volume": 0.22,
-    "mouth-upperlip-height": 0.24,
-    "mouth-lowerlip-height": 0.22,
+    "mouth-upperlip-volume": 0.16,
+    "mouth-lowerlip-volume": 0.16,
+    "mouth-upperlip-height": 0.15,
+    "mouth-lowerlip-height": 0.14,
     "mouth-cupidsbow": 0.2,
     "mouth-scale-horiz": -0.15,
-    "nose-scale-vert": -0.1,
+    "nose-scale-vert": -0.06,
     "nose-scale-depth": -0.02,
-    "nose-scale-horiz": -0.15,
-    "nose-volume": -0.15,
+    "nose-scale-horiz": -0.11,
+    "nose-volume": -0.11,
     "nose-hump": -0.1,
-    "nose-point-up": 0.25,
-    "eye-scale": 0.1,
-    "measure-neck-circ": -0.22,
-    "neck-scale-horiz": -0.2,
+    "nose-point-up": 0.18,
+    "eye-scale": 0.07,
+    "measure-neck-circ": -0.16,
+    "neck-scale-horiz": -0.14,
 }
-MALE = {"eyebrows-trans-forward": 0.1, "chin-width": 0.12, "chin-bones": 0.1}
+MALE = {
+    "eyebrows-trans-forward": 0.1,
+    "eyebrows-trans-up": -0.1,
+    "chin-width": 0.15,
+    "chin-bones": 0.15,
+}
 # What the base head's ageing leaves too weak to be seen (Albert, Ricanek and Patterson 2007), at 90 years; from 30 on.
 OLD = {
     "cheek-trans-up": -0.35,
@@ -96,9 +101,10 @@ OLD = {
     "eyebrows-trans-up": -0.15,
     "ear-scale": 0.15,
 }
-SEXED = (1.0, 0.22)  # mean and standard deviation of how much of it a person has
+SEXED = {"female": 1.4, "male": 1.0}  # the mean of how much of it a person has; its standard deviation
+SEXED_SPREAD = 0.22
 AGED = (1.0, 0.15)
-AGED_FEMALE = 0.45  # of it: jaw, nose and brow change less in women, whose years show more in skin and lips
+AGED_FEMALE = 0.25  # of it: jaw, nose and brow change less in women, whose years show more in skin and lips
 ROUNDS = 8  # of smoothing a person's deformation
 
 
@@ -174,7 +180,7 @@ class ScanHeadModel(HeadModel):
     def _seen(self, seed: int, age: float, gender: str) -> np.ndarray:
         """Coefficients [base S] of the sex and age that photographs show on top of the directions of the cell."""
         z = child(seed, "sexed").standard_normal(2).clip(-2, 2)
-        sexed, aged = SEXED[0] + SEXED[1] * z[0], AGED[0] + AGED[1] * z[1]
+        sexed, aged = SEXED[gender] + SEXED_SPREAD * z[0], AGED[0] + AGED[1] * z[1]
         older = aged * float(np.clip((age - 30) / 60, 0, 1)) * (AGED_FEMALE if gender == "female" else 1.0)
         shifts = {name: sexed * value for name, value in (FEMALE if gender == "female" else MALE).items()}
         for name, value in OLD.items():
