@@ -30,6 +30,9 @@ DRIVERS: dict[str, dict[str, float]] = {
     "nasolabial": {"AU9": 0.6, "AU10": 0.85, "AU12": 0.7, "AU6": 0.25},
     "chin": {"AU17": 1.0, "AU24": 0.3},
 }
+# Of men's folds that stay at rest women keep so much (Tsukahara et al. 2013: men's foreheads are the more wrinkled, at
+# every age).
+FEMALE_REST = {"forehead": 0.5, "glabella-two": 0.6, "glabella-one": 0.6, "glabella-fan": 0.6, "glabella-bar": 0.6}
 ALONE = ("glabella-one",)  # folds without a mirror image
 # Wrinkle -> folds (points of the right half, width in texels, depth in millimetres). In maps without sides a fold is
 # mirrored; one that starts on the axis goes on beyond it.
@@ -157,6 +160,8 @@ def wrinkle_depths(identity: Identity, shares: np.ndarray) -> np.ndarray:
     ageing = 0.3 * np.clip((identity.age - 18) / 72, 0, 1) + 0.7 * identity.skin.wrinkles
     own = _furrows(identity)[:, 0]
     rest = 0.75 * ageing**1.3 * own
+    if identity.gender == "female":
+        rest = rest * [FEMALE_REST.get(name.partition("_")[0], 1.0) for name in WRINKLES]
     drive = _drivers() @ shares.ravel()
     depths = rest + (own - rest) * (0.4 + 0.6 * ageing) * (1 - np.exp(-1.4 * drive)) / (1 - np.exp(-1.4))
     return np.clip(depths, 0, 1).astype(np.float32)

@@ -105,7 +105,7 @@ def sample_identity(
                 facs.ACTION_UNITS, child(seed, "lean").standard_normal(len(facs.ACTION_UNITS)), strict=True
             )
         },
-        manner=check_fours(_updated(sample_manner(seed), overrides.get("manner"), "manner"), "manner"),
+        manner=check_fours(_updated(sample_manner(seed, gender), overrides.get("manner"), "manner"), "manner"),
         furrows=check_fours(_updated(sample_furrows(seed), overrides.get("furrows"), "furrows"), "furrows"),
     )
 

@@ -27,8 +27,11 @@ BOLD: dict[str, tuple[float, float, float, float]] = {
     "AU12": (0.3, 6.0, 0.2, 0.15),  # wide .. high
 }
 # Means of the four, else 0: brows go down more than they draw together, the whole of them more than their inner ends,
-# set so that others see a frown (docs/real-eyes.md).
-LEADS: dict[str, tuple[float, float, float, float]] = {"AU4": (-0.3, 0.0, 0.1, 0.0)}
+# set so that others see a frown (docs/real-eyes.md); women's less so, whose lowered brows others take for a man's.
+LEADS: dict[str, dict[str, tuple[float, float, float, float]]] = {
+    "female": {"AU4": (0.0, 0.0, -0.1, 0.05)},
+    "male": {"AU4": (-0.3, 0.0, 0.1, 0.0)},
+}
 FARTHEST = 1.8  # standard deviations
 FROWNS = {"glabella-two": 0.3, "glabella-one": 0.2, "glabella-fan": 0.2, None: 0.3}  # share of people
 
@@ -44,12 +47,12 @@ def sample_gain(seed: int, age: float) -> dict[str, float]:
     }
 
 
-def sample_manner(seed: int) -> dict[str, tuple[float, float, float, float]]:
+def sample_manner(seed: int, gender: str) -> dict[str, tuple[float, float, float, float]]:
     """(stretch, turn, out, up) of every unit with sides, as `head.manner` applies them."""
     manner = {}
     for unit in MANNERED:
         z = child(seed, "manner", unit).standard_normal(4).clip(-FARTHEST, FARTHEST)
-        manner[unit] = _four(z * BOLD.get(unit, USUAL) + LEADS.get(unit, (0.0,) * 4))
+        manner[unit] = _four(z * BOLD.get(unit, USUAL) + LEADS[gender].get(unit, (0.0,) * 4))
     return manner
 
 
