@@ -24,7 +24,7 @@ from .manner import with_manner
 
 CURVE = (0.0, 0.12, 0.28, 0.52, 0.78, 1.0)  # share of the maximal movement at intensities 0..5
 GAZE_REACH = {"gazeUp": 11.0, "gazeDown": 18.0, "gazeIn": 22.0, "gazeOut": 22.0}  # degrees of full fields
-LASHES = {"female": 1.3, "male": 0.95}  # length of lashes, painted ones too, over the head's strips
+LASHES = {"female": 1.3, "male": 1.05}  # length of lashes, painted ones too, over the head's strips
 LEAN = 0.2  # a fully asymmetric person moves one side this much more and the other less
 MOST = 1.4  # of a person's amplitude on either side
 UNITS = tuple(facs.ACTION_UNITS)
