@@ -19,7 +19,6 @@ CLEAR = 1.07  # eyeball radii: skin that rests further out may come so near
 SLIT = 0.35  # of the opening at rest is left by all units but AU43
 ROOTS = 12  # places along a strip of lashes where its root is looked for
 EDGE = 1.01  # of a margin's distance from the eye's centre: lashes grow from its front edge
-DROOP = 1.0  # of the lids' turn is the lashes'
 
 
 @dataclass(frozen=True)
@@ -146,9 +145,9 @@ def hang(xp, points, lids: Lids, centre):
     they grow from the margins and turn with them."""
     share = lids.split[:, None]
     root = points[lids.roots[:, 0]] * (1 - share) + points[lids.roots[:, 1]] * share - centre
-    turn = (lids.level - _angles(xp, root, lids.temple)[0]) * DROOP
+    turn = lids.level - _angles(xp, root, lids.temple)[0]
     ahead = xp.sqrt(root[:, 0] ** 2 + root[:, 2] ** 2 + 1e-14)
-    east, north = root[:, 2] / ahead, root[:, 0] / ahead  # of the upright plane through eye and root
+    east, north = root[:, 2] / ahead, root[:, 0] / ahead  # the way out, in the upright plane of eye and root
     x, y, z = lids.stand[:, 0], lids.stand[:, 1], lids.stand[:, 2]
     out, beside = x * north + z * east, x * east - z * north
     cosine, sine = xp.cos(turn), xp.sin(turn)
