@@ -59,7 +59,7 @@ weights-panoramas: install  ## Build the photographed places from PANORAMAS=fold
 # New people teach more than more epochs: PEOPLE and the seed say exactly who they are.
 # Two cores train fastest as two processes, which compute what one does, up to rounding: PROCESSES=1 is one.
 PEOPLE := 1000
-EPOCHS := 12
+EPOCHS := 10
 PROCESSES := 2
 TRAIN = $(BIN)/$(if $(filter 1,$(PROCESSES)),3dpain train,python -m torch.distributed.run --standalone \
 	--nproc-per-node $(PROCESSES) -m threedpain.modeling.training.run)
