@@ -18,6 +18,7 @@ from threedpain import PainFacePipeline, facs
 from threedpain.errors import InvalidInput
 from threedpain.landmarks import face_box
 from threedpain.limits import HEAT_STEP
+from threedpain.modeling.reading import detectors
 from threedpain.modeling.reading.reader import PainReader
 
 if TYPE_CHECKING:
@@ -178,8 +179,12 @@ def mesh(request: FaceRequest) -> trimesh.Trimesh:
 @on_zero_gpu
 def read(photo: Image.Image, neutral: Image.Image | None = None, box: Box | None = None) -> Reading:
     """ViTPain's reading of a photograph, with an optional photograph of the same person at rest; the faces are found,
-    or known to be in the same box of both."""
-    return reader().read(photo, neutral, box, None if neutral is None else box)
+    or known to be in the same box of both. What a refusal says of boxes is left out: nobody can give one here."""
+    try:
+        return reader().read(photo, neutral, box, None if neutral is None else box)
+    except InvalidInput as problem:
+        said = str(problem).removesuffix(detectors.BOX_OF_HIDDEN).removesuffix(detectors.BOX_OF_ONE)
+        raise InvalidInput(said) from None
 
 
 @functools.lru_cache(maxsize=32)

@@ -21,6 +21,9 @@ MOST = 32  # and no further than so many
 CLIP_PIXELS = 2_100_000  # of a frame: full HD
 CLIP_SECONDS = 40.0  # that reading a clip may take
 WAITING = "waiting for a face"
+# What came of it is brought into sight: on a phone it lies a screen away from the button.
+SHOW = """() => (document.querySelector('#read-problem .problem') || document.querySelector('#reading-pspi'))
+  ?.scrollIntoView({ block: 'nearest', behavior: 'smooth' })"""
 EMPTY = (
     "Add a photograph or a clip, or try an example. You then see pain intensity (PSPI) with its 90 % interval, "
     "the six muscle actions it is made of, and where on the face the model finds them."
@@ -207,8 +210,11 @@ def build() -> ReadTab:
             )
         with gr.Column(scale=3, min_width=300, elem_classes="results"):
             gr.Markdown("## What ViTPain reads")
-            gr.HTML(f'<p>{EMPTY}</p><p class="notice">{drawing.PSPI_IS}</p>', elem_classes="until")
+            before = gr.HTML(f'<p>{EMPTY}</p><p class="notice">{drawing.PSPI_IS}</p>', elem_classes="until")
             problem = gr.HTML(elem_id="read-problem", elem_classes="trouble")
+            with gr.Row(elem_classes=["pair", "once"]):
+                dial = gr.HTML(drawing.gauge(None, WAITING), elem_id="reading-pspi", min_height=215)
+                chances = gr.HTML(elem_id="reading-chances", min_height=120)
             with gr.Row(elem_classes=["pair", "once"]):
                 picture = gr.Image(
                     label="ViTPain sees", interactive=False, elem_id="reading", elem_classes="picture",
@@ -224,30 +230,26 @@ def build() -> ReadTab:
                 elem_classes="once",
             )  # fmt: skip
             gr.HTML(drawing.heat_legend(), elem_classes="once")
-            with gr.Row(elem_classes=["pair", "once"]):
-                dial = gr.HTML(drawing.gauge(None, WAITING), elem_id="reading-pspi", min_height=215)
-                chances = gr.HTML(elem_id="reading-chances", min_height=120)
             bars = gr.HTML(elem_id="reading-units")
             curve = gr.HTML(elem_id="reading-curve")
     outputs = [picture, true_picture, dial, bars, chances, curve, problem]
-    queued = {"concurrency_id": "read", "concurrency_limit": 1, "api_visibility": "private"}
-    photo.input(lambda: None, None, truth, queue=False, api_visibility="private").then(
-        read_files, [photo, neutral, strength, truth], outputs, show_progress="minimal", **queued
-    )
-    gr.on(
-        [go.click, strength.release], read_files, [photo, neutral, strength, truth], outputs, show_progress="minimal",
-        **queued,
-    )  # fmt: skip
+    # While it reads, what can be seen says so: before the first reading none of the outputs can.
+    shown = [before, problem, dial, picture]
+    queued = {"concurrency_id": "read", "concurrency_limit": 1, "show_progress_on": [photo, *shown]}
+    queued |= {"show_progress": "minimal", "api_visibility": "private"}
+    photo.input(lambda: None, None, truth, queue=False, show_progress="hidden", api_visibility="private").then(
+        read_files, [photo, neutral, strength, truth], outputs, **queued
+    ).then(None, js=SHOW)
+    go.click(read_files, [photo, neutral, strength, truth], outputs, **queued).then(None, js=SHOW)
+    strength.release(read_files, [photo, neutral, strength, truth], outputs, **queued)
     watch.click(
-        read_frames, [clip, strength], outputs, show_progress="minimal", concurrency_id="clip", concurrency_limit=1,
-        api_visibility="private",
-    )  # fmt: skip
-    pair.click(
-        example_pair, strength, [photo, neutral, truth, *outputs], show_progress="minimal", **queued
-    )  # fmt: skip
+        read_frames, [clip, strength], outputs, show_progress="minimal", show_progress_on=[clip, *shown],
+        concurrency_id="clip", concurrency_limit=1, api_visibility="private",
+    ).then(None, js=SHOW)  # fmt: skip
+    pair.click(example_pair, strength, [photo, neutral, truth, *outputs], **queued)
     film.click(
-        example_clip, strength, [clip, *outputs], show_progress="minimal", concurrency_id="clip",
-        api_visibility="private",
+        example_clip, strength, [clip, *outputs], show_progress="minimal", show_progress_on=[clip, *shown],
+        concurrency_id="clip", api_visibility="private",
     )  # fmt: skip
     first.click(lambda path: (path, None), photo, [neutral, photo], queue=False, api_visibility="private")
     return ReadTab([photo, neutral, truth, *outputs], strength)

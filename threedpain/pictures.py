@@ -100,8 +100,8 @@ def _decode(file: BinaryIO, name: str, max_pixels: int) -> Image.Image:
         raise InvalidInput(f"{name} takes too long to decode; save it anew, as a plain JPEG or PNG") from None
     except (Image.DecompressionBombError, Image.DecompressionBombWarning):
         raise InvalidInput(f"{name} has too many pixels; at most {max_pixels // 1_000_000} million are read") from None
-    except Exception as problem:  # any: what a damaged picture makes a decoder throw is not ours to know
-        raise InvalidInput(f"{name} cannot be read as a picture ({type(problem).__name__})") from None
+    except Exception:  # any: what a damaged picture makes a decoder throw is not ours to know
+        raise InvalidInput(f"{name} cannot be read as a picture: it is damaged, or none at all") from None
 
 
 class _TooSlow(Exception):

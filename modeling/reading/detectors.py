@@ -44,6 +44,11 @@ _BUILDERS: dict[str, Callable[[], Detector]] = {}
 _BUILT: dict[str, Detector] = {}
 
 
+# What a sentence of `one_face` ends in; whoever takes no boxes leaves it out.
+BOX_OF_HIDDEN = "; where a mask or a hand hides it, give its box"
+BOX_OF_ONE = ", or give its box"
+
+
 def register(name: str, build: Callable[[], Detector]) -> None:
     """Make a detector known by a name, for `PainReader(detector=name)` and `3dpain predict --detector name`."""
     _BUILDERS[name] = build
@@ -64,12 +69,12 @@ def one_face(photo: Image.Image, find: Detector, name: str = "the picture", sure
     small."""
     faces = [face for face in find(photo) if not (sure and face.faint)]
     if not faces:
-        otherwise = "" if sure else "; where a mask or a hand hides it, give its box"
+        otherwise = "" if sure else BOX_OF_HIDDEN
         raise InvalidInput(
             f"no face was found in {name}; it must look roughly at the camera and be well lit{otherwise}"
         )
     if len(faces) > 1:
-        raise InvalidInput(f"{len(faces)} faces were found in {name}; cut out the one to read, or give its box")
+        raise InvalidInput(f"{len(faces)} faces were found in {name}; cut out the one to read{BOX_OF_ONE}")
     photos.checked_box(faces[0].box, photo, name)
     return faces[0]
 
