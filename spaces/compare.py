@@ -42,6 +42,10 @@ CONTRASTS: dict[str, Contrast] = {
 }
 FIRST = "Skin tone"
 WAITING = "waiting for a face"
+ONE_PAIR = (
+    "One pair says nothing about a group: <code>3dpain audit</code> asks the same of many people, of this model or of "
+    "yours."
+)
 
 
 def pair_of(contrast: str, preset: str, seed: float) -> tuple[FaceRequest, FaceRequest]:
@@ -77,20 +81,20 @@ def _answer(names: tuple[str, str], found: list[tuple[Image.Image, Reading]], ps
     for number, (picture, reading) in enumerate(found):
         pictures[number] = picture
         dials[number] = drawing.gauge(reading.pspi, names[number], reading.interval, pspi)
-    said = _verdict(names, [reading for _, reading in found], pspi) if len(found) == len(names) else ""
+    said = '<p class="summary" role="status">The second person is being made.</p>'
+    if len(found) == len(names):
+        said = _verdict(names, [reading for _, reading in found], pspi)
     return *pictures, *dials, said, ""
 
 
 def _verdict(names: tuple[str, str], readings: list[Reading], pspi: float) -> str:
-    """What the two readings say, in one sentence, and what one pair cannot say, in another."""
+    """What the two readings say."""
     one, other = (reading.pspi for reading in readings)
     apart = abs(round(other, 1) - round(one, 1))
     more = "the same" if apart < 0.05 else f"{apart:.1f} {'more' if other > one else 'less'}"
     return (
-        f"<p>The muscles move alike, so PSPI is {pspi:g} in both. ViTPain reads <strong>{one:.1f}</strong> "
+        f'<p class="summary" role="status">PSPI is {pspi:g} in both. ViTPain reads <strong>{one:.1f}</strong> '
         f"({escape(names[0])}) and <strong>{other:.1f}</strong> ({escape(names[1])}): {more}.</p>"
-        '<p class="notice">One pair says nothing about a group: <code>3dpain audit</code> asks the same of many '
-        "people, of this model or of yours.</p>"
     )
 
 
@@ -105,8 +109,10 @@ def build() -> dict:
     """Lay out the tab; returns the event that fills it when it is first opened."""
     with gr.Row(elem_classes="workbench"):
         with gr.Column(elem_classes="stage"):
-            with gr.Column(elem_classes="faces"), gr.Row(elem_classes="pair"):
-                pictures = [_picture("First"), _picture("Second")]
+            with gr.Column(elem_classes="faces"):
+                with gr.Row(elem_classes="pair"):
+                    pictures = [_picture("First"), _picture("Second")]
+                said = gr.HTML(elem_id="compare-said", min_height=28)
             with gr.Column(elem_classes="measures"):
                 problem = gr.HTML(elem_id="compare-problem", elem_classes="trouble")
                 with gr.Row(elem_classes="pair"):
@@ -114,11 +120,11 @@ def build() -> dict:
                         gr.HTML(drawing.gauge(None, WAITING), elem_id=f"compare-dial-{side}", min_height=200)
                         for side in ("first", "second")
                     ]
-                said = gr.HTML(elem_id="compare-said", min_height=90)
+                gr.HTML(f'<p class="notice">{ONE_PAIR}</p>')
         with gr.Column(elem_classes="choices"):
             gr.Markdown(
-                "## Two people who differ in one thing\nSame muscles, same camera, and the same person but for what is "
-                "named here. A fair reader gives both the same value."
+                "## Two people who differ in one thing\nThe muscles move alike, the camera is the same, and so is the "
+                "person but for what is named here. A fair reader gives both the same value."
             )
             contrast = gr.Radio(list(CONTRASTS), value=FIRST, label="They differ in", elem_id="contrast")
         with gr.Column(elem_classes="controls"):
