@@ -36,7 +36,12 @@ FIRST = "Moderate pain"  # what the page opens on
 HEAT_AT_FIRST = 0.6
 OTHER_UNITS = tuple(name for name in facs.ACTION_UNITS if name not in facs.PAIN_UNITS)
 UNITS = (*facs.PAIN_UNITS, *OTHER_UNITS)
-DRAWN = ("by seed", "")  # what the person's seed decides if nobody else does
+DRAWN = ("by chance", "")  # what the person's seed decides if nobody else does
+WORDS = {  # for names that say too little alone
+    "cannula": "nasal cannula", "mouth_hand": "hand at mouth", "cheek_hand": "hand at cheek",
+    "brow_hand": "hand at brow", "bed_propped": "bed, propped up", "bed_back": "bed, on back",
+    "bed_left": "bed, left side", "bed_right": "bed, right side", "bed_leaning": "bed, leaning forward",
+}  # fmt: skip
 CAMERA_RADIUS = 0.38  # metres from the middle of the head to turn, at which it fills its frame (Babylon sees 0.8 rad)
 RAMP_STEPS = 9
 RAMP_SIZE = 320
@@ -80,7 +85,7 @@ def _answer(made: MadeFace, request: FaceRequest, strength: float, read: bool = 
         made.neutral, heated(made, strength), drawing.gauge(request.pspi, "from its muscles"),
         drawing.gauge(reading.pspi if reading else None, "read by ViTPain", reading.interval if reading else None),
         drawing.pspi_terms(request.active), drawing.summary(request.pspi, reading, trouble), preset_of(request),
-        request.as_python(), request, "",
+        request.as_python(), request, drawing.beware(reading.doubts) if reading else "",
     )  # fmt: skip
 
 
@@ -175,7 +180,7 @@ def _turn(limit: limits.Limit, label: str) -> gr.Slider:
 
 
 def _choices(names) -> list[tuple[str, str]]:
-    return [(name.replace("_", " "), name) for name in names]
+    return [(WORDS.get(name, name.replace("_", " ")), name) for name in names]
 
 
 def presets(name: str) -> gr.Radio:
@@ -205,14 +210,16 @@ def _person_controls() -> tuple[list, list, gr.Button]:
             _choices(demographics.ETHNICITIES), value=first.ethnicity, label="Ethnicity", elem_id="ethnicity",
             min_width=130,
         )  # fmt: skip
-        seed = gr.Number(first.seed, precision=0, minimum=limits.SEED.low, label="Seed", elem_id="seed", min_width=80)
+        seed = gr.Number(
+            first.seed, precision=0, minimum=limits.SEED.low, label="Person number", elem_id="seed", min_width=80
+        )
     with gr.Row():
         light = gr.Dropdown(
             [DRAWN, *_choices(PLACES)], value="", label="Light and place", elem_id="light", min_width=140
         )
         hair = gr.Dropdown([DRAWN, *_choices(STYLES)], value="", label="Hair", elem_id="hair", min_width=140)
         accessory = gr.Dropdown(
-            [("nothing", ""), *_choices(limits.ACCESSORIES)], value="", label="Worn, or before the face",
+            [("nothing", ""), *_choices(limits.ACCESSORIES)], value="", label="Worn or covering",
             elem_id="accessory", min_width=140,
         )  # fmt: skip
     yaw = gr.Slider(
@@ -244,6 +251,10 @@ def _keepsakes(made: gr.State) -> tuple:
                 label="Head with pain heat", height=360, elem_id="mesh", clear_color=(0, 0, 0, 0),
                 camera_position=(90, 85, CAMERA_RADIUS),
             )  # fmt: skip
+            gr.Markdown(
+                "It takes some seconds to appear; drag to turn it. Hair, clothes and what is worn are left out.",
+                elem_classes="notice",
+            )
         with gr.Tab("Clip"):
             ramp_button = gr.Button("Animate from rest to this expression", elem_id="show-ramp")
             ramp_image = gr.Image(
@@ -301,10 +312,10 @@ def build() -> MakeTab:
     outputs = [neutral, face, pspi, reading, terms, summary, chosen, code, made, problem]
     call = {"fn": show, "inputs": [strength, *controls], "outputs": outputs}
     queued = {"concurrency_id": "render", "show_progress": "hidden", "api_visibility": "private"}
-    gr.on(
-        [control.change for control in controls], **call, **queued, concurrency_limit=1,
-        trigger_mode="always_last",
-    )  # fmt: skip
+    gr.on([control.change for control in sliders], **call, **queued, concurrency_limit=1, trigger_mode="always_last")
+    # Another person takes a while: their place says so. An expression comes at once, and would flicker.
+    waiting = {**queued, "show_progress": "minimal", "show_progress_on": [neutral, face]}
+    gr.on([control.change for control in person], **call, **waiting, concurrency_limit=1, trigger_mode="always_last")
     strength.change(
         overlay, [strength, made], face, queue=False, trigger_mode="always_last", show_progress="hidden",
         api_visibility="private",
@@ -317,7 +328,7 @@ def build() -> MakeTab:
         units_of, chosen, sliders, queue=False, show_progress="hidden", api_visibility="private"
     ).then(**call, **queued, trigger_mode="multiple")  # fmt: skip
     anyone.click(_anyone, None, drawn, queue=False, show_progress="hidden", api_visibility="private").then(
-        **call, **queued, trigger_mode="multiple"
+        **call, **waiting, trigger_mode="multiple"
     )
     return MakeTab(made, send, call)
 
