@@ -156,7 +156,7 @@ def find(source: str, *filters, page: int = 0):
     table, pictures = _labels(source), _undecoded(open_set(source).select_columns(["image"]))
     captions = [_caption(table["PSPI"][row], table["expression_name"][row]) for row in shown]
     gallery = list(zip(_decoded(pictures[shown]["image"]), captions, strict=True)) if shown else []
-    said = f"{len(rows)} of {len(table)} pictures fit."
+    said = f"{len(rows)} of {len(table)} pictures fit." if len(rows) else f"None of {len(table)} pictures fits."
     if len(rows) > PAGE:
         said += f" Here are {PAGE * page + 1} to {PAGE * page + len(shown)}."
     opened = described(source, shown[0]) if shown else closed
@@ -181,7 +181,7 @@ def _decoded(cells: list[dict | None]) -> list[Image.Image | None]:
 
 
 def _caption(pspi: float, expression: str) -> str:
-    return f"PSPI {pspi:.3g}" + ("" if expression == "pain" else f", {expression}")
+    return f"PSPI {pspi:.3g}" + ("" if expression == "pain" else f", {expression.replace('_', ' ')}")
 
 
 def labels_of(row: dict, columns) -> dict:
@@ -206,12 +206,21 @@ def described(source: str, number: int) -> tuple:
     heat = drawing.heat_overlay(row["image"], np.asarray(row["heatmap"]) * HEAT_STEP, 0.8)
     labels = labels_of(row, data.features)
     units = ", ".join(f"{name} {labels[name]:.3g}" for name in facs.ACTION_UNITS if labels.get(name)) or "none"
+    people = labels["ethnicity"].replace("_", " ").title()
     facts = (
-        f"A {labels['ethnicity'].replace('_', ' ')} person, {labels['gender']}, {labels['age']:.0f} years, "
-        f"{labels['expression_name']}{_worn(labels)}; PSPI {labels['PSPI']:.3g}; action units: {units}; "
-        f"head turned {labels['yaw']:.0f}° and nodded {labels['pitch']:.0f}°."
+        f"{'An' if people[0] in 'AEIOU' else 'A'} {people} person, {labels['gender']}, {labels['age']:.0f} years, "
+        f"{labels['expression_name'].replace('_', ' ')}{_worn(labels)}; PSPI {labels['PSPI']:.3g}; "
+        f"action units: {units}; "
+        f"head turned {_way(labels['yaw'], 'to their left', 'to their right')} and nodded "
+        f"{_way(labels['pitch'], 'up', 'down')}."
     )
     return drawn, heat, f"<p>{escape(facts)}</p>", json.dumps(labels, indent=1, default=str)
+
+
+def _way(degrees: float, more: str, less: str) -> str:
+    """An angle and the side it goes to."""
+    whole = round(abs(degrees))
+    return f"{whole}°" + (f" {more if degrees > 0 else less}" if whole else "")
 
 
 def _worn(labels: dict) -> str:
@@ -234,7 +243,8 @@ def build() -> dict:
     with gr.Row():
         source = gr.Textbox(
             str(local) if (local / "manifest.json").is_file() else SAMPLE, elem_id="set", scale=2, min_width=240,
-            label="Set", info="'sample' (120 pictures), a 3dpain folder, or a Hub id",
+            label="Set",
+            info="'sample' (120 pictures), a folder made by 3dpain, or a Hugging Face id such as user/3dpain",
         )  # fmt: skip
         low = gr.Slider(0, 16, value=0, step=1, label="PSPI from", elem_id="pspi-low", min_width=140)
         high = gr.Slider(0, 16, value=16, step=1, label="PSPI to", elem_id="pspi-high", min_width=140)
@@ -284,5 +294,10 @@ def build() -> dict:
             functools.partial(turn, step), [page, *inputs], outputs, concurrency_id="browse", show_progress="minimal",
             api_visibility="private",
         )  # fmt: skip
+    # Other pictures: the frame goes from the one that was chosen to the first, which is the one opened.
+    shown.change(
+        lambda: gr.Gallery(selected_index=0), None, gallery, queue=False, show_progress="hidden",
+        api_visibility="private",
+    )  # fmt: skip
     gallery.select(open_row, [source, shown], opened, concurrency_id="browse", api_visibility="private")
     return {"fn": find, "inputs": inputs, "outputs": outputs}
