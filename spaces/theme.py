@@ -59,12 +59,12 @@ CSS = """
 .prose-page h2:not(:first-child) { margin-top: 1.4rem !important; }
 .picture .image-container, .picture .image-frame, .picture img { width: 100%; height: 100%; object-fit: contain; }
 .picture { aspect-ratio: 1; min-height: 0 !important; }
-.trouble:not(:has(.problem)), #reading-curve:not(:has(svg)) { display: none !important; }
+.trouble:not(:has(.problem)), #reading-curve:not(:has(svg)), #reading-units:not(:has(li)) { display: none !important; }
 
 .workbench { display: grid !important; grid-template: auto 1fr / minmax(0, 2fr) minmax(0, 3fr); gap: .9rem 1.4rem; }
 .workbench > .choices { grid-area: 1 / 1; align-self: start; }
 .workbench > .controls { grid-area: 2 / 1; align-self: start; }
-.workbench > .stage { grid-area: 1 / 2 / 3 / 3; }
+.workbench > .stage { grid-area: 1 / 2 / 3 / 3; align-self: stretch; }
 .workbench .faces { position: sticky; top: 0; z-index: 60; padding: .3rem 0; gap: .2rem;
   background: var(--body-background-fill); }
 /* A box that scrolls, or could, would hold what is sticky: only the page may scroll around the faces. */
@@ -93,9 +93,12 @@ label:has(> input[type=radio]:checked) { border-color: #a3431f !important; font-
 label:has(> input[type=radio]:focus-visible) { outline: 3px solid #b4501f; outline-offset: 2px; }
 .dark label:has(> input[type=radio]:focus-visible) { outline-color: #ef8354; }
 
+.results .picture { max-width: 26rem; }
 .results:not(:has(#reading img)) .once { display: none !important; }
 .results:has(#reading img) .until { display: none !important; }
 .opened:not(:has(img)) { display: none !important; }
+#gallery .caption-label { opacity: 1 !important; white-space: normal !important; }
+#clip video { max-height: 236px; }
 
 button[role=tab] { color: var(--body-text-color-subdued) !important; opacity: 1 !important; min-height: 2rem; }
 button[role=tab][aria-selected=true] { color: #8a3618 !important; border-color: #a3431f !important; font-weight: 600; }
@@ -130,7 +133,7 @@ footer button, footer a { color: var(--body-text-color-subdued) !important; min-
 .dark .bars .fill { background: #ef8354; }
 .bars .truth { position: absolute; top: -3px; width: 3px; height: calc(.6rem + 6px); background: #0b6e99; }
 .dark .bars .truth { background: #7cc7e8; }
-.bars .number { text-align: right; font-variant-numeric: tabular-nums; font-size: .85rem; }
+.bars .number { text-align: right; white-space: nowrap; font-variant-numeric: tabular-nums; font-size: .85rem; }
 h2 { margin: .6rem 0 .2rem !important; font-size: 1.15rem !important; font-weight: 650; }
 h3 { margin: .3rem 0 .2rem !important; font-size: 1rem !important; font-weight: 600; }
 
@@ -162,6 +165,7 @@ h3 { margin: .3rem 0 .2rem !important; font-size: 1rem !important; font-weight: 
   .dials > :last-child { grid-column: 1 / -1; }
   .workbench-read:has(#reading img) { flex-direction: column-reverse; }
   .pair { gap: .5rem !important; }
+  #gallery .grid-container { grid-template-columns: repeat(3, minmax(0, 1fr)) !important; }
   .summary { font-size: .85rem; }
   .bars li { grid-template-columns: 1fr 3.8rem; }
   .bars .name { grid-column: 1 / -1; font-size: .85rem; }

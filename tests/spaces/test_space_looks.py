@@ -70,6 +70,21 @@ def test_the_faces_stay_in_sight_while_controls_move(page):
     assert at, "the faces lie over the control"
 
 
+@pytest.mark.parametrize("height", [660, 800])
+def test_the_faces_stay_in_sight_on_a_laptop(browser, address, height):
+    """A laptop's window is too low for all that stands beside the controls: the faces alone stay."""
+    tab = browser.new_page(viewport={"width": 1280, "height": height})
+    tab.set_default_timeout(120_000)
+    tab.goto(address)
+    tab.wait_for_selector("#summary strong")
+    for control in ("#au43", "#age", "#light"):
+        tab.evaluate(f"window.scrollBy(0, document.querySelector('{control}').getBoundingClientRect().top - 600)")
+        for name in ("#neutral", "#face", "#summary"):
+            seen = box(tab, name)
+            assert seen["y"] >= -1 and seen["y"] + seen["height"] <= height, f"{name} left the screen at {control}"
+    tab.close()
+
+
 def test_nothing_to_stumble_over(page):
     """Every tab as a visitor fills it: contrast, targets, headings, width, names for a screen reader, and axe."""
     found = {}
@@ -107,8 +122,11 @@ def test_read_has_no_blank_panels_and_two_examples(page):
     page.wait_for_selector("#summary strong")
     open_tab(page, "Read")
     assert not page.locator("#reading").is_visible() and not page.locator("#reading-pspi").is_visible()
+    assert not page.locator("#reading-units").is_visible(), "a line of an empty block"
     page.click("#example-pair")
     page.wait_for_selector("#reading img")
+    page.evaluate("window.scrollTo(0, 0)")
+    assert box(page, "#reading-pspi")["y"] + box(page, "#reading-pspi")["height"] <= 900, "the value is not in sight"
     assert page.locator("#reading-units li").count() == 6 and not page.locator("div.block.until").is_visible()
     assert "90 % interval" in page.inner_html("#reading-pspi")
     page.get_by_role("tab", name="Clip", exact=True).click()
@@ -132,3 +150,21 @@ def test_browse_opens_on_pain_mixes_people_and_pages(page):
     assert page.inner_text("#gallery") != first
     page.click("#page-before")
     page.wait_for_function(f"() => {said}.includes('1 to 24')")
+    assert chosen(page) == [0], "the frame is around the picture that is open"
+    page.locator("#gallery .thumbnail-item").nth(3).click()
+    page.wait_for_function("n => document.querySelector('#row-facts').innerText.includes(n)", arg=caption(page, 3))
+    page.click("#page-next")
+    page.wait_for_function(f"() => {said}.includes('25 to 48')")
+    page.wait_for_function("n => document.querySelector('#row-facts').innerText.includes(n)", arg=caption(page, 0))
+    page.wait_for_function("() => document.querySelector('#gallery .thumbnail-item').classList.contains('selected')")
+    assert chosen(page) == [0]
+
+
+def caption(page, number: int) -> str:
+    return re.search(r"PSPI [\d.]+", page.locator("#gallery .thumbnail-item").nth(number).inner_text()).group()
+
+
+def chosen(page) -> list[int]:
+    """The pictures of the gallery that have a frame."""
+    items = "[...document.querySelectorAll('#gallery .thumbnail-item')]"
+    return page.evaluate(f"{items}.flatMap((item, n) => item.classList.contains('selected') ? [n] : [])")

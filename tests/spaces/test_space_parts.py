@@ -245,6 +245,33 @@ def test_every_class_of_the_mask_has_a_colour_of_its_own_and_a_name_in_the_legen
     assert all(name.replace("_", " ") in drawing.class_legend() for name in MASK_CLASSES[1:])
 
 
+def test_names_in_the_form_are_words():
+    names = [name for names in (limits.PLACES, limits.ACCESSORIES) for name, _ in make._choices(names)]
+    assert len(set(names)) == len(names) and not any("_" in name for name in names)
+    assert set(make.WORDS) <= {*limits.PLACES, *limits.ACCESSORIES}
+
+
+def test_a_visitor_is_told_nothing_of_boxes(monkeypatch):
+    """Neither the page nor its API takes a face's box."""
+    monkeypatch.setattr("threedpain.modeling.reading.photos.faint_face", lambda photo: None)
+    with pytest.raises(InvalidInput, match="no face was found in the picture; .* well lit$"):
+        engine.read(Image.new("RGB", (200, 200)))
+    monkeypatch.setattr(
+        "threedpain.modeling.reading.photos.find_faces", lambda photo: [(0, 0, 90, 90), (100, 0, 190, 90)]
+    )
+    with pytest.raises(InvalidInput, match="2 faces were found in the picture; cut out the one to read$"):
+        engine.read(Image.new("RGB", (200, 200)))
+
+
+def test_browse_says_how_the_head_is_turned_and_when_nothing_fits():
+    assert browse._way(-32.4, "to their left", "to their right") == "32° to their right"
+    assert browse._way(0.3, "up", "down") == "0°"
+    *_, facts, _ = browse.find(browse.SAMPLE, "", "", "east_asian", "", "", 0, 16)
+    assert "An East Asian person" in facts
+    _, shown, said, *_ = browse.find(browse.SAMPLE, "", "", "", "", "smile", 16, 16)
+    assert not shown and "None of 120 pictures fits" in said
+
+
 def test_browse_says_what_is_worn():
     assert browse._worn({"accessories": "glasses,oxygen_mask"}) == ", wearing glasses, oxygen mask"
     assert browse._worn({"accessories": "glasses,blanket"}) == ", wearing glasses, behind blanket"
