@@ -22,8 +22,8 @@ CLIP_PIXELS = 2_100_000  # of a frame: full HD
 CLIP_SECONDS = 40.0  # that reading a clip may take
 WAITING = "waiting for a face"
 # What came of it is brought into sight: on a phone it lies a screen away from the button.
-SHOW = """() => (document.querySelector('#read-problem .problem') || document.querySelector('#reading-pspi'))
-  ?.scrollIntoView({ block: 'nearest', behavior: 'smooth' })"""
+SHOW = """() => { setTimeout(() => (document.querySelector('#read-problem .problem') ||
+  document.querySelector('#reading-pspi'))?.scrollIntoView({ block: 'nearest', behavior: 'smooth' }), 300) }"""
 EMPTY = (
     "Add a photograph or a clip, or try an example. You then see pain intensity (PSPI) with its 90 % interval, "
     "the six muscle actions it is made of, and where on the face the model finds them."

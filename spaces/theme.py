@@ -98,7 +98,6 @@ label:has(> input[type=radio]:focus-visible) { outline: 3px solid #b4501f; outli
 .results:has(#reading img) .until { display: none !important; }
 .opened:not(:has(img)) { display: none !important; }
 #gallery .caption-label { opacity: 1 !important; white-space: normal !important; }
-#clip video { max-height: 236px; }
 
 button[role=tab] { color: var(--body-text-color-subdued) !important; opacity: 1 !important; min-height: 2rem; }
 button[role=tab][aria-selected=true] { color: #8a3618 !important; border-color: #a3431f !important; font-weight: 600; }

@@ -135,6 +135,19 @@ def test_read_has_no_blank_panels_and_two_examples(page):
     assert "PSPI over 1." in page.inner_html("#reading-curve")
 
 
+def test_what_came_of_an_upload_is_in_sight(page):
+    page.reload()
+    page.wait_for_selector("#summary strong")
+    open_tab(page, "Read")
+    page.locator("#read").scroll_into_view_if_needed()
+    page.click("#read")
+    page.wait_for_selector("#read-problem .problem")
+    page.wait_for_function(
+        "() => { const seen = document.querySelector('#read-problem .problem').getBoundingClientRect(); "
+        "return seen.top >= 0 && seen.bottom <= innerHeight }"
+    )
+
+
 def test_browse_opens_on_pain_mixes_people_and_pages(page):
     open_tab(page, "Browse")
     page.wait_for_selector("#row-heat img")
@@ -148,15 +161,20 @@ def test_browse_opens_on_pain_mixes_people_and_pages(page):
     page.click("#page-next")
     page.wait_for_function(f"() => {said}.includes('25 to 48')")
     assert page.inner_text("#gallery") != first
+    width = page.viewport_size["width"]
+    assert all(seen.bounding_box()["x"] + seen.bounding_box()["width"] <= width
+               for seen in page.locator("#gallery .thumbnail-item").all()), "pictures beyond the edge"  # fmt: skip
     page.click("#page-before")
     page.wait_for_function(f"() => {said}.includes('1 to 24')")
+    framed = "() => document.querySelector('#gallery .thumbnail-item').classList.contains('selected')"
+    page.wait_for_function(framed)
     assert chosen(page) == [0], "the frame is around the picture that is open"
     page.locator("#gallery .thumbnail-item").nth(3).click()
     page.wait_for_function("n => document.querySelector('#row-facts').innerText.includes(n)", arg=caption(page, 3))
     page.click("#page-next")
     page.wait_for_function(f"() => {said}.includes('25 to 48')")
     page.wait_for_function("n => document.querySelector('#row-facts').innerText.includes(n)", arg=caption(page, 0))
-    page.wait_for_function("() => document.querySelector('#gallery .thumbnail-item').classList.contains('selected')")
+    page.wait_for_function(framed)
     assert chosen(page) == [0]
 
 
