@@ -306,8 +306,7 @@ def _pole(bust: Bust, part: str) -> int:
 
 
 def lash_pattern(uvs: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Where lashes lie in the strand pattern [L, 3, 2] and their opacity [L, 3]: an unbroken line at the roots above,
-    thinning to the tips; fewer and shorter below (u under a half)."""
+    """Where lashes lie in the strand pattern [L, 3, 2], and their opacity [L, 3]: fewer and shorter below (u < 0.5)."""
     below = uvs[:, :, 0] < 0.5
     along = np.where(below, uvs[:, :, 1] / 0.6, uvs[:, :, 1])
     beside = 2 * uvs[:, :, 0] - ~below  # 0 at the nose .. 1 at the temple
