@@ -156,7 +156,7 @@ def find(source: str, *filters, page: int = 0):
     table, pictures = _labels(source), _undecoded(open_set(source).select_columns(["image"]))
     captions = [_caption(table["PSPI"][row], table["expression_name"][row]) for row in shown]
     gallery = list(zip(_decoded(pictures[shown]["image"]), captions, strict=True)) if shown else []
-    said = f"{len(rows)} of {len(table)} pictures fit." if len(rows) else f"None of {len(table)} pictures fits."
+    said = f"{len(rows)} of {len(table)} pictures fit."
     if len(rows) > PAGE:
         said += f" Here are {PAGE * page + 1} to {PAGE * page + len(shown)}."
     opened = described(source, shown[0]) if shown else closed
