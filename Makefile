@@ -56,7 +56,7 @@ weights-panoramas: install  ## Build the photographed places from PANORAMAS=fold
 		--out threedpain/weights/panoramas.safetensors
 
 # The shipped teacher and student with their figures, from the shipped generator alone. Each step continues where it stopped.
-# New people teach more than more epochs: PEOPLE and the seed say exactly who they are.
+# PEOPLE and the seed say exactly who is learned from.
 # Two cores train fastest as two processes, which compute what one does, up to rounding: PROCESSES=1 is one.
 PEOPLE := 1000
 EPOCHS := 10
