@@ -58,7 +58,7 @@ weights-panoramas: install  ## Build the photographed places from PANORAMAS=fold
 # The shipped teacher and student with their figures, from the shipped generator alone. Each step continues where it stopped.
 # PEOPLE and the seed say exactly who is learned from.
 # Two cores train fastest as two processes, which compute what one does, up to rounding: PROCESSES=1 is one.
-PEOPLE := 1000
+PEOPLE := 1500
 EPOCHS := 10
 PROCESSES := 2
 TRAIN = $(BIN)/$(if $(filter 1,$(PROCESSES)),3dpain train,python -m torch.distributed.run --standalone \
