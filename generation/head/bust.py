@@ -102,8 +102,8 @@ class Head(Protocol):
     def resting(self, identity: Identity) -> Mapping[str, float]:
         """The action units of the person's face at rest, on this head."""
 
-    def surface(self, cage: np.ndarray, out: np.ndarray | None = None) -> np.ndarray:
-        """[C, 3] on the cage -> float32 [N, 3] on the smooth surface."""
+    def surface(self, cage: np.ndarray) -> np.ndarray:
+        """[..., C, 3] on cages -> float32 [..., N, 3] on smooth surfaces."""
 
     def eyeballs(self, centres: np.ndarray, radius: float, turn: np.ndarray | None = None) -> np.ndarray:
         """Both eyeballs' vertices float32 [2 E, 3]."""

@@ -63,12 +63,16 @@ class CageHead:
         self.topology = topology
         self._eyeball = sphere()[0]
 
-    def surface(self, cage: np.ndarray, out: np.ndarray | None = None) -> np.ndarray:
-        """Skin, teeth, tongue and lashes: points [C, 3] (or offsets) on the cage -> [N, 3] on the smooth surface."""
-        out = np.empty((self.skin_count, 3), np.float32) if out is None else out
-        matrix = self.smoothing
-        _multiply(matrix.indptr, matrix.indices, matrix.data, np.ascontiguousarray(cage, np.float32), out)
-        return out
+    def surface(self, cage: np.ndarray) -> np.ndarray:
+        """Skin, teeth, tongue and lashes: points [..., C, 3] (or offsets) on cages -> float32 [..., N, 3] on smooth
+        surfaces."""
+        cages = np.ascontiguousarray(cage, np.float32).reshape(-1, *cage.shape[-2:])
+        out, matrix = np.empty((len(cages), self.skin_count, 3), np.float32), self.smoothing
+        for first in range(0, len(cages), 2):
+            some = slice(first, first + 2)
+            multiply = _multiply_two if len(cages[some]) == 2 else _multiply
+            multiply(matrix.indptr, matrix.indices, matrix.data, cages[some], out[some])
+        return out.reshape(*cage.shape[:-2], -1, 3)
 
     def eyeballs(self, centres: np.ndarray, radius: float, turn: np.ndarray | None = None) -> np.ndarray:
         """Both eyeballs' vertices [2 E, 3]; `turn` [3, 3] rotates them about their centres."""
@@ -125,17 +129,37 @@ def field_units(action_names: tuple[str, ...]) -> np.ndarray:
 
 @njit(cache=True, fastmath=False)
 def _multiply(starts, columns, values, points, out):
-    """out [N, 3] = CSR matrix @ points [C, 3], summed in the matrix' own order: the same bits everywhere."""
-    first = starts[0]
-    for row in range(len(out)):
+    """out [1, N, 3] = CSR matrix @ points [1, C, 3], summed in the matrix' own order: the same bits everywhere."""
+    one, first = points[0], starts[0]
+    for row in range(out.shape[1]):
         last = starts[row + 1]
         x = y = z = np.float32(0)
         for k in range(first, last):
             weight, column = values[k], np.uint32(columns[k])  # unsigned: no wrapping round the end
-            x += weight * points[column, 0]
-            y += weight * points[column, 1]
-            z += weight * points[column, 2]
-        out[row, 0], out[row, 1], out[row, 2] = x, y, z
+            x += weight * one[column, 0]
+            y += weight * one[column, 1]
+            z += weight * one[column, 2]
+        out[0, row, 0], out[0, row, 1], out[0, row, 2] = x, y, z
+        first = last
+
+
+@njit(cache=True, fastmath=False)
+def _multiply_two(starts, columns, values, points, out):
+    """The same of two at once, [2, C, 3] -> [2, N, 3]: reading the matrix is half of the work."""
+    one, two, first = points[0], points[1], starts[0]
+    for row in range(out.shape[1]):
+        last = starts[row + 1]
+        x = y = z = u = v = w = np.float32(0)
+        for k in range(first, last):
+            weight, column = values[k], np.uint32(columns[k])
+            x += weight * one[column, 0]
+            y += weight * one[column, 1]
+            z += weight * one[column, 2]
+            u += weight * two[column, 0]
+            v += weight * two[column, 1]
+            w += weight * two[column, 2]
+        out[0, row, 0], out[0, row, 1], out[0, row, 2] = x, y, z
+        out[1, row, 0], out[1, row, 1], out[1, row, 2] = u, v, w
         first = last
 
 

@@ -73,13 +73,13 @@ class DifferentiableFace:
         moving = curve(torch, units).to(units.dtype) * (1 - self._closing) + units * self._closing
         moving = moving * self._range
         closure = 1 - (1 - self._rest[:, EYES_CLOSED]) * (1 - moving[:, EYES_CLOSED])
-        weights = field_weights(torch, self.bust.model.action_names, self._rest + moving)
+        weights = field_weights(torch, self.bust.model.action_names, (self._rest + moving)[None], [(0.0, 0.0)])[0]
         cage = self._cage + torch.mv(self._shapes, shape).reshape(-1, 3) + torch.tensordot(weights, self._basis, 1)
         eyes = self._eyes + torch.tensordot(shape, self._shape_eyes, 1)
         radius = eyes[:, 3].mean()
         surface = torch.sparse.mm(self._smooth, cage)
         moved = [
-            lids.close(torch, surface, eye, eyes[side, :3], radius, closure[side])
+            lids.close(torch, surface[None], eye, eyes[side, :3], radius, closure[side, None])[0]
             for side, eye in enumerate(self._lids)
         ]
         for eye, points in zip(self._lids, moved, strict=True):
@@ -87,7 +87,7 @@ class DifferentiableFace:
         for side, eye in enumerate(self._lids):
             surface = surface.index_put((eye.lashes,), lids.hang(torch, surface, eye, eyes[side, :3]))
         rows = self._lips.rows
-        heights = lips.part(torch, surface, self._lips)
+        heights = lips.part(torch, surface[None], self._lips)[0]
         surface = surface.index_put((rows, torch.ones_like(rows)), heights)
         rows = self._teeth.rows
         depths = teeth.behind(torch, surface, self._teeth)

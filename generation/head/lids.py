@@ -67,7 +67,7 @@ class Lids:
         arm = surface - centre
         near = np.sqrt((arm * arm).sum(axis=1)) / radius
         around = np.setdiff1d(np.flatnonzero((near > 1) & (near < AROUND) & (arm[:, 2] > 0)), self.rows)
-        upper, rows = (_angles(np, arm[rows], self.temple)[1] for rows in (self.upper, self.rows))
+        upper, rows = (_azimuth(np, *arm[rows].T, self.temple) for rows in (self.upper, self.rows))
         column, share = between(np, np.maximum.accumulate(upper), rows)
         still = np.zeros(len(around), np.float32)
         held = np.minimum(0.99 * near[around], CLEAR) * ((near[around] - 1) / 0.03).clip(0, 1)  # no step at the ball
@@ -78,7 +78,7 @@ class Lids:
             floor=np.concatenate([self.floor, held]).astype(np.float32),
             column=np.concatenate([column, still.astype(np.int64)]),
             share=np.concatenate([share.astype(np.float32), still]),
-            opening=_gap(np, surface, self, centre).clip(0, None).astype(np.float32),
+            opening=_gap(np, surface[None], self, centre)[0].clip(0, None).astype(np.float32),
             **self._rooted(surface, centre, lashes, long),
         )
 
@@ -91,7 +91,8 @@ class Lids:
         for margin, kind in ((self.upper, 1), (self.lower, -1)):
             rows = np.flatnonzero((lashes == kind) & ((surface[:, 0] > 0) == (centre[0] > 0)))
             arm, edge = surface[rows] - centre, surface[margin] - centre
-            angle, at = _angles(np, arm, self.temple)[1], np.maximum.accumulate(_angles(np, edge, self.temple)[1])
+            angle, at = (_azimuth(np, *points.T, self.temple) for points in (arm, edge))
+            at = np.maximum.accumulate(at)
             away = np.sqrt((arm * arm).sum(axis=1))
             first = np.array(
                 [part[away[part].argmin()] for part in np.array_split(np.argsort(angle, kind="stable"), ROOTS)]
@@ -99,7 +100,7 @@ class Lids:
             column, share = between(np, at, angle)
             root = np.stack([np.interp(angle, angle[first], arm[first, k]) for k in range(3)], 1)
             own = edge[column] * (1 - share[:, None]) + edge[column + 1] * share[:, None]
-            level = _angles(np, own, self.temple)[0]
+            level = _elevation(np, *own.T)
             strips.append((rows, np.stack([margin[column], margin[column + 1]], 1), share, long * (arm - root), level))
         names, numbers = ("lashes", "roots", "split", "stand", "level"), (int, int, np.float32, np.float32, np.float32)
         return {
@@ -121,49 +122,77 @@ def between(xp, knots, values):
 
 
 def close(xp, points, lids: Lids, centre, radius, closure):
-    """New positions [R, 3] of one eye's lid points, from the surface `points` [N, 3] before any closing."""
+    """New positions [B, R, 3] of one eye's lid points, from surfaces `points` [B, N, 3] before any closing; `closure`
+    [B]."""
+    closure = closure[:, None]
     gap = _gap(xp, points, lids, centre) + SEAL * closure
     left = xp.maximum(gap, SLIT * lids.opening)
     shut, apart = (
-        turn[lids.column] * (1 - lids.share) + turn[lids.column + 1] * lids.share
+        chosen(xp, turn, lids.column) * (1 - lids.share) + chosen(xp, turn, lids.column + 1) * lids.share
         for turn in (closure * left, gap - left)
     )
     # Lids that come too near are pushed apart; what lies farther up the lid gives way less and keeps where it went.
     theta = lids.weight * (shut + apart * lids.weight.clip(0, 1))
-    arm = points[lids.rows] - centre
-    x, y, z = arm[:, 0], arm[:, 1], arm[:, 2]
-    level = xp.sqrt(x * x + z * z + 1e-14)
+    x, y, z = _arm(chosen(xp, points, lids.rows), centre)
+    level = _level(xp, x, z)
     distance = xp.sqrt(level * level + y * y)
     farther = xp.maximum(distance, lids.floor * radius) / distance
     cosine, sine = xp.cos(theta) * farther, xp.sin(theta) * farther
     across = cosine + sine * y / level
-    return centre + xp.stack([x * across, y * cosine - level * sine, z * across], 1)
+    turned = (x * across, y * cosine - level * sine, z * across)
+    return xp.stack([centre[k] + turned[k] for k in range(3)], -1)
 
 
 def hang(xp, points, lids: Lids, centre):
     """New positions [L, 3] of one eye's lashes, from the surface `points` [N, 3] whose lids have found their place:
     they grow from the margins and turn with them."""
-    share = lids.split[:, None]
-    root = points[lids.roots[:, 0]] * (1 - share) + points[lids.roots[:, 1]] * share - centre
-    turn = lids.level - _angles(xp, root, lids.temple)[0]
-    ahead = xp.sqrt(root[:, 0] ** 2 + root[:, 2] ** 2 + 1e-14)
-    east, north = root[:, 2] / ahead, root[:, 0] / ahead  # the way out, in the upright plane of eye and root
+    ends = chosen(xp, points[None], lids.roots)[0]
+    root = [ends[:, 0, k] * (1 - lids.split) + ends[:, 1, k] * lids.split - centre[k] for k in range(3)]
+    ahead = _level(xp, root[0], root[2])
+    turn = lids.level - xp.arctan2(root[1], ahead)
+    east, north = root[2] / ahead, root[0] / ahead  # the way out, in the upright plane of eye and root
     x, y, z = lids.stand[:, 0], lids.stand[:, 1], lids.stand[:, 2]
     out, beside = x * north + z * east, x * east - z * north
     cosine, sine = xp.cos(turn), xp.sin(turn)
     out, y = out * cosine + y * sine, y * cosine - out * sine
-    return centre + EDGE * root + xp.stack([out * north + beside * east, y, out * east - beside * north], 1)
+    stand = (out * north + beside * east, y, out * east - beside * north)
+    return xp.stack([centre[k] + EDGE * root[k] + stand[k] for k in range(3)], 1)
 
 
 def _gap(xp, points, lids: Lids, centre):
-    """Radians [M] between the margins of the surface `points` [N, 3], at each point of the upper one."""
-    top, at = _angles(xp, points[lids.upper] - centre, lids.temple)
-    bottom, knots = _angles(xp, points[lids.lower] - centre, lids.temple)
-    index, share = between(xp, np.maximum.accumulate(knots) if xp is np else xp.cummax(knots, 0).values, at)
-    return top - (bottom[index] * (1 - share) + bottom[index + 1] * share)
+    """Radians [B, M] between the margins of surfaces `points` [B, N, 3], at each point of the upper one."""
+    upper, lower = (_arm(chosen(xp, points, rows), centre) for rows in (lids.upper, lids.lower))
+    top, bottom = (_elevation(xp, *arm) for arm in (upper, lower))
+    at, knots = (_azimuth(xp, *arm, lids.temple) for arm in (upper, lower))
+    knots = np.maximum.accumulate(knots, axis=1) if xp is np else xp.cummax(knots, 1).values
+    under = []
+    for row in range(len(points)):
+        index, share = between(xp, knots[row], at[row])
+        under.append(bottom[row][index] * (1 - share) + bottom[row][index + 1] * share)
+    return top - xp.stack(under)
 
 
-def _angles(xp, arm, temple):
-    """Elevation and azimuth towards the temple of points [P, 3] about an eye's centre, radians."""
-    x, y, z = arm[:, 0], arm[:, 1], arm[:, 2]
-    return xp.arctan2(y, xp.sqrt(x * x + z * z + 1e-14)), xp.arctan2(temple * x, z)
+def chosen(xp, table, index):
+    """The entries `index` [...] of every row of `table` [B, N, ...]; numpy's `take` is many times as fast as
+    `table[:, index]`."""
+    return table.take(index, 1) if xp is np else table[:, index]
+
+
+def _arm(points, centre):
+    """x, y and z of points [..., 3] from an eye's centre, apart."""
+    return tuple(points[..., k] - centre[k] for k in range(3))
+
+
+def _level(xp, x, z):
+    """Distance from the upright axis through an eye's centre."""
+    return xp.sqrt(x * x + z * z + 1e-14)
+
+
+def _elevation(xp, x, y, z):
+    """About an eye's centre, radians."""
+    return xp.arctan2(y, _level(xp, x, z))
+
+
+def _azimuth(xp, x, y, z, temple):
+    """About an eye's centre, towards the temple, radians."""
+    return xp.arctan2(temple * x, z)

@@ -19,6 +19,8 @@ from threedpain.generation.compiling import njit
 from threedpain.generation.geometry import triangles
 from threedpain.generation.records import MASK_CLASSES, PARTS
 
+from .lids import chosen
+
 SPARE = 2e-5  # metres left between closed lips
 REACH = 6e-3  # metres: what lies deeper is no contact
 RINGS = 6  # from the seam between lips and cavity outwards: these points can touch
@@ -111,60 +113,72 @@ def closing(lips: Lips, smoothing: csr_matrix, surface: np.ndarray) -> csr_matri
 
 
 def part(xp, points, lips: Lips):
-    """New heights [R] (y) of the lips' points, from the surface `points` [N, 3]."""
-    places = points[lips.rows]
-    x, y, z = places[:, 0], places[:, 1], places[:, 2]
-    line = y[lips.before] * (1 - lips.between) + y[lips.after] * lips.between
-    overlap = xp.amax(line[:, 1] - line[:, 0] + SPARE, 0).clip(0, None)
-    wide = xp.maximum(overlap[1:-1], xp.maximum(overlap[:-2], overlap[2:]))  # neighbours give way with the deepest
-    y = _given(y, xp.concatenate([overlap[:1], wide, overlap[-1:]], 0), lips)
+    """New heights [B, R] (y) of the lips' points, from surfaces `points` [B, N, 3]."""
+    places = chosen(xp, points, lips.rows)
+    y = places[..., 1]
+    line = chosen(xp, y, lips.before) * (1 - lips.between) + chosen(xp, y, lips.after) * lips.between
+    overlap = xp.amax(line[:, :, 1] - line[:, :, 0] + SPARE, 1).clip(0, None)
+    wide = xp.maximum(overlap[:, 1:-1], xp.maximum(overlap[:, :-2], overlap[:, 2:]))  # neighbours: as the deepest
+    y = _given(xp, y, xp.concatenate([overlap[:, :1], wide, overlap[:, -1:]], 1), lips)
 
-    apart = xp.stack([x, y, z], 1)
-    found = _above(*(array if xp is np else array.detach().cpu().numpy() for array in (apart, lips.lower, lips.upper)))
-    touching = np.flatnonzero(found >= 0)
+    arrays = (places, y, lips.lower, lips.upper)
+    found = _above(*(array if xp is np else array.detach().cpu().numpy() for array in arrays))
+    who, touching = np.nonzero(found >= 0)
     if not len(touching):
         return y
-    face, below = lips.upper[found[touching]], lips.lower[touching]
-    ax, az, bx, bz, cx, cz = (v[face[:, k]] - v[below] for k in range(3) for v in (x, z))
+    face, below, x, z = lips.upper[found[who, touching]], lips.lower[touching], places[..., 0], places[..., 2]
+    ax, az, bx, bz, cx, cz = (v[who, face[:, k]] - v[who, below] for k in range(3) for v in (x, z))
     weight = xp.stack([bx * cz - bz * cx, cx * az - cz * ax, ax * bz - az * bx], 1)
-    height = (weight * y[face]).sum(1) / weight.sum(1)
-    overlap = xp.concatenate([(y[below] - height + SPARE).clip(0, None), y[:1] * 0])
-    row = np.full(len(found) + 1, len(touching))
-    row[touching] = np.arange(len(touching))
-    return _given(y, xp.amax(overlap[row[lips.near if xp is np else lips.near.cpu().numpy()]], 1), lips)
+    height = (weight * y[who[:, None], face]).sum(1) / weight.sum(1)
+    overlap = xp.concatenate([(y[who, below] - height + SPARE).clip(0, None), y[0, :1] * 0])
+    row = np.full((len(y), len(lips.lower) + 1), len(touching))
+    row[who, touching] = np.arange(len(touching))
+    near = row.take(lips.near if xp is np else lips.near.cpu().numpy(), 1)
+    return _given(xp, y, xp.amax(overlap[near], -1), lips)
 
 
-def _given(y, overlap, lips: Lips):
-    """Heights [R] after giving way to overlaps [K]."""
-    return y + lips.lift * (overlap[lips.column] * (1 - lips.share) + overlap[lips.column + 1] * lips.share)
+def _given(xp, y, overlap, lips: Lips):
+    """Heights [B, R] after giving way to overlaps [B, K]."""
+    before, after = chosen(xp, overlap, lips.column), chosen(xp, overlap, lips.column + 1)
+    return y + lips.lift * (before * (1 - lips.share) + after * lips.share)
 
 
 @njit(cache=True)
-def _above(places, lower, upper):
+def _above(places, heights, lower, upper):
     """For each point of the lower lip the triangle of the upper lip's underside that it touches or has passed, straight
-    over or under it, the highest of several; -1 for none. `places` [R, 3], `lower` [L], `upper` [F, 3] -> int [L]."""
-    found = np.full(len(lower), -1)
-    highest = np.full(len(lower), -np.inf)
-    at = places[lower]
+    over or under it, the highest of several; -1 for none. `places` [B, R, 3], of which x and z count, `heights` [B,
+    R], `lower` [L], `upper` [F, 3] -> int [B, L]."""
+    found = np.full((len(places), len(lower)), -1)
+    for face in range(len(places)):
+        _above_one(places[face, :, 0], heights[face], places[face, :, 2], lower, upper, found[face])
+    return found
+
+
+@njit(cache=True)
+def _above_one(x, y, z, lower, upper, found):
+    order = np.argsort(x[lower], kind="mergesort")
+    below, highest = lower[order], np.full(len(lower), -np.inf)
+    across = x[below]
     for f in range(len(upper)):
-        a, b, c = places[upper[f, 0]], places[upper[f, 1]], places[upper[f, 2]]
-        area = (b[2] - a[2]) * (c[0] - a[0]) - (b[0] - a[0]) * (c[2] - a[2])
+        a, b, c = upper[f]
+        area = (z[b] - z[a]) * (x[c] - x[a]) - (x[b] - x[a]) * (z[c] - z[a])
         if area >= 0:  # not turned downwards
             continue
-        left, right = min(a[0], b[0], c[0]), max(a[0], b[0], c[0])
-        back, front = min(a[2], b[2], c[2]), max(a[2], b[2], c[2])
-        for i in range(len(at)):
-            x, y, z = at[i, 0], at[i, 1], at[i, 2]
-            if x < left or x > right or z < back or z > front:
+        right = max(x[a], x[b], x[c])
+        back, front = min(z[a], z[b], z[c]), max(z[a], z[b], z[c])
+        for i in range(np.searchsorted(across, min(x[a], x[b], x[c])), len(below)):
+            at, deep = across[i], z[below[i]]
+            if at > right:
+                break
+            if deep < back or deep > front:
                 continue
-            u = (b[0] - x) * (c[2] - z) - (b[2] - z) * (c[0] - x)
-            v = (c[0] - x) * (a[2] - z) - (c[2] - z) * (a[0] - x)
-            w = (a[0] - x) * (b[2] - z) - (a[2] - z) * (b[0] - x)
+            u = (x[b] - at) * (z[c] - deep) - (z[b] - deep) * (x[c] - at)
+            v = (x[c] - at) * (z[a] - deep) - (z[c] - deep) * (x[a] - at)
+            w = (x[a] - at) * (z[b] - deep) - (z[a] - deep) * (x[b] - at)
             if u >= 0 and v >= 0 and w >= 0:
-                height = (u * a[1] + v * b[1] + w * c[1]) / (u + v + w)
-                if abs(height - y) < REACH and height > highest[i]:
-                    highest[i], found[i] = height, f
-    for i in range(len(at)):
-        if highest[i] - at[i, 1] > SPARE:
-            found[i] = -1
-    return found
+                height = (u * y[a] + v * y[b] + w * y[c]) / (u + v + w)
+                if abs(height - y[below[i]]) < REACH and height > highest[i]:
+                    highest[i], found[order[i]] = height, f
+    for i in range(len(below)):
+        if highest[i] - y[below[i]] > SPARE:
+            found[order[i]] = -1

@@ -8,7 +8,7 @@ lids close as in `lids`. Movements of units add, corrected where addition breaks
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from functools import lru_cache
 
 import numpy as np
@@ -61,9 +61,9 @@ def _hermite() -> tuple[np.ndarray, np.ndarray]:
 
 
 def shares(acting: np.ndarray) -> np.ndarray:
-    """Movement shares [2, U] of intensities [2, U] on the average person; AU43's is the lids' closure itself."""
+    """Movement shares [..., U] of intensities [..., U] on the average person; AU43's is the lids' closure itself."""
     out = curve(np, acting)
-    out[:, EYES_CLOSED] = acting[:, EYES_CLOSED]
+    out[..., EYES_CLOSED] = acting[..., EYES_CLOSED]
     return out
 
 
@@ -78,52 +78,70 @@ def personal(identity: Identity) -> np.ndarray:
 
 def expression(bust: Anatomy, acting: np.ndarray, gaze: tuple[float, float]) -> np.ndarray:
     """Vertices float32 [V, 3] with an expression, head upright; nothing acting gives the bust's own vertices."""
+    return completed(bust, skins(bust, shares(acting[None]) * bust.range, [gaze])[0], gaze)
+
+
+def skins(bust: Anatomy, moving: np.ndarray, gazes: Sequence[tuple[float, float]]) -> np.ndarray:
+    """Smooth surfaces float32 [B, N, 3] of movement shares [B, 2, U], each with its gaze: skin in its place, lashes,
+    teeth and tongue not yet."""
     model = bust.model
-    moving = shares(acting) * bust.range
-    closure = 1 - (1 - bust.rest[:, EYES_CLOSED]) * (1 - moving[:, EYES_CLOSED])
-    weights = field_weights(np, model.action_names, bust.rest + moving, gaze).astype(np.float32)
-    eyes = model.eyeballs(bust.eye_centres, bust.eye_radius, None if gaze == (0.0, 0.0) else gaze_rotation(gaze))
-    vertices = np.empty((model.skin_count + len(eyes), 3), np.float32)
-    vertices[model.skin_count :] = eyes
-    surface = model.surface(_blend(bust.cage, bust.basis, weights), out=vertices[: model.skin_count])
-    radius = np.float32(bust.eye_radius)
+    closure = 1 - (1 - bust.rest[:, EYES_CLOSED]) * (1 - moving[:, :, EYES_CLOSED])
+    weights = field_weights(np, model.action_names, bust.rest + moving, gazes).astype(np.float32)
+    surfaces = model.surface(_blend(bust.cage, bust.basis, weights))
+    radius, closure = np.float32(bust.eye_radius), closure.astype(np.float32)
     moved = [
-        lids.close(np, surface, eye, centre, radius, np.float32(share))
-        for eye, centre, share in zip(bust.lids, bust.eye_centres, closure, strict=True)
+        lids.close(np, surfaces, eye, centre, radius, closure[:, side])
+        for side, (eye, centre) in enumerate(zip(bust.lids, bust.eye_centres, strict=True))
     ]
-    for eye, points in zip(bust.lids, moved, strict=True):
-        surface[eye.rows] = points
+    for surface, left, right in zip(surfaces, *moved, strict=True):
+        for eye, points in zip(bust.lids, (left, right), strict=True):
+            surface[eye.rows] = points
+    for surface, heights in zip(surfaces, lips.part(np, surfaces, model.lips), strict=True):
+        surface[model.lips.rows, 1] = heights
+    return surfaces
+
+
+def completed(bust: Anatomy, surface: np.ndarray, gaze: tuple[float, float]) -> np.ndarray:
+    """Vertices float32 [V, 3] of a smooth surface [N, 3] whose skin is in its place."""
+    model = bust.model
+    eyes = model.eyeballs(bust.eye_centres, bust.eye_radius, None if gaze == (0.0, 0.0) else gaze_rotation(gaze))
+    vertices = np.concatenate([surface, eyes])
     for eye, centre in zip(bust.lids, bust.eye_centres, strict=True):
-        surface[eye.lashes] = lids.hang(np, surface, eye, centre)
-    surface[model.lips.rows, 1] = lips.part(np, surface, model.lips)
-    surface[model.teeth.rows, 2] = teeth.behind(np, surface, model.teeth)
+        vertices[eye.lashes] = lids.hang(np, surface, eye, centre)
+    vertices[model.teeth.rows, 2] = teeth.behind(np, surface, model.teeth)
     return vertices
 
 
 @njit(cache=True)
 def _blend(cage, basis, weights):
-    """cage float32 [C, 3] + weights [A] . basis [A, C, 3], summed in the order of the fields: the same bits."""
-    out = cage.copy()
-    flat, offsets = out.reshape(-1), basis.reshape(len(basis), -1)
-    for field in range(len(weights)):
-        if weights[field] != 0:
-            for k in range(len(flat)):
-                flat[k] += weights[field] * offsets[field, k]
+    """cage float32 [C, 3] + weights [B, A] . basis [A, C, 3], summed in the order of the fields, the same bits:
+    [B, C, 3]."""
+    out = np.empty((len(weights), *cage.shape), np.float32)
+    out[:] = cage
+    flat, offsets = out.reshape(len(weights), -1), basis.reshape(len(basis), -1)
+    for field in range(len(basis)):
+        for row in range(len(weights)):
+            weight = weights[row, field]
+            if weight != 0:
+                for k in range(flat.shape[1]):
+                    flat[row, k] += weight * offsets[field, k]
     return out
 
 
-def field_weights(xp, names: tuple[str, ...], moving, gaze: tuple[float, float] = (0.0, 0.0)):
-    """Weight [A] of every field: a unit's share on its side, the sides' mean for units without, products for pairs."""
+def field_weights(xp, names: tuple[str, ...], moving, gazes: Sequence[tuple[float, float]]):
+    """Weights [B, A] of every field of movement shares [B, 2, U] and gazes: a unit's share on its side, the sides' mean
+    for units without, products for pairs."""
     first, second = _field_index(names)
-    left, up = gaze
-    looks = [(max(up, 0), max(-up, 0), max(-side * left, 0), max(side * left, 0)) for side in (1, -1)]
+    looks = [
+        [(max(up, 0), max(-up, 0), max(-side * left, 0), max(side * left, 0)) for side in (1, -1)] for left, up in gazes
+    ]
     look = np.clip(np.array(looks) / list(GAZE_REACH.values()), 0, 1.5)
-    look = np.concatenate([look, np.ones((2, 1))], axis=1)
+    look = np.concatenate([look, np.ones((len(look), 2, 1))], axis=2)
     if xp is not np:
         look = xp.as_tensor(look, dtype=moving.dtype)
-    table = xp.concatenate([moving, look], 1)
-    table = xp.concatenate([table, table[:1] * 0.5 + table[1:] * 0.5], 0)
-    return table[first[0], first[1]] * table[second[0], second[1]]
+    table = xp.concatenate([moving, look], 2)
+    table = xp.concatenate([table, table[:, :1] * 0.5 + table[:, 1:] * 0.5], 1)
+    return table[:, first[0], first[1]] * table[:, second[0], second[1]]
 
 
 @lru_cache(maxsize=4)

@@ -11,7 +11,7 @@ from threedpain.generation.compiling import njit
 from threedpain.generation.frames import axis_angle, rotation
 
 from .bust import Bust, Face
-from .motion import UNITS, expression, intensities, shares
+from .motion import UNITS, completed, intensities, shares, skins
 from .wrinkles import wrinkle_depths
 
 
@@ -29,16 +29,18 @@ def rig(
     units = facs.validate(action_units)
     acting = intensities(units)
     pain = acting * PAIN_COLUMNS
-    vertices = expression(bust, acting, gaze)
-    alone = vertices if gaze == (0.0, 0.0) and (pain == acting).all() else expression(bust, pain, (0.0, 0.0))
-    heat = _moved(alone, bust.vertices, bust.model.skin_vertices)
-    vertices, pose = bend(bust, vertices, head_angles)
+    ahead = (0.0, 0.0)
+    apart = gaze != ahead or (pain != acting).any()  # what is not pain moves as well: pain alone is a second face
+    moving = shares(np.stack([acting, pain] if apart else [acting])) * bust.range
+    surfaces = skins(bust, moving, [gaze, ahead] if apart else [gaze])
+    heat = _moved(surfaces[-1], bust.vertices, bust.model.skin_vertices)
+    vertices, pose = bend(bust, completed(bust, surfaces[0], gaze), head_angles)
     return Face(
         bust,
         units,
         vertices,
         heat,
-        wrinkle_depths(bust.identity, shares(acting) * bust.range),
+        wrinkle_depths(bust.identity, moving[0]),
         pose,
         tuple(map(float, head_angles)),
         tuple(map(float, gaze)),

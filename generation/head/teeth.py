@@ -89,6 +89,9 @@ def _deepest(points, outward, cover, lip):
     (the fold below a hanging lip), of lips, which turn inwards, the outermost."""
     order = outward[np.argsort(points[outward, 0], kind="mergesort")]
     x, y = points[order, 0], points[order, 1]
+    if not len(y):
+        return -1, -1
+    lowest, uppermost = y.min(), y.max()
     height, over = np.empty((2, len(order))), np.full((2, len(order)), -1)
     height[0], height[1] = np.inf, -np.inf
     for f in range(len(cover)):
@@ -98,6 +101,8 @@ def _deepest(points, outward, cover, lip):
             continue
         right = max(a[0], b[0], c[0])
         low, high = min(a[1], b[1], c[1]), max(a[1], b[1], c[1])
+        if high < lowest or low > uppermost:  # above or below all teeth
+            continue
         kind = lip[f]
         for i in range(np.searchsorted(x, min(a[0], b[0], c[0])), len(x)):
             if x[i] > right:
