@@ -1,6 +1,6 @@
 """The head and its rig in torch: gradients of vertices with respect to action units and identity parameters.
 
-The same formulas as `rig.expression` (it shares `curve`, `field_weights`, `lids`, `lips` and `teeth` with it). A
+The same formulas as `motion.expression` (it shares `curve`, `field_weights`, `lids`, `lips` and `teeth` with it). A
 person's regions (`localise`), range and resting face are held fixed; their shape coefficients and intensities are free.
 """
 

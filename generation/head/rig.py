@@ -52,7 +52,8 @@ PAIN_COLUMNS = np.isin(UNITS, facs.PAIN_UNITS).astype(float)
 
 @njit(cache=True)
 def _moved(vertices, rest, skin):
-    """How far vertices [V, 3] lie from those at rest, in millimetres, where `skin` [V] is 1: float32 [V]."""
+    """How far vertices lie from those at rest [V, 3], in millimetres, where `skin` [V] is 1: float32 [V]. Those behind
+    the last of the skin may be missing."""
     out = np.zeros(len(skin), np.float32)
     for row in range(len(skin)):
         if skin[row] > 0:
