@@ -118,3 +118,26 @@ def _normals(vertices, faces):
         else:
             result[v, 2] = 1
     return result
+
+
+def above(values: np.ndarray, faces: np.ndarray, level: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """The part of a mesh where `level` [N], linear within triangles [M, 3], is above 0: what is known of its vertices,
+    [P, K] of `values` [N, K] and new ones on the edge, and its faces [Q, 3]. Vertices that no face uses go."""
+    inside = level[faces] > 0
+    count = inside.sum(axis=1)
+    edge = np.flatnonzero((count == 1) | (count == 2))
+    lone = np.where(count[edge] == 1, inside[edge].argmax(axis=1), inside[edge].argmin(axis=1))
+    a, b, c = (faces[edge, (lone + k) % 3] for k in range(3))  # a is alone on its side
+    other = np.stack([b, c])
+    share = (level[a] / (level[a] - level[other]))[..., None]
+    between = (values[a] * (1 - share) + values[other] * share).reshape(-1, values.shape[1])
+    ab = len(values) + np.arange(len(edge))
+    ac, one = ab + len(edge), count[edge] == 1
+    parts = (
+        faces[count == 3],
+        np.stack([a, ab, ac], axis=1)[one],
+        np.stack([ab, b, c], axis=1)[~one],
+        np.stack([ab, c, ac], axis=1)[~one],
+    )
+    used, index = np.unique(np.concatenate(parts), return_inverse=True)
+    return np.concatenate([values, between])[used], index.reshape(-1, 3)

@@ -13,19 +13,14 @@ from typing import TYPE_CHECKING
 import numpy as np
 from matplotlib import colormaps
 from PIL import Image, ImageDraw
-from scipy.spatial import cKDTree
 
 from threedpain import facs
-from threedpain.generation.export import STRIP
-from threedpain.generation.records import MASK_CLASSES, SKIN_HEIGHT
+from threedpain.generation.records import MASK_CLASSES
 
 if TYPE_CHECKING:
-    import trimesh
-
     from threedpain.modeling.reading.reader import Reading
 
 HEAT_FULL_MM = 8.0  # millimetres shown at the colour map's end
-NECK = -0.155  # metres from between the ears: where a head to turn ends
 SHOWN = 900  # longer side at which an uploaded picture is drawn on
 PLAIN = {
     "AU4": "Brows drawn down",
@@ -73,28 +68,6 @@ def heat_overlay(picture: Image.Image, heat_mm: np.ndarray, strength: float) -> 
     weight = (strength * np.clip(share * 4, 0, 1))[..., None]
     blended = np.asarray(picture.convert("RGB"), np.float32) * (1 - weight) + colour * weight
     return Image.fromarray(np.rint(blended).astype(np.uint8))
-
-
-def heat_on_mesh(mesh: trimesh.Trimesh, strength: float) -> trimesh.Trimesh:
-    """The head of a bust with its pain heat (`_HEAT`, mm a vertex) painted into the texture, cut off below the neck."""
-    import trimesh
-
-    material, uv = mesh.visual.material.copy(), mesh.visual.uv
-    skin = material.baseColorTexture
-    across, down = np.meshgrid(np.arange(skin.width) + 0.5, np.arange(skin.height) + 0.5)
-    away, near = cKDTree(uv * skin.size).query(np.stack([across, skin.height - down], axis=-1), k=4)
-    share = 1 / np.maximum(away, 0.5) ** 2
-    millimetres = (np.ravel(mesh.vertex_attributes["_HEAT"])[near] * share).sum(-1) / share.sum(-1)
-    millimetres[skin.height * SKIN_HEIGHT // (SKIN_HEIGHT + STRIP) :] = 0  # eyes, teeth and tongue lie below the skin
-    material.baseColorTexture = heat_overlay(skin, millimetres, strength)
-    material.doubleSided = True  # one looks into the neck
-    places, place = np.unique(mesh.vertices.round(7), axis=0, return_inverse=True)
-    smooth = trimesh.Trimesh(places, place.ravel()[mesh.faces], process=False).vertex_normals[place.ravel()]
-    kept = mesh.faces[(mesh.vertices[mesh.faces][..., 1] > NECK).any(axis=1)]
-    return trimesh.Trimesh(
-        np.maximum(mesh.vertices, (-np.inf, NECK, -np.inf)), kept, vertex_normals=smooth, process=False,
-        visual=trimesh.visual.TextureVisuals(uv=uv, material=material),
-    )  # fmt: skip
 
 
 def heat_of_reading(reading, photo: Image.Image) -> tuple[Image.Image, np.ndarray]:

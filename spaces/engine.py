@@ -14,16 +14,16 @@ from typing import TYPE_CHECKING
 import numpy as np
 from PIL import Image
 
-from threedpain import PainFacePipeline, facs
+from threedpain import PainFacePipeline, facs, limits
 from threedpain.errors import InvalidInput
+from threedpain.generation.dressed import DressedHead, dressed
+from threedpain.generation.scene.posture import falls
 from threedpain.landmarks import face_box
 from threedpain.limits import HEAT_STEP
 from threedpain.modeling.reading import detectors
 from threedpain.modeling.reading.reader import PainReader
 
 if TYPE_CHECKING:
-    import trimesh
-
     from threedpain.generation.pipeline import Person
     from threedpain.generation.records import Scene
     from threedpain.modeling.reading.photos import Box
@@ -171,9 +171,13 @@ def make(request: FaceRequest) -> MadeFace:
     return MadeFace(Image.fromarray(sample.image), sitting.neutral, Image.fromarray(sample.heatmap), sample.landmarks)
 
 
-def mesh(request: FaceRequest) -> trimesh.Trimesh:
-    """The bust of a request and its heat; the picture that comes along is made small."""
-    return pipeline()(request.active, **replace(request, size=64).keywords()).mesh
+def head(request: FaceRequest) -> DressedHead:
+    """The head of a request with its heat, and all that is on it but clothes; its picture is made small."""
+    out = pipeline()(request.active, **replace(request, size=limits.SIZE.low).keywords())
+    renderer, scene, maps = pipeline().renderer, out.scene, out.person.maps
+    bare = replace(scene.clothes, kind="none")
+    surfaces = renderer.surfaces(out.face, maps, bare, worn=scene.worn, down=falls(scene.background.kind))
+    return dressed(renderer.posed(surfaces, out.face, scene.light), maps)
 
 
 @on_zero_gpu

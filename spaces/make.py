@@ -17,7 +17,7 @@ from threedpain.errors import ThreeDPainError
 from threedpain.generation.worn.hair import STYLES
 from threedpain.limits import PLACES
 
-from . import drawing, engine
+from . import bust, drawing, engine
 from .engine import FaceRequest, MadeFace
 
 if TYPE_CHECKING:
@@ -124,9 +124,9 @@ def save_png(request: FaceRequest) -> str:
 
 
 def save_glb(request: FaceRequest) -> str:
-    """The head with the heat painted on."""
+    """The head with the heat painted on, as strong as at first beside it, its hair and what is worn."""
     path = engine.new_file("face.glb")
-    drawing.heat_on_mesh(engine.mesh(request), 0.8).export(path, include_normals=True)
+    path.write_bytes(bust.glb(engine.head(request), HEAT_AT_FIRST))
     return str(path)
 
 
@@ -252,7 +252,7 @@ def _keepsakes(made: gr.State) -> tuple:
                 camera_position=(90, 85, CAMERA_RADIUS),
             )  # fmt: skip
             gr.Markdown(
-                "It takes some seconds to appear; drag to turn it. Hair, clothes and what is worn are left out.",
+                "It takes some seconds to appear; drag to turn it. Clothes and the glass of glasses are left out.",
                 elem_classes="notice",
             )
         with gr.Tab("Clip"):

@@ -30,7 +30,7 @@ STEPS = (
     ("generation.texture.training.",),
     ("generation.texture.",),
     ("generation.texture.model.",),
-    ("generation.morphs", "generation.export"),
+    ("generation.morphs", "generation.dressed", "generation.export"),
     ("generation.render.",),
     ("generation.render.shading.",),
     ("generation.render.raster.",),

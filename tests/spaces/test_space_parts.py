@@ -3,6 +3,7 @@
 import dataclasses
 import re
 import sys
+from pathlib import Path
 from types import SimpleNamespace
 
 import av
@@ -15,7 +16,7 @@ from threedpain import limits
 from threedpain.dataset_script.report import PALETTE
 from threedpain.errors import InvalidInput
 from threedpain.masks import MASK_CLASSES
-from threedpain.spaces import api, app, browse, compare, drawing, engine, make, read, thumbnails
+from threedpain.spaces import api, app, browse, bust, compare, drawing, engine, make, read, thumbnails
 
 
 def request(units, **more):
@@ -80,16 +81,33 @@ def test_files_to_take_along(pain):
     assert np.array_equal(Image.open(make.save_png(asked)), pain.image)
     import trimesh
 
-    head = trimesh.load(make.save_glb(asked)).to_mesh()
-    assert len(head.vertices) > 5000 and head.bounds[0][1] == pytest.approx(drawing.NECK), "a head, not a bare chest"
+    head = trimesh.load(make.save_glb(asked)).geometry["head"]
+    assert len(head.vertices) > 5000 and head.bounds[0][1] == pytest.approx(bust.NECK), "a head, not a bare chest"
     filled = head.extents[1] / (2 * make.CAMERA_RADIUS * np.tan(0.4))
     assert 0.75 < filled < 1, "the head fills its frame"
-    calm = trimesh.load(make.save_glb(asked.at_rest)).to_mesh()
+    calm = trimesh.load(make.save_glb(asked.at_rest)).geometry["head"]
     skin, still = (np.asarray(part.visual.material.baseColorTexture, int) for part in (head, calm))
     painted = np.abs(skin - still).max(axis=2) > 40
     assert 0.005 < painted.mean() < 0.2, "heat where the skin moved, skin elsewhere"
     ramp = Image.open(make.ramp(asked))
     assert ramp.n_frames == 2 * make.RAMP_STEPS - 2
+
+
+@pytest.mark.parametrize(
+    ("style", "there", "absent"),
+    [("long", "hair", "clothes"), ("bald", "head", "hair"), ("headscarf", "clothes", "hair")],
+)
+def test_the_head_to_turn_wears_what_the_picture_shows(style, there, absent):
+    import trimesh
+
+    path = make.save_glb(request({"AU4": 3}, hair=style))
+    parts = trimesh.load(path).geometry
+    assert there in parts and absent not in parts
+    assert all(part.bounds[0][1] > bust.NECK - 1e-5 for part in parts.values()), "all ends where the neck does"
+    assert sum(len(part.faces) for part in parts.values()) < 70_000 and Path(path).stat().st_size < 4_000_000
+    if style != "bald":
+        crown = parts["head"].bounds[1][1]
+        assert 0 < parts[there].bounds[1][1] - crown < 0.12, "it lies on the head"
 
 
 def test_truth_and_reading_stand_side_by_side(pain):
