@@ -157,6 +157,7 @@ def find(source: str, *filters, page: int = 0):
     captions = [_caption(table["PSPI"][row], table["expression_name"][row]) for row in shown]
     gallery = list(zip(_decoded(pictures[shown]["image"]), captions, strict=True)) if shown else []
     said = f"{len(rows)} of {len(table)} pictures fit."
+    said += "" if shown else " Choose fewer conditions, and they appear here."
     if len(rows) > PAGE:
         said += f" Here are {PAGE * page + 1} to {PAGE * page + len(shown)}."
     opened = described(source, shown[0]) if shown else closed

@@ -16,6 +16,7 @@ from threedpain import demographics, facs, limits
 from threedpain.errors import ThreeDPainError
 from threedpain.generation.worn.hair import STYLES
 from threedpain.limits import PLACES
+from threedpain.modeling.reading.doubt import turned
 
 from . import bust, drawing, engine
 from .engine import FaceRequest, MadeFace
@@ -85,7 +86,8 @@ def _answer(made: MadeFace, request: FaceRequest, strength: float, read: bool = 
         made.neutral, heated(made, strength), drawing.gauge(request.pspi, "from its muscles"),
         drawing.gauge(reading.pspi if reading else None, "read by ViTPain", reading.interval if reading else None),
         drawing.pspi_terms(request.active), drawing.summary(request.pspi, reading, trouble), preset_of(request),
-        request.as_python(), request, drawing.beware(reading.doubts) if reading else "",
+        request.as_python(), request,
+        drawing.beware([*turned(request.yaw, request.pitch), *reading.doubts]) if reading else "",
     )  # fmt: skip
 
 

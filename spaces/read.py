@@ -11,6 +11,7 @@ import gradio as gr
 from PIL import Image
 
 from threedpain.errors import InvalidInput, ThreeDPainError
+from threedpain.modeling.reading.doubt import turned
 from threedpain.modeling.reading.reader import open_photo, read_clip
 
 from . import drawing, engine, make
@@ -51,15 +52,15 @@ def _blank(problem: str) -> tuple:
 
 def _describe(reading, photo: Image.Image, strength: float, truth: FaceRequest | None = None, curve: str = "") -> tuple:
     small, heat = drawing.heat_of_reading(reading, photo)
-    true_units, true_picture = None, gr.Image(None, visible=False)
+    true_units, true_picture, doubts = None, gr.Image(None, visible=False), reading.doubts
     if truth is not None:
         made = engine.make(truth)
-        true_units = truth.active
+        true_units, doubts = truth.active, [*turned(truth.yaw, truth.pitch), *doubts]
         true_picture = gr.Image(drawing.heat_overlay(made.image, made.heat_mm, strength), visible=True)
     dial = drawing.gauge(reading.pspi, "read by ViTPain", reading.interval, None if truth is None else truth.pspi)
     return (
         drawing.heat_overlay(small, heat, strength), true_picture, dial, drawing.unit_bars(reading.au, true_units),
-        drawing.chances(reading.probabilities), curve, drawing.beware(reading.doubts),
+        drawing.chances(reading.probabilities), curve, drawing.beware(doubts),
     )  # fmt: skip
 
 

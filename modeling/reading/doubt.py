@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import math
+
 import numpy as np
 
 UNFAMILIAR = 0.01  # as far from the training faces as one in a hundred held-out ones
 
 HIDDEN = 0.5  # share of a region that is seen, below which its units are guesses
+
+TURNED = 50  # degrees; fewer than one in a hundred faces learned from are turned farther
 
 _UNITS = {"brows": "AU4", "eyes": "AU7, AU43", "cheeks": "AU6", "nose": "AU9", "mouth": "AU10"}
 
@@ -28,6 +32,14 @@ def widened(config, pspi: float, interval: tuple[float, float] | None, hidden: t
     half = widths[int(np.searchsorted(config.interval_edges, pspi))]
     low, high = interval
     return max(0.0, min(low, pspi - half)), min(PSPI_MAX, max(high, pspi + half))
+
+
+def turned(yaw: float, pitch: float) -> list[str]:
+    """What to know of a head that is known to be turned so far, in degrees."""
+    away = math.degrees(math.acos(math.cos(math.radians(yaw)) * math.cos(math.radians(pitch))))
+    if away <= TURNED:
+        return []
+    return [f"the head is turned away by {away:.0f} degrees: the model has hardly seen any beyond {TURNED}"]
 
 
 def sentences(familiarity: float | None, hidden: tuple[str, ...], faint: bool = False) -> list[str]:

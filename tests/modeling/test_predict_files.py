@@ -14,7 +14,7 @@ from threedpain.errors import InvalidInput, MissingFile
 from threedpain.landmarks import face_box, roll
 from threedpain.modeling.reading import detectors
 from threedpain.modeling.reading.detectors import Found, upright
-from threedpain.modeling.reading.doubt import hidden_regions, sentences
+from threedpain.modeling.reading.doubt import hidden_regions, sentences, turned
 from threedpain.modeling.reading.files import Neutrals, gather, read_files
 from threedpain.modeling.reading.reader import PainReader
 from threedpain.modeling.vitpain.configuration_vitpain import ViTPainConfig
@@ -211,3 +211,5 @@ def test_a_hidden_region_and_an_unfamiliar_picture_are_told():
     ]
     assert sentences(0.5, (), faint=True) == ["the face could hardly be found: look whether its box is right"]
     assert sentences(0.001, ()) == ["this picture is unlike anything the model learned from"]
+    assert turned(35, 0) == turned(-35, 20) == []
+    assert turned(-90, 5) == ["the head is turned away by 90 degrees: the model has hardly seen any beyond 50"]

@@ -287,7 +287,7 @@ def test_browse_says_how_the_head_is_turned_and_when_nothing_fits():
     *_, facts, _ = browse.find(browse.SAMPLE, "", "", "east_asian", "", "", 0, 16)
     assert "An East Asian person" in facts
     _, shown, said, *_ = browse.find(browse.SAMPLE, "", "", "", "", "smile", 16, 16)
-    assert not shown and "0 of 120 pictures fit" in said
+    assert not shown and "0 of 120 pictures fit. Choose fewer" in said
 
 
 def test_browse_says_what_is_worn():
