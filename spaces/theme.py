@@ -97,6 +97,7 @@ label:has(> input[type=radio]:focus-visible) { outline: 3px solid #b4501f; outli
 .results:not(:has(#reading img)) .once { display: none !important; }
 .results:has(#reading img) .until { display: none !important; }
 .opened:not(:has(img)) { display: none !important; }
+#clip video { max-height: 232px !important; } /* the row of sources under it stays whole */
 #gallery .caption-label { opacity: 1 !important; white-space: normal !important; }
 
 button[role=tab] { color: var(--body-text-color-subdued) !important; opacity: 1 !important; min-height: 2rem; }
