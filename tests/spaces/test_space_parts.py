@@ -119,6 +119,11 @@ def test_truth_and_reading_stand_side_by_side(pain):
     assert true_picture.visible is True and true_picture.value
 
 
+def test_a_head_turned_far_away_is_said_to_be():
+    *_, problem = read.read_made(request({"AU4": 5}, yaw=80), 0.5)
+    assert "the head is turned away by 80 degrees" in problem
+
+
 def test_a_visitor_sees_why_a_reading_may_be_wrong(pain, tmp_path, monkeypatch):
     pain.image.save(tmp_path / "face.png")
     sound = engine.reader().read(pain.image)
