@@ -5,7 +5,9 @@
     python benchmarks/transfer.py --set anny=runs/anny --model vitpain --out runs/transfer       # a model that is there
 
 Sets are generated ones (`3dpain generate --head ...`). An arm learns from a set's split train and is asked about the
-set's split test and about everybody of the other sets. Beside the sets' pictures stand probes of new people, rendered
+set's split test and about everybody of the other sets. `--scans FOLDER` (ICT-FaceKit, as for `make weights-head-scan`)
+adds people who move as the scans did: the scans' own expressions, no manner of their own, one amplitude for the whole
+face, folds by another rule. Beside the sets' pictures stand probes of new people, rendered
 with each set's own head: every pain unit alone at its strongest, broad laughter, a neutral face. Finished arms and
 answers are kept: the same command continues. Intervals are 95 %, people drawn with replacement.
 """
@@ -16,7 +18,7 @@ import argparse
 import json
 import logging
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -27,7 +29,17 @@ import torch
 from PIL import Image
 from scipy import stats
 
+from threedpain.expressions import sample_for_pspi
 from threedpain.facs import PAIN_UNITS, pspi
+from threedpain.generation.dataset.rows import take
+from threedpain.generation.head.build.ict import read_scans
+from threedpain.generation.head.build.scan import build
+from threedpain.generation.head.build.scan_units import scanned_fields
+from threedpain.generation.head.scan import ScanHeadModel
+from threedpain.generation.people.identity import sample_identity
+from threedpain.generation.pipeline import PainFacePipeline
+from threedpain.generation.records import FURROWS, Identity
+from threedpain.generation.seeds import child
 from threedpain.modeling.evaluation import metrics
 from threedpain.modeling.evaluation.evaluate import predict
 from threedpain.modeling.evaluation.report import FALSE_ALARM, in_mix
@@ -40,6 +52,8 @@ from threedpain.modeling.vitpain.recipes import DIET, PLAIN_TRUNK, STUDENT
 logger = logging.getLogger(__name__)
 
 PROBE_SIZE = 192  # pixels
+SCANS = "scans"  # name of the set of people who move as the scans did
+DRAWN = 4  # painful expressions of each of them
 LAUGHTER = {"AU6": 3.0, "AU12": 5.0, "AU25": 4.0, "AU26": 1.0}  # PSPI 3
 PROBES: dict[str, dict[str, float]] = {
     "neutral": {}, "laughter": LAUGHTER, **{unit: {unit: 1.0 if unit == "AU43" else 5.0} for unit in PAIN_UNITS},
@@ -78,6 +92,7 @@ class Bench:
     out: Path
     steps: int
     people: int
+    scans: Path | None = None
 
     @cached_property
     def packed(self) -> int:
@@ -101,6 +116,8 @@ class Bench:
 
     def pictures(self, on: str, learned_from: str | None) -> FaceSet:
         """A set's people who were not learned from."""
+        if on == SCANS:
+            return self._rendered(SCANS, "set", lambda number: {"rest": {}, "neutral": {}, **_painful(number)})
         return face_set(self.sets[on], "test" if on == learned_from else "all", self.packed)
 
     def answers(self, label: str, folder: Path, on: str, learned_from: str | None) -> dict[str, pd.DataFrame]:
@@ -118,38 +135,68 @@ class Bench:
 
     def probes(self, on: str) -> FaceSet:
         """New people of a set's head, each showing every one of PROBES, and at rest once more for a reference."""
-        folder = self.out / "probes" / f"{on}-{self.people}.parquet"
-        if not folder.exists():
-            folder.parent.mkdir(parents=True, exist_ok=True)
+        return self._rendered(on, "probes", lambda number: {"rest": {}, **PROBES})
+
+    def _rendered(self, on: str, kind: str, shown: Callable[[int], dict[str, dict[str, float]]]) -> FaceSet:
+        file = self.out / "drawn" / f"{on}-{kind}-{self.people}.parquet"
+        if not file.exists():
+            file.parent.mkdir(parents=True, exist_ok=True)
+            rendered(self.pipe(on), self.people, shown, _as_scanned if on == SCANS else lambda who: who).to_parquet(
+                file
+            )
+        return FaceSet.pack(datasets.Dataset.from_parquet(str(file)), size=self.packed)
+
+    def pipe(self, on: str) -> PainFacePipeline:
+        """Of a set's head."""
+        if on != SCANS:
             plan = json.loads((Path(self.sets[on]) / "plan.json").read_text())["config"]
-            rendered(plan["head"], self.people).to_parquet(folder)
-        return FaceSet.pack(datasets.Dataset.from_parquet(str(folder)), size=self.packed)
+            return PainFacePipeline.from_pretrained(device="cpu", head=plan["head"])
+        file = self.out / "drawn" / "head-scans.safetensors"
+        if not file.exists():
+            file.write_bytes(build(read_scans(self.scans), scanned_fields))
+        shipped = PainFacePipeline.from_pretrained(device="cpu")
+        return PainFacePipeline(ScanHeadModel.load(file), shipped.texture, shipped.renderer)
 
 
-def rendered(head: str, people: int) -> datasets.Dataset:
-    """The probes of `people` new people, frontal, each in scenes of its own."""
-    from threedpain.generation.dataset.rows import take
-    from threedpain.generation.people.identity import sample_identity
-    from threedpain.generation.pipeline import PainFacePipeline
-    from threedpain.generation.seeds import child
-
-    pipe, rows = PainFacePipeline.from_pretrained(device="cpu", head=head), []
-    shown = [("rest", {}), *PROBES.items()]
+def rendered(
+    pipe: PainFacePipeline,
+    people: int,
+    shown: Callable[[int], dict[str, dict[str, float]]],
+    changed: Callable[[Identity], Identity],
+) -> datasets.Dataset:
+    """Pictures of `people` new people, frontal ("rest" from the left), each in scenes of its own: everyone of them
+    `changed` shows what `shown` names for that number."""
+    rows = []
     for number in range(people):
         seed = int(child(0, "transfer", number).integers(2**62))
-        person = pipe.people([sample_identity(seed, head=pipe.head)])[0]
-        for name, units in shown:
+        person = pipe.people([changed(sample_identity(seed, head=pipe.head))])[0]
+        for name, units in shown(number).items():
             view = "left" if name == "rest" else "front"
             sample = take(pipe, person, f"probe_{name}", units, view, PROBE_SIZE).sample
+            rest, painful = name in ("rest", "neutral"), name in PAIN_UNITS or name.startswith("pain")
             rows.append({
                 "id": f"{number}-{name}", "identity_id": f"{number:04d}", "view_id": view,
                 "image": Image.fromarray(sample.image), "bbox": [float(edge) for edge in sample.bbox],
-                "expression": "neutral" if name in ("rest", "neutral") else "pain" if name in PAIN_UNITS else "other",
+                "expression": "neutral" if rest else "pain" if painful else "other",
                 "expression_name": name, "PSPI": float(pspi(units)),
                 **{unit: float(units.get(unit, 0.0)) for unit in PAIN_UNITS},
             })  # fmt: skip
     features = datasets.Dataset.from_list(rows[:1]).features | {"image": datasets.Image()}
     return datasets.Dataset.from_list(rows, features=datasets.Features(features))
+
+
+def _painful(number: int) -> dict[str, dict[str, float]]:
+    rng = child(0, "transfer", "pain", number)
+    return {f"pain {k}": sample_for_pspi(int(rng.integers(1, 17)), rng) for k in range(DRAWN)}
+
+
+def _as_scanned(who: Identity) -> Identity:
+    """The same person, moving by another rule than those of training."""
+    rng = child(who.seed, "as scanned")
+    furrows = {
+        name: (float(depth), 0.0, 0.0, 1.0) for name, depth in zip(FURROWS, rng.random(len(FURROWS)), strict=True)
+    }
+    return replace(who, gain=dict.fromkeys(who.gain, float(rng.uniform(0.7, 1.3))), manner={}, furrows=furrows)
 
 
 def figures(told: dict[str, pd.DataFrame], rounds: int) -> dict[str, list[float]]:
@@ -203,12 +250,14 @@ def as_table(columns: dict[str, dict[str, list[float]]]) -> str:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument(
-        "--set", action="append", required=True, metavar="NAME=PATH", help="a generated set; repeatable"
-    )
+    parser.add_argument("--set", action="append", default=[], metavar="NAME=PATH", help="a generated set; repeatable")
     parser.add_argument("--arm", choices=ARMS, action="append", help="repeatable; default: all but the teacher")
     parser.add_argument("--model", action="append", help="judge this model on every set, train nothing; repeatable")
-    parser.add_argument("--learned-from", help="with --model: the set it knows, asked about its test people alone")
+    parser.add_argument(
+        "--learned-from",
+        help="the one set to learn from; with --model: the set it knows, asked about its test people alone",
+    )
+    parser.add_argument("--scans", type=Path, help="a clone of ICT-FaceKit, or a folder with model.npz")
     parser.add_argument("--out", type=Path, default=Path("runs/transfer"))
     parser.add_argument("--steps", type=int, default=800, help="updates of 48 pictures an arm")
     parser.add_argument("--people", type=int, default=50, help="people rendered as probes")
@@ -217,13 +266,15 @@ def main() -> None:
     given = parser.parse_args()
     logging.basicConfig(level=logging.INFO, format="%(message)s")
     torch.set_num_threads(given.threads)
-    bench = Bench(dict(pair.split("=", 1) for pair in given.set), given.out, given.steps, given.people)
+    bench = Bench(dict(pair.split("=", 1) for pair in given.set), given.out, given.steps, given.people, given.scans)
+    strangers = [*bench.sets, *([SCANS] if given.scans else [])]
     columns: dict[str, dict[str, list[float]]] = {}
     if given.model:
-        asked = [(Path(model).name, model, given.learned_from, on) for model in given.model for on in bench.sets]
+        asked = [(Path(model).name, model, given.learned_from, on) for model in given.model for on in strangers]
     else:
+        learning = [given.learned_from] if given.learned_from else list(bench.sets)
         arms = given.arm or [name for name in ARMS if name != "teacher"]
-        asked = [(name, None, learned, on) for name in arms for learned in bench.sets for on in bench.sets]
+        asked = [(name, None, learned, on) for name in arms for learned in learning for on in strangers]
     for name, model, learned, on in asked:
         folder = model or bench.trained(name, learned)
         label = f"{name}{f' from {learned}' if learned else ''}"

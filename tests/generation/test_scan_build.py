@@ -8,7 +8,7 @@ from threedpain.errors import InvalidInput, MissingFile
 from threedpain.generation.head.build import ict
 from threedpain.generation.head.build import scan as build_scan
 from threedpain.generation.head.build.ict import EYEBALLS, GLOBE, OUTER, TEETH, VERTICES, Scans, read_scans
-from threedpain.generation.head.build.scan_units import GAZE, RECIPES
+from threedpain.generation.head.build.scan_units import GAZE, PAIRS, RECIPES, scan_fields, scanned_fields
 from threedpain.generation.head.model import HeadModel
 from threedpain.generation.head.motion import landmarks
 from threedpain.generation.head.scan import ScanHeadModel
@@ -168,3 +168,13 @@ def test_two_builds_are_the_same_bytes_and_a_head(tmp_path):
     before = landmarks(average.topology, average.surface(average.shaped(build_scan.average_shape(average))))[30]
     assert 0.002 < nose[2] - before[2] < 0.006, "its nose is 4 mm longer"
     assert {name[:-1] if name[-1] in "LR" else name for name in head.action_names} >= set(RECIPES)
+
+
+def test_the_scans_own_fields_mix_nothing_and_take_nothing_back():
+    names = {name.format(side=side) for recipe in RECIPES.values() for name in recipe for side in "LR"}
+    names |= {f"{look}_{side}" for look in GAZE.values() for side in "LR"}
+    expressions = {name: np.full((2, 3), 0.001 * (1 + k)) for k, name in enumerate(sorted(names))}
+    ours, scanned = scan_fields(expressions), scanned_fields(expressions)
+    assert set(ours) - set(scanned) == {pair + side for pair in PAIRS for side in "LR"}
+    assert np.allclose(scanned["AU7L"], 4.8 * expressions["eyeSquint_L"])  # our AU7 bends this towards its limit
+    assert np.allclose(scanned["AU4R"], ours["AU4R"])

@@ -11,6 +11,7 @@ import argparse
 import hashlib
 import itertools
 import json
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -36,6 +37,7 @@ TORN = 0.45  # where the offset changes by more than this share of an edge, the 
 NEAR = 0.0025  # metres: what lies further from the scans has no counterpart there
 MIDLINE = 0.008  # metres: half the width in which one side gives way to the other
 KEPT = 0.98  # share of the variance that the shape modes carry
+Fields = dict[str, np.ndarray]
 STILL = 3e-5  # metres: smaller offsets are dropped
 
 
@@ -54,12 +56,13 @@ def main() -> None:
     print(f"{options.out}: {len(asset) / 1e6:.2f} MB, sha256 {hashlib.sha256(asset).hexdigest()}")
 
 
-def build(scans: Scans) -> bytes:
+def build(scans: Scans, unit_fields: Callable[[Fields], Fields] = scan_fields) -> bytes:
+    """The asset; `unit_fields` makes the units' fields [C, 3] of the scans' expressions at weight 1."""
     transfer = Transfer(HeadModel.load(), scans)
     mean = transfer.mean()
     modes, modes_eyes, crooked = transfer.modes()
     expressions = {name: transfer.field(offsets) for name, offsets in scans.expressions.items()}
-    fields = transfer.mirrored(transfer.settled(scan_fields(expressions)))
+    fields = transfer.mirrored(transfer.settled(unit_fields(expressions)))
     names = list(fields)
     tensors = {
         "mean": mean.astype(np.float32),

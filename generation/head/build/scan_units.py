@@ -65,10 +65,30 @@ def scan_fields(expressions: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
     for pair, share in PAIRS.items():
         for side in ("L", "R"):
             fields[pair + side] = share * fields[pair.partition("*")[2] + side]
-    for name, look in GAZE.items():
-        for side in ("L", "R"):
-            fields[name + side] = expressions[f"{look}_{side}"].astype(np.float64)
-    return fields
+    return fields | _looks(expressions)
+
+
+def scanned_fields(expressions: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
+    """Fields as `scan_fields` names them, but each unit is the scans' own expression that leads its recipe, at the
+    recipe's strength: nothing mixed in, limited or taken back. A stranger to a reader of the head that ships."""
+    fields: dict[str, np.ndarray] = {}
+    for unit, recipe in RECIPES.items():
+        lead = max(recipe.values())
+        for side in ("L", "R") if facs.ACTION_UNITS[unit].sided else ("",):
+            fields[unit + side] = sum(
+                weight * expressions[name.format(side=side)].astype(np.float64)
+                for name, weight in recipe.items()
+                if weight == lead
+            )
+    return fields | _looks(expressions)
+
+
+def _looks(expressions: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
+    return {
+        name + side: expressions[f"{look}_{side}"].astype(np.float64)
+        for name, look in GAZE.items()
+        for side in ("L", "R")
+    }
 
 
 def _limited(field: np.ndarray, limit: float) -> np.ndarray:
