@@ -53,9 +53,15 @@ IRIS_SHARES = {
 }
 RELAXED = 0.65  # share of women with coily hair who wear it straightened, twisted or braided, an assumption
 LIGHTER = {"female": 2.0, "male": -2.0}  # degrees of the typology angle
-# Share of the grey who dye, by age; what is left grey of it at the roots.
-DYED = {"female": ((40, 65, 75, 90), (0.6, 0.6, 0.45, 0.25)), "male": ((40, 65, 75, 90), (0.15, 0.15, 0.1, 0.05))}
-DYED_GREY = 0.12
+# Share of the grey who dye, by age: few go on past seventy.
+DYED = {
+    "female": ((40, 60, 70, 80, 90), (0.6, 0.5, 0.3, 0.12, 0.05)),
+    "male": ((40, 65, 75, 90), (0.12, 0.1, 0.04, 0.0)),
+}
+DYED_GREY = ((50, 75), (0.12, 0.3))  # what is left grey of it, by age: roots grow out between two visits
+# The darkest dye, as melanin, by age: black beside skin that has paled looks hard, so the old go over to brown.
+DYED_MELANIN = ((45, 70), (1.0, 0.6))
+LATEST = 1.2  # standard deviations by which greying may be late: past it, one in nine, people of seventy had black hair
 SCARVES = {"black": 0.06, "white": 0.02, "middle_eastern": 0.3, "south_asian": 0.14, "east_asian": 0.02}
 FABRICS = (
     (0.6, 0.58, 0.54),
@@ -94,7 +100,7 @@ def sample_hair(rng: np.random.Generator, age: float, gender: str, ethnicity: st
     z, u = rng.standard_normal(8), rng.uniform(size=8)
     mean, spread = MELANIN[ethnicity]
     melanin = float(np.clip(mean + spread * z[0], 0.03, 1))
-    onset = GREYING[ethnicity] + 7 * np.clip(z[1], -1.3, 2.2)
+    onset = GREYING[ethnicity] + 7 * np.clip(z[1], -1.3, LATEST)
     curl_mean, curl_spread = CURL[ethnicity]
     curl = float(np.clip(curl_mean + curl_spread * z[2], 0, 1))
     if gender == "female" and curl > 0.6 and u[7] < RELAXED:
@@ -105,7 +111,8 @@ def sample_hair(rng: np.random.Generator, age: float, gender: str, ethnicity: st
     grey = float(1 / (1 + np.exp(-(age - onset) / 5.5)))
     seed = int(rng.integers(2**31))
     if rng.random() < np.interp(age, *DYED[gender]):
-        grey *= DYED_GREY
+        grey *= float(np.interp(age, *DYED_GREY))
+        melanin = min(melanin, float(np.interp(age, *DYED_MELANIN)))
     return Hair(
         style=_style(u[1], u[2], age, male, ethnicity, curl),
         beard=_beard(u[3], u[4]) if male else "none",

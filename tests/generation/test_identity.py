@@ -12,6 +12,7 @@ from threedpain.errors import InvalidInput
 from threedpain.generation.head.model import HeadModel
 from threedpain.generation.head.scan import ScanHeadModel
 from threedpain.generation.head.shape import SHIFTS, SIDEWAYS, SPREADS, features, macro_weights
+from threedpain.generation.people.colouring import sample_hair
 from threedpain.generation.people.identity import sample_identity
 
 
@@ -174,3 +175,13 @@ def test_seeds_are_natural_numbers():
     for seed in (-1, 1.5, "a", True):
         with pytest.raises(InvalidInput, match="seed must be a whole number from 0 up"):
             sample_identity(seed)
+
+
+@pytest.mark.parametrize("gender", ["female", "male"])
+@pytest.mark.parametrize("ethnicity", ["black", "south_asian", "east_asian"])
+def test_few_of_seventy_and_more_have_black_hair(gender, ethnicity):
+    hairs = [
+        sample_hair(np.random.default_rng(seed), age, gender, ethnicity) for seed in range(40) for age in (72, 84)
+    ]
+    assert np.mean([hair.grey < 0.5 and hair.melanin > 0.8 for hair in hairs]) < 0.05
+    assert np.mean([hair.grey > 0.5 for hair in hairs]) > 0.6
