@@ -35,14 +35,14 @@ GROOVES = {
     "temple": (((572, 372), (560, 400), (560, 425)), 12.0, 0.18),
 }
 
-MOTTLE = 1.3  # at 85 years: how much more of the skin's own unevenness of one to six millimetres
+MOTTLE = 0.9  # at 85 years: how much more of the skin's own unevenness of one to four millimetres
 GROOVE = 1.1  # times the darkening of `GROOVES`
 SHADE = np.array([0.44, 0.60, 0.63], np.float32)  # a groove's, set by eye: not pigment but less and redder light
-BLOTCH = 0.04  # standard deviation of each size of blotch, in melanin
-LINES = 0.06  # standard deviation of the net of lines, in melanin
-COVERED = 0.5  # share of the mottling that full make-up hides
+BLOTCH = 0.03  # standard deviation of each size of blotch, in melanin
+LINES = 0.08  # standard deviation of the net of lines, in melanin
+COVERED = 0.35  # share of the mottling that full make-up hides
 REACH = 16.0  # widths from a groove: farther away its profile is less than the smallest float32
-FINER = 0.5  # women's share of men's mottling, an assumption
+FINER = 0.75  # women's share of men's mottling, an assumption
 
 
 def aged(albedo: np.ndarray, who: Identity) -> np.ndarray:
@@ -55,16 +55,16 @@ def aged(albedo: np.ndarray, who: Identity) -> np.ndarray:
     own = older * (0.55 + 0.45 * who.skin.wrinkles / max(older, 0.2)) * (1 + 0.12 * z[0])
     skin = density(albedo[AREA])
     free = _free() * ((FINER if who.gender == "female" else 1.0) * (1 - COVERED * who.skin.makeup))
-    middle = uniform_filter(skin, (3, 3, 1)) - uniform_filter(skin, (23, 23, 1))
+    middle = uniform_filter(skin, (3, 3, 1)) - uniform_filter(skin, (13, 13, 1))
     skin += (own * MOTTLE * (1 + 0.3 * z[1]) * free)[..., None] * middle
     shape = skin.shape[:2]
     shade = np.zeros(shape, np.float32)
     for k, groove in enumerate(_grooves()):
         shade += own * GROOVE * (1 + 0.3 * z[4 + k]) * groove
-    blotches = BLOTCH * (1 + 0.3 * z[2]) * (_noise(rng, shape, 4) + _noise(rng, shape, 10))
+    blotches = BLOTCH * (1 + 0.3 * z[2]) * (_noise(rng, shape, 3) + _noise(rng, shape, 6))
     lines = LINES * (1 + 0.3 * z[3]) * _lines(rng, shape)
     dark = own * free * (blotches + lines)
-    red = own * free * 0.5 * BLOTCH * _noise(rng, shape, 8)
+    red = own * free * 0.5 * BLOTCH * _noise(rng, shape, 5)
     skin -= shade[..., None] * SHADE + dark[..., None] * MELANIN + red[..., None] * HAEMOGLOBIN
     out = albedo.copy()
     out[AREA] = (to_srgb(np.exp(skin)).clip(0, 1) * 255 + 0.5).astype(np.uint8)
