@@ -95,3 +95,14 @@ def test_age_moves_a_womans_bones_less_than_a_mans() -> None:
     head = ScanHeadModel.load()
     woman, man = (head._seen(5, 85, gender) - head._seen(5, 25, gender) for gender in ("female", "male"))
     assert 0.15 < np.abs(woman).sum() / np.abs(man).sum() < 0.6
+
+
+def test_women_sag_faster_past_fifty() -> None:
+    head = ScanHeadModel.load()
+    for name in ("neck-double-incr", "l-cheek-trans-down", "l-cheek-inner-decr", "forehead-temple-decr"):
+        place = head.shape_names.index(name)
+        young, middle, old = (
+            np.mean([sample_identity(s, age=age, gender="female", head=head).shape[place] for s in range(6)])
+            for age in (25, 50, 75)
+        )
+        assert old - middle > 1.3 * (middle - young), name
