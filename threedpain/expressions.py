@@ -173,6 +173,7 @@ OTHER_EXPRESSIONS: dict[str, Units] = {
     "blink": {"AU43": (1, 1)},
     **{name: {**shape, **_SPEAKING} for name, shape in _VISEMES.items()},
 }
+ONE_SIDED = ("contempt",)  # on the left or the right alone
 SMILES = ("polite_smile", "broad_smile", "laughter")
 # A plan goes through these by turns. Twelve shapes of speech have four turns between them: one each would make half of
 # what is not pain talk.
@@ -190,6 +191,7 @@ def sample_other(rng: Any, name: str | None = None) -> tuple[str, dict[str, floa
     name = name or drawn
     name = sound if name == "speech" else name
     strength = rng.random()
+    side = "LR"[int(rng.integers(2))] if name in ONE_SIDED else ""
     action_units: dict[str, float] = {}
     for unit, (least, most) in OTHER_EXPRESSIONS[name].items():
         stays_away, own = rng.random() < 0.4, 0.8 * (rng.random() - 0.5)
@@ -199,7 +201,7 @@ def sample_other(rng: Any, name: str | None = None) -> tuple[str, dict[str, floa
         if unit == "AU43" and most == 1:
             intensity = float(round(intensity))  # closed or not; lids that stop on their way have a range of their own
         if intensity > 0 and plausible({**action_units, unit: intensity}):
-            action_units[unit] = intensity
+            action_units[unit + side] = intensity
     return name, action_units
 
 

@@ -190,7 +190,7 @@ def test_other_expressions_are_possible_vary_and_follow_the_formula(name):
         six = [action_units.get(unit, 0) for unit in facs.PAIN_UNITS]
         assert facs.pspi(action_units) == pytest.approx(formula(*six))
         required = {unit for unit, (least, _) in expressions.OTHER_EXPRESSIONS[name].items() if least > 0}
-        assert required <= set(action_units)
+        assert required <= set(facs.sided(action_units))
         drawn.append(tuple(sorted(action_units.items())))
     assert len(set(drawn)) > 10 or name == "blink"
 
@@ -218,6 +218,12 @@ def test_expressions_have_the_units_that_make_them():
     assert min(lids) >= 0.3 and max(lids) <= 0.8 and len(set(lids)) > 3
     yawns = {expressions.sample_other(rng, "yawn")[1].get("AU43", 0.0) for _ in range(50)}
     assert yawns == {0.0, 1.0}, "eyes are closed in a yawn, or not"
+
+
+def test_contempt_is_of_one_side_or_the_other():
+    rng = np.random.default_rng(4)
+    drawn = [expressions.sample_other(rng, "contempt")[1] for _ in range(50)]
+    assert {tuple(sorted({unit[-1] for unit in units})) for units in drawn} == {("L",), ("R",)}
 
 
 def test_units_of_one_expression_grow_together():
