@@ -186,7 +186,8 @@ class Plan:
             turn_of_other = self._turn(cell, turn * self.config.others + number)
             other, units = expressions.sample_other(child(seed, "other", index, number), name=turn_of_other)
             units = self._for_training(units, "other", index, number)
-            yield Expression(f"{name}_other_{number:02d}", "other", other, in_order(units))
+            shown = f"{name}_other_{number:02d}"
+            yield Expression(shown, "other", other, in_order(units, other, shown))
 
     def _turn(self, cell: tuple[str, str, str], count: int) -> str:
         """Whose turn it is after `count` others of a cell: every expression before one comes again. Sets for training
@@ -337,9 +338,15 @@ class Plan:
         }
 
 
-def in_order(action_units: Mapping[str, float]) -> dict[str, float]:
-    """The units that act, in the order of the dataset's columns: the same sums whether drawn or read from a row."""
-    return {name: float(action_units[name]) for name in facs.ACTION_UNITS if action_units.get(name)}
+def in_order(action_units: Mapping[str, float], name: str = "", expression_id: str = "") -> dict[str, float]:
+    """The units that act, in the order of the dataset's columns: the same sums whether drawn or read from a row. Rows
+    hold no sides: the expression's id says which side an expression of one side alone has."""
+    strongest = {unit: max(sides) for unit, sides in facs.sided(action_units).items()}
+    side = "LR"[int(child(0, "side", expression_id).integers(2))] if name in expressions.ONE_SIDED else ""
+    sided = expressions.OTHER_EXPRESSIONS[name] if side else {}
+    return {
+        unit + (side if unit in sided else ""): strongest[unit] for unit in facs.ACTION_UNITS if strongest.get(unit)
+    }
 
 
 def _duration(seconds: float) -> str:

@@ -28,6 +28,7 @@ NEEDED = (
     "seed",
     "generator_version",
     "expression_id",
+    "expression_name",
     "view_id",
     "age",
     "gender",
@@ -73,13 +74,19 @@ def dense_landmarks(row: Mapping[str, Any], pipe=None) -> DenseLandmarks:
     _check(row, "camera")
     head = (pipe or _own(row)).head
     asked = (_plain(name, row[name]) for name in ("seed", "age", "gender", "ethnicity"))
-    units = in_order({name: _plain(name, row[name]) for name in schema.AU_COLUMNS})
+    units = _units(row)
     with one_thread():
         bust = _bust(head, *asked)
         scene, angles = _setting(row)
         face = rig(bust, units, head_angles=angles)
     points, solid = project(scene.camera, face.vertices)
     return DenseLandmarks(points, solid, bust.topology.faces, bust.topology.face_class)
+
+
+def _units(row: Mapping[str, Any]) -> dict[str, float]:
+    """The action units that were drawn."""
+    plain = {name: _plain(name, row[name]) for name in schema.AU_COLUMNS}
+    return in_order(plain, row["expression_name"], row["expression_id"])
 
 
 def _setting(row: Mapping[str, Any]) -> tuple[Scene, tuple[float, float, float]]:
@@ -128,7 +135,7 @@ def _again(row: Mapping[str, Any], pipe, config: Config, truth: tuple[str, ...])
         row["expression_id"],
         _plain("expression", row["expression"]),
         row["expression_name"],
-        in_order({name: _plain(name, row[name]) for name in schema.AU_COLUMNS}),
+        _units(row),
     )
     photo = take(
         pipe, person, expression.id, expression.action_units, row["view_id"], config.size, truth, **_places(row),

@@ -6,7 +6,7 @@ import pytest
 
 from threedpain import demographics, expressions, facs
 from threedpain.errors import InvalidInput
-from threedpain.generation.dataset.plan import IDENTITIES_PER_SHARD, Config, Plan
+from threedpain.generation.dataset.plan import IDENTITIES_PER_SHARD, Config, Plan, in_order
 from threedpain.generation.dataset.rows import plain_units
 
 
@@ -120,6 +120,14 @@ def test_other_expressions_come_by_turns(people):
     assert set(turns) == set(expressions.TURNS)
     each = len(people) * 2 / len(expressions.TURNS)
     assert all(0.4 * each < turns[name] / expressions.TURNS.count(name) < 1.7 * each for name in turns)
+
+
+def test_contempt_is_of_one_side_and_a_row_says_which(people):
+    shown = [e for p in people for e in p.expressions if e.name == "contempt"]
+    sides = [{unit[-1] for unit in e.action_units if not unit.startswith("AU43")} for e in shown]
+    assert all(side in ({"L"}, {"R"}) for side in sides) and {"L"} in sides and {"R"} in sides
+    for each in shown:
+        assert in_order(plain_units(each.action_units), each.name, each.id) == each.action_units
 
 
 def test_every_identity_has_its_own_name_age_and_seed(people):
