@@ -101,18 +101,18 @@ Units = Mapping[str, tuple[float, float]]
 _SPEAKING: Units = {"AU1": (0, 1), "AU2": (0, 1), "AU7": (0, 1)}  # brows and lids that go with speech
 # Mouth shapes of speech, twelve groups of sounds.
 _VISEMES: dict[str, Units] = {
-    "speech_p": {"AU24": (1, 3), "AU23": (0, 2)},  # p b m: lips closed
-    "speech_f": {"AU17": (1, 2), "AU10": (0, 1), "AU25": (1, 2)},  # f v: the lower lip meets the upper teeth
-    "speech_th": {"AU25": (2, 3), "AU26": (0, 1)},
-    "speech_t": {"AU25": (1, 3), "AU16": (0, 2), "AU26": (0, 1)},  # t d n l
-    "speech_k": {"AU25": (1, 3), "AU26": (1, 2)},  # k g
-    "speech_sh": {"AU22": (2, 4), "AU25": (1, 3)},  # sh ch
-    "speech_s": {"AU20": (0, 2), "AU16": (0, 2), "AU25": (1, 2)},  # s z
-    "speech_r": {"AU18": (1, 3), "AU25": (1, 2), "AU26": (0, 1)},
-    "speech_a": {"AU25": (3, 5), "AU26": (2, 5)},
-    "speech_e": {"AU20": (1, 4), "AU12": (0, 1), "AU25": (1, 4), "AU26": (0, 2)},
-    "speech_o": {"AU22": (1, 3), "AU25": (2, 4), "AU26": (1, 3)},
-    "speech_u": {"AU18": (2, 5), "AU25": (0, 3), "AU26": (0, 1)},
+    "speech_p": {"AU24": (3, 5), "AU23": (0, 2)},  # p b m: lips pressed
+    "speech_f": {"AU17": (1, 2), "AU10": (1, 2), "AU25": (2, 4)},  # f v: the lower lip meets the upper teeth
+    "speech_th": {"AU25": (3, 4), "AU26": (1, 2), "AU16": (0, 2)},
+    "speech_t": {"AU25": (2, 4), "AU16": (1, 3), "AU26": (0, 2)},  # t d n l
+    "speech_k": {"AU25": (2, 4), "AU26": (2, 3)},  # k g
+    "speech_sh": {"AU22": (3, 5), "AU25": (2, 4)},  # sh ch
+    "speech_s": {"AU20": (1, 3), "AU16": (2, 4), "AU25": (2, 3)},  # s z
+    "speech_r": {"AU18": (2, 4), "AU25": (2, 3), "AU26": (0, 1)},
+    "speech_a": {"AU25": (3, 5), "AU26": (3, 5)},
+    "speech_e": {"AU20": (2, 4), "AU12": (0, 1), "AU25": (2, 5), "AU26": (0, 2)},
+    "speech_o": {"AU22": (2, 4), "AU25": (2, 4), "AU26": (2, 4)},
+    "speech_u": {"AU18": (3, 5), "AU25": (0, 3), "AU26": (0, 1)},
 }
 
 # Expressions that are not pain: unit -> (least, most). A least of 0 is a unit that may stay away. Several share pain's
