@@ -78,6 +78,10 @@ _COMPANIONS = (
 )
 
 
+# A raised lip over a dropped jaw or drawn corners laughs, unless the brow says otherwise: those come seldom then.
+_LAUGHING, _SELDOM = ("AU12", "AU26", "AU27"), 0.2
+
+
 def sample_for_pspi(target: int, rng: Any) -> dict[str, float]:
     """A plausible expression whose PSPI is exactly `target` (integer, 0 to 16): the six pain units and, with growing
     pain, companions that leave PSPI as it is. `rng` is a numpy Generator. Every integer combination can come."""
@@ -89,7 +93,8 @@ def sample_for_pspi(target: int, rng: Any) -> dict[str, float]:
     action_units = dict(zip(PAIN_UNITS, map(float, chosen), strict=True))
     for name, probability, strongest in _COMPANIONS:
         come, strength = rng.random(), 1 + rng.integers(strongest)  # always drawn: one unit's luck moves no other's
-        if come < probability * target / 16 and plausible({**action_units, name: 1.0}):
+        laughs = name in _LAUGHING and action_units["AU10"] >= 3 and action_units["AU4"] <= 1
+        if come < probability * (_SELDOM if laughs else 1.0) * target / 16 and plausible({**action_units, name: 1.0}):
             action_units[name] = float(strength)
     if action_units.keys() & {"AU26", "AU27"} and plausible({**action_units, "AU25": 1.0}):
         action_units.setdefault("AU25", 1.0)  # a dropped jaw parts the lips

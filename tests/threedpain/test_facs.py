@@ -135,6 +135,14 @@ def test_sampling_for_a_target_is_exact_plausible_and_integer(target):
             assert action_units.get("AU25", 0) > 0  # a dropped jaw with closed lips would need AU24, which it excludes
 
 
+def test_pain_seldom_laughs():
+    rng = np.random.default_rng(6)
+    drawn = [expressions.sample_for_pspi(9, rng) for _ in range(3000)]
+    raised = [units for units in drawn if units["AU10"] >= 3]
+    jaw = [[bool({"AU26", "AU27"} & set(u)) for u in raised if (u["AU4"] <= 1) == calm] for calm in (True, False)]
+    assert len(jaw[0]) > 100 and 0 < np.mean(jaw[0]) < 0.4 * np.mean(jaw[1])
+
+
 def _seen(target, draws):
     rng = np.random.default_rng(1000 + target)
     return {
