@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from dataclasses import replace
+
 import numpy as np
 
 from threedpain.generation.geometry import smoothstep
@@ -9,11 +12,13 @@ from threedpain.generation.head.bust import Bust
 from threedpain.generation.records import MASK_CLASSES, Clothes
 from threedpain.generation.seeds import child
 
-from .mesh import HairMesh, empty
+from .mesh import HairMesh, empty, finer
 from .surface import Surface, waves
 
 CLOTHES_KINDS = ("gown", "crew", "collar", "vneck", "none")
 CLOTH = MASK_CLASSES.index("clothes")
+EDGE, EDGE_HALVINGS = 0.008, 2  # metres around a neckline where triangles are cut finer, and how often
+ROUND = 0.006  # metres by which a neckline's corners are rounded
 
 
 def sample_clothes(rng: np.random.Generator, place: str) -> Clothes:
@@ -34,7 +39,8 @@ def build_clothes(bust: Bust, clothes: Clothes) -> HairMesh:
     if clothes.kind == "none":
         return empty(len(bust.vertices))
     surface, rng = Surface(bust), child(clothes.seed, "clothes")
-    level = _above_neckline(surface, clothes.kind)
+    above = _neckline(surface, clothes.kind)
+    level = above(surface.vertices, bust.neck_weight)
     shell = surface.cut(level < 0.015)
     level_here = level[shell.rows]
 
@@ -52,15 +58,25 @@ def build_clothes(bust: Bust, clothes: Clothes) -> HairMesh:
     hem = np.exp(-(((level_here + 0.006) / 0.005) ** 2)) if clothes.kind in ("crew", "gown") else np.zeros(len(points))
     trim = 0.75 if clothes.kind == "crew" else 1.25
     colour = np.asarray(clothes.colour) * (1 + (trim - 1) * hem)[:, None]
-    shadow = 0.35 + 0.65 * smoothstep(level, -0.002, 0.02)
-    return shell.mesh(
+    shadow = np.ones(len(level))
+    skin = surface.cut(level < 0.04)
+    shadow[skin.rows] = skin.smooth(0.35 + 0.65 * smoothstep(level[skin.rows], -0.002, 0.02), 2)
+    mesh = shell.mesh(
         points,
         CLOTH,
         np.clip(colour, 0.0, 0.9),
-        opacity=0.5 - level_here / 0.0015,
         occlusion=1 - 0.12 * smoothstep(-folds, 0.3, 1.6) * loose,
         shadow=shadow,
     )
+    # The skin's triangles measure up to 15 mm here, too coarse for a curve: those at the edge are cut finer.
+    skin_points, weight = shell.points.astype(np.float64), bust.neck_weight[shell.rows]
+    for _ in range(EDGE_HALVINGS):
+        near = np.abs(level_here) < EDGE
+        near[mesh.faces[np.ptp(np.sign(level_here[mesh.faces]), axis=1) > 0]] = True
+        mesh, pairs = finer(mesh, near)
+        skin_points, weight = (np.concatenate([a, a[pairs].mean(axis=1)]) for a in (skin_points, weight))
+        level_here = above(skin_points, weight)
+    return replace(mesh, opacity=(0.5 - level_here / 0.0015).astype(np.float32))
 
 
 # Kind -> neck weight of the neckline's lowest point in front and highest behind, width relative to the neck's own,
@@ -73,21 +89,32 @@ _NECKLINES = {
 }
 
 
-def _above_neckline(surface: Surface, kind: str) -> np.ndarray:
-    """How far inside the neckline each vertex is [V], metres; below zero there is cloth. An ellipse around the neck."""
+def _neckline(surface: Surface, kind: str) -> Callable[[np.ndarray, np.ndarray], np.ndarray]:
+    """How far inside the neckline points [N, 3] on the skin with their neck weights [N] are, metres [N]; below zero
+    there is cloth. An ellipse around the neck."""
     front_weight, back_weight, widening, depth, width = _NECKLINES[kind]
     front, back = surface.midline(front_weight, front=True), surface.midline(back_weight, front=False)
     top = (surface.midline(0.55, front=True) + surface.midline(0.35, front=False)) / 2
-    middle, v, weight = (front + back) / 2, surface.vertices, surface.bust.neck_weight
+    middle, v, neck = (front + back) / 2, surface.vertices, surface.bust.neck_weight
     axis = (top - middle) / np.linalg.norm(top - middle)
     chord = (front - back) - (front - back) @ axis * axis
     half_depth = np.linalg.norm(chord) / 2
     ahead = chord / (2 * half_depth)
-    half_width = widening * np.abs(v[(weight > 0.4) & (weight < 0.6), 0]).max()
-    x, z = v[:, 0], (v - middle) @ ahead
-    around = np.hypot(x / half_width, z / half_depth)
-    level = half_width * (1 - around)
-    level = level + depth * smoothstep(z, 0.0, half_depth) * np.maximum(1 - np.abs(x) / width, 0.0)
-    above = v[:, 1] - (middle[1] + (front[1] - back[1]) / (front[2] - back[2]) * (v[:, 2] - middle[2]))
-    beside = np.maximum(half_width * (1.15 - around), 0.3 * (weight - 0.3))  # high shoulders are under cloth
-    return np.maximum(level, np.minimum(above - 0.015, beside))
+    half_width = widening * np.abs(v[(neck > 0.4) & (neck < 0.6), 0]).max()
+
+    def above(points: np.ndarray, weight: np.ndarray) -> np.ndarray:
+        x, z = points[:, 0], (points - middle) @ ahead
+        around = np.hypot(x / half_width, z / half_depth)
+        level = half_width * (1 - around)
+        level = level + depth * smoothstep(z, 0.0, half_depth) * _larger(1 - np.hypot(x, 0.003) / width, 0.0, 0.15)
+        slope = middle[1] + (front[1] - back[1]) / (front[2] - back[2]) * (points[:, 2] - middle[2])
+        # high shoulders are under cloth
+        beside = _larger(half_width * (1.15 - around), 0.3 * (weight - 0.3), ROUND)
+        return _larger(level, -_larger(slope + 0.015 - points[:, 1], -beside, ROUND), ROUND)
+
+    return above
+
+
+def _larger(a: np.ndarray, b: np.ndarray | float, rounding: float) -> np.ndarray:
+    """The larger of two, without a corner where they are equal."""
+    return 0.5 * (a + b + np.hypot(a - b, rounding) - rounding)

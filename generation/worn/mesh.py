@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import lru_cache
 
 import numpy as np
@@ -84,6 +84,40 @@ def merge(*meshes: HairMesh) -> HairMesh:
         shadow=np.prod([m.shadow for m in meshes], axis=0),
         finish=np.concatenate([m.finishes for m in meshes]),
     )
+
+
+def finer(mesh: HairMesh, near: np.ndarray) -> tuple[HairMesh, np.ndarray]:
+    """A mesh of one finish whose sides that touch a vertex with `near` [N] are halved, and the ends int [K, 2] of the
+    K vertices that came to lie in their middles, after those of before."""
+    sides = np.sort(np.stack([mesh.faces, np.roll(mesh.faces, -1, axis=1)], axis=2), axis=2)
+    pairs, middle = np.unique(sides[near[sides].any(axis=2)], axis=0, return_inverse=True)
+    new = np.full(mesh.faces.shape, -1)
+    new[near[sides].any(axis=2)] = len(mesh.vertices) + middle.ravel()
+    count = (new >= 0).sum(axis=1)
+    turn = np.where(count == 2, np.argmin(new, axis=1) + 1, np.argmax(new, axis=1))  # the side left whole comes last
+    order = (turn[:, None] + np.arange(3)) % 3
+    (a, b, c), (ab, bc, ca) = (np.take_along_axis(rows, order, axis=1).T for rows in (mesh.faces, new))
+    patterns = (
+        ((a, b, c),),
+        ((a, ab, c), (ab, b, c)),
+        ((ab, b, bc), (a, ab, bc), (a, bc, c)),
+        ((a, ab, ca), (ab, b, bc), (bc, c, ca), (ab, bc, ca)),
+    )
+    parts = [np.stack(f, axis=1)[count == n] for n, pattern in enumerate(patterns) for f in pattern]
+    kinds = [mesh.face_class[count == n] for n, pattern in enumerate(patterns) for _ in pattern]
+
+    def middles(values: np.ndarray) -> np.ndarray:
+        return np.concatenate([values, values[pairs].mean(axis=1).astype(values.dtype)])
+
+    averaged = ("vertices", "normals", "tangents", "uv", "colour", "opacity", "occlusion", "follow")
+    fine = replace(
+        mesh,
+        **{name: middles(getattr(mesh, name)) for name in averaged},
+        anchor=np.concatenate([mesh.anchor, mesh.anchor[pairs[:, 0]]]),
+        faces=np.concatenate(parts).astype(np.int32),
+        face_class=np.concatenate(kinds),
+    )
+    return fine, pairs
 
 
 def empty(head_vertices: int) -> HairMesh:
