@@ -5,17 +5,21 @@ from __future__ import annotations
 from dataclasses import replace
 
 import numpy as np
+import scipy.sparse as sp
+from scipy.sparse.linalg import spsolve
 from scipy.spatial import ConvexHull
 
 from threedpain.generation.geometry import smoothstep, vertex_normals
 from threedpain.generation.records import MASK_CLASSES, Hair
 
 from .mesh import HairMesh
+from .outside import Ground, Outside
 from .scalp import Scalp
 from .styles import dress
 from .surface import Shell, Surface, waves
 
 CLOTH = MASK_CLASSES.index("clothes")
+EAR_ROOM = 0.003  # metres between an ear and the scarf over it
 
 
 def wrap_scarf(surface: Surface, hair: Hair, rng: np.random.Generator) -> list[HairMesh]:
@@ -30,7 +34,10 @@ def wrap_scarf(surface: Surface, hair: Hair, rng: np.random.Generator) -> list[H
     level = np.maximum(level, hem)
     shell = surface.cut(level < 0.03)
     inside = smoothstep(-level[shell.rows], 0.0, 0.03)
-    points = _draped(shell, 0.0025 + 0.0035 * inside, 30)
+    ground = Ground.of(surface.bust)
+    skin, around_ears = ground.at_rest(), np.isin(shell.rows, ground.ears).astype(float)
+    around_ears = np.clip(4 * shell.smooth(around_ears, 10), 0, 1)
+    points = _draped(shell, _spanned(shell, around_ears > 0.04), 0.0025 + 0.0035 * inside, 30, skin)
     points = shell.smooth(_taut(surface, points, smoothstep(-level[shell.rows], 0.002, 0.014)), 10)
     turn = np.arctan2(points[:, 0], points[:, 2])
     slope = points[:, 1] + 0.35 * points[:, 2] + 0.02 * rng.normal() * turn
@@ -42,9 +49,12 @@ def wrap_scarf(surface: Surface, hair: Hair, rng: np.random.Generator) -> list[H
     lift = 0.0050 + inside * (0.005 + 0.011 * neck + (0.0018 + 0.0042 * neck) * folds) + 0.0022 * around * pleats
     normals = shell.smooth(vertex_normals(points.astype(np.float32), shell.faces), 30)
     normals /= np.maximum(np.linalg.norm(normals, axis=1, keepdims=True), 1e-9)
-    points = surface.push_out(points + lift[:, None] * normals, 0.0045)
+    points = skin.push_out(points + lift[:, None] * normals, 0.0045, ears=False)
     points = shell.smooth(_taut(surface, points, 0.8 * smoothstep(deep, 0.002, 0.014)), 3)
-    points = surface.push_out(points, 0.0025)
+    points = skin.push_out(points, 0.0025, ears=False)
+    for _ in range(2):
+        points = _over_ears(skin, points, around_ears)
+        points = points + around_ears[:, None] * (shell.smooth(points, 6) - points)
     edge = np.exp(-(((level[shell.rows] + 0.004) / 0.004) ** 2))
     colour = np.asarray(hair.headwear) * (1 - 0.18 * edge)[:, None]
     return [
@@ -52,6 +62,7 @@ def wrap_scarf(surface: Surface, hair: Hair, rng: np.random.Generator) -> list[H
             points,
             CLOTH,
             colour,
+            normals=vertex_normals(points.astype(np.float32), shell.faces),  # an ear's own look every way
             opacity=0.5 - level[shell.rows] / 0.0015,
             anchor=shell.rows,
             occlusion=1 - 0.3 * smoothstep(-folds, 0.0, 1.8) * inside - 0.2 * smoothstep(-pleats, 0.0, 1.0) * around,
@@ -88,7 +99,7 @@ def wear_cap(surface: Surface, hair: Hair, rng: np.random.Generator) -> list[Hai
     level = back + (front - back) * t - v[:, 1]
     shell = surface.cut((level < 0.03) & (v[:, 1] > scalp.brow - 0.08))
     here = level[shell.rows]
-    points = _draped(shell, 0.003, 24)
+    points = _draped(shell, shell.points, 0.003, 24)
     normals = shell.smooth(vertex_normals(points.astype(np.float32), shell.faces), 6)
     high = smoothstep(-here, 0.0, 0.06)
     if knitted:
@@ -155,12 +166,38 @@ def _brim(shell: Shell, points: np.ndarray, level: np.ndarray, scalp: Scalp, col
     )
 
 
-def _draped(shell: Shell, clearance: float | np.ndarray, rounds: int) -> np.ndarray:
-    """The shell's points as taut cloth: smoothed, and pushed off the skin again, until ears and hollows are bridged."""
-    points = shell.points.astype(np.float64)
+def _spanned(shell: Shell, ears: np.ndarray) -> np.ndarray:
+    """The shell's points [N, 3], those of `ears` [N] on a membrane across them that has none of their folds."""
+    points, inner = shell.points.astype(np.float64), np.flatnonzero(ears)
+    averages = shell.smoother[inner]
+    fixed = averages[:, ~ears] @ points[~ears]
+    points[inner] = spsolve((sp.identity(len(inner)) - averages[:, inner]).tocsc(), fixed)
+    return points
+
+
+def _over_ears(skin: Outside, points: np.ndarray, amount: np.ndarray) -> np.ndarray:
+    """Points [N, 3] moved sideways, by `amount` [N], out to the convex hull of each ear and the cloth around it."""
+    points, ears = points.copy(), skin.vertices[skin.ground.ears]
+    for side in (1.0, -1.0):
+        near = np.flatnonzero((points[:, 0] * side > 0) & (amount > 0))
+        ear = ears[ears[:, 0] * side > 0] + [side * EAR_ROOM, 0, 0]
+        planes = ConvexHull(np.concatenate([points[near], ear])).equations
+        outer = planes[planes[:, 0] * side > 1e-3]
+        hull = -(points[near, 1:] @ outer[:, 1:3].T + outer[:, 3]) / outer[:, 0] * side
+        out = hull.min(axis=1) - points[near, 0] * side
+        points[near, 0] += side * amount[near] * np.maximum(out, 0)
+    return points
+
+
+def _draped(
+    shell: Shell, points: np.ndarray, clearance: float | np.ndarray, rounds: int, skin: Outside | None = None
+) -> np.ndarray:
+    """The shell's points as taut cloth: smoothed, and pushed off the skin again, until ears and hollows are bridged; `skin`: off
+    that alone, without ears."""
+    points = points.astype(np.float64)
     for _ in range(3):
         points = shell.smooth(points, rounds // 3)
-        points = shell.surface.push_out(points, clearance)
+        points = skin.push_out(points, clearance, False) if skin else shell.surface.push_out(points, clearance)
     return shell.smooth(points, 3)
 
 

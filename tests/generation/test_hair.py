@@ -17,6 +17,7 @@ from threedpain.generation.texture import load_texture
 from threedpain.generation.worn.clothes import CLOTHES_KINDS, build_clothes
 from threedpain.generation.worn.hair import STYLES, build_hair
 from threedpain.generation.worn.mesh import empty, finer, merge, strand_pattern
+from threedpain.generation.worn.outside import Ground
 from threedpain.generation.worn.strands import hair_colour
 from threedpain.generation.worn.surface import Surface
 
@@ -138,6 +139,23 @@ def test_a_headscarf_covers_hair_ears_and_neck(head, photograph):
     counts = np.bincount(photograph(bust, "left", 192).mask.ravel(), minlength=len(MASK_CLASSES))
     assert counts[HAIR] == 0 and counts[EARS] < 5
     assert counts[SKIN] > 1500
+
+
+def test_a_headscarf_spans_the_ears_without_a_fold(head):
+    bust, mesh = built(head, "headscarf", 1)
+    ears = bust.vertices[Ground.of(bust).ears]
+    reach = np.abs(mesh.vertices[:, 0])
+    for side in (1, -1):
+        ear, cloth = ears[ears[:, 0] * side > 0], mesh.vertices[:, 0] * side > 0
+        near = np.linalg.norm(mesh.vertices[None, cloth, 1:] - ear[::9, None, 1:], axis=2) < 0.006
+        assert (np.where(near, reach[cloth], 1.0).min(axis=1) > np.abs(ear[::9, 0])).mean() > 0.95
+    a, b, c = mesh.vertices[mesh.faces].transpose(1, 0, 2)
+    outward = np.cross(b - a, c - a)
+    over_ears = (
+        np.linalg.norm(mesh.vertices[mesh.faces].mean(axis=1)[:, None] - ears[None, ::9], axis=2).min(axis=1) < 0.03
+    )
+    shown = mesh.normals[mesh.faces].mean(axis=1)
+    assert (np.einsum("nd,nd->n", outward, shown)[over_ears] > 0).mean() > 0.995
 
 
 def test_a_cap_covers_the_crown_and_shows_hair_below(head):
