@@ -37,7 +37,7 @@ def wrap_scarf(surface: Surface, hair: Hair, rng: np.random.Generator) -> list[H
     ground = Ground.of(surface.bust)
     skin, around_ears = ground.at_rest(), np.isin(shell.rows, ground.ears).astype(float)
     around_ears = np.clip(4 * shell.smooth(around_ears, 10), 0, 1)
-    points = _draped(shell, _spanned(shell, around_ears > 0.04), 0.0025 + 0.0035 * inside, 30, skin)
+    points = _draped(shell, _spanned(shell, shell.points, around_ears > 0.04), 0.0025 + 0.0035 * inside, 30, skin)
     points = shell.smooth(_taut(surface, points, smoothstep(-level[shell.rows], 0.002, 0.014)), 10)
     turn = np.arctan2(points[:, 0], points[:, 2])
     slope = points[:, 1] + 0.35 * points[:, 2] + 0.02 * rng.normal() * turn
@@ -55,6 +55,10 @@ def wrap_scarf(surface: Surface, hair: Hair, rng: np.random.Generator) -> list[H
     for _ in range(2):
         points = _over_ears(skin, points, around_ears)
         points = points + around_ears[:, None] * (shell.smooth(points, 6) - points)
+    shown = vertex_normals(points.astype(np.float32), shell.faces).astype(np.float64)
+    folded = (around_ears > 0) & (shown[:, 0] * np.sign(points[:, 0]) < 0.3)  # what an ear's canal leaves of itself
+    shown = _spanned(shell, shown, shell.smooth(folded.astype(float), 3) > 0.02)
+    shown /= np.maximum(np.linalg.norm(shown, axis=1, keepdims=True), 1e-9)
     edge = np.exp(-(((level[shell.rows] + 0.004) / 0.004) ** 2))
     colour = np.asarray(hair.headwear) * (1 - 0.18 * edge)[:, None]
     return [
@@ -62,7 +66,7 @@ def wrap_scarf(surface: Surface, hair: Hair, rng: np.random.Generator) -> list[H
             points,
             CLOTH,
             colour,
-            normals=vertex_normals(points.astype(np.float32), shell.faces),  # an ear's own look every way
+            normals=shown,
             opacity=0.5 - level[shell.rows] / 0.0015,
             anchor=shell.rows,
             occlusion=1 - 0.3 * smoothstep(-folds, 0.0, 1.8) * inside - 0.2 * smoothstep(-pleats, 0.0, 1.0) * around,
@@ -166,13 +170,14 @@ def _brim(shell: Shell, points: np.ndarray, level: np.ndarray, scalp: Scalp, col
     )
 
 
-def _spanned(shell: Shell, ears: np.ndarray) -> np.ndarray:
-    """The shell's points [N, 3], those of `ears` [N] on a membrane across them that has none of their folds."""
-    points, inner = shell.points.astype(np.float64), np.flatnonzero(ears)
-    averages = shell.smoother[inner]
-    fixed = averages[:, ~ears] @ points[~ears]
-    points[inner] = spsolve((sp.identity(len(inner)) - averages[:, inner]).tocsc(), fixed)
-    return points
+def _spanned(shell: Shell, values: np.ndarray, inside: np.ndarray) -> np.ndarray:
+    """Values [N, K] of the shell, those `inside` [N] stretched between those around, as a membrane without folds."""
+    values, inner = values.astype(np.float64), np.flatnonzero(inside)
+    if len(inner):
+        averages = shell.smoother[inner]
+        fixed = averages[:, ~inside] @ values[~inside]
+        values[inner] = spsolve((sp.identity(len(inner)) - averages[:, inner]).tocsc(), fixed)
+    return values
 
 
 def _over_ears(skin: Outside, points: np.ndarray, amount: np.ndarray) -> np.ndarray:
@@ -192,8 +197,8 @@ def _over_ears(skin: Outside, points: np.ndarray, amount: np.ndarray) -> np.ndar
 def _draped(
     shell: Shell, points: np.ndarray, clearance: float | np.ndarray, rounds: int, skin: Outside | None = None
 ) -> np.ndarray:
-    """The shell's points as taut cloth: smoothed, and pushed off the skin again, until ears and hollows are bridged; `skin`: off
-    that alone, without ears."""
+    """The shell's points as taut cloth: smoothed, and pushed off the skin again, until ears and hollows are bridged;
+    `skin`: off that alone, without ears."""
     points = points.astype(np.float64)
     for _ in range(3):
         points = shell.smooth(points, rounds // 3)
