@@ -37,6 +37,7 @@ from .model import (
     GAP,
     GUM_COLOUR,
     HAIR,
+    LINING,
     LOWER_GUM,
     LOWER_TEETH,
     MATERIALS,
@@ -48,6 +49,7 @@ from .model import (
     THROUGH,
     TONE_LIMIT,
     TONE_STEPS,
+    TURNED,
     UPPER_GUM,
     UPPER_TEETH,
 )
@@ -161,6 +163,15 @@ def _light(count, pixel, triangle, place, share, batch, geometry, skin, lights, 
                 albedo[k] = a[10 + k] * shine
             if kind == HAIR:
                 sx, sy, sz, gloss = a[13], a[14], a[15], shine  # the strand's direction instead
+            elif kind == CLOTH:
+                vx, vy, vz = unit(eye[0] - a[0], eye[1] - a[1], eye[2] - a[2])
+                behind = -(nx * vx + ny * vy + nz * vz) - F(TURNED)
+                if behind > ZERO:  # the inner side, which lies against the body
+                    nx, ny, nz = -nx, -ny, -nz
+                    sx, sy, sz = nx, ny, nz
+                    dim = ONE - F(LINING) * min(F(4) * behind, ONE)
+                    for k in range(6, 10):
+                        a[k] *= dim
         elif kind == SKIN or kind == MOUTH:
             mip = level(uvs, f, vertices, i0, i1, i2, F(size), levels)
             texture(u, v, mip, texels, levels, texel)

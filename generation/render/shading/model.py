@@ -44,6 +44,9 @@ OPTICS = np.array(
     np.float32,
 )
 
+LINING = 0.6  # of its light that the inner side of cloth lacks: it lies against the body
+TURNED = 0.2  # cosine by which smooth normals of cloth may look away at an outline and it is still the outer side
+
 # Columns of the vertex table float32 [V, 16] that both shaders read. The first ten are common to all materials.
 POSITION, NORMAL, OCCLUSION, VISIBILITY = slice(0, 3), slice(3, 6), 6, slice(7, 10)
 HEAT, PAINT, BODY, GLOSS = 10, 11, 12, 13  # head: mm, hair colour on the skin, beyond the texture, oil

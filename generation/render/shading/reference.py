@@ -16,6 +16,7 @@ from .model import (
     GUM_COLOUR,
     HAIR,
     LASHES,
+    LINING,
     LOWER_GUM,
     LOWER_TEETH,
     MOUTH,
@@ -24,6 +25,7 @@ from .model import (
     SKIN,
     TEETH,
     THROUGH,
+    TURNED,
     UPPER_GUM,
     UPPER_TEETH,
     Colours,
@@ -112,7 +114,6 @@ def _lit(
     view, normal = _unit(eye - known[:, :3]), _unit(known[:, 3:6])
     albedo = torch.zeros_like(normal)
     gloss = torch.ones_like(known[:, 0])
-    mirror_normal = normal.clone()
 
     worn = (kind == HAIR) | (kind == CLOTH) | (kind == PLASTIC) | (kind == FLESH)
     strands = geometry.strands
@@ -120,6 +121,10 @@ def _lit(
     place = torch.floor(points.uv * side).long() & (side - 1)
     shine = strands[place[:, 1], place[:, 0], 1].float() / 128
     albedo[worn] = (known[:, 10:13] * shine[:, None])[worn]
+    behind = torch.where(kind == CLOTH, -_dot(normal, view) - TURNED, 0)
+    normal = torch.where(behind[:, None] > 0, -normal, normal)
+    known[:, 6:10] *= 1 - LINING * (4 * behind[:, None]).clamp(0, 1)
+    mirror_normal = normal.clone()
     teeth = kind == TEETH
     shade, gum = _tooth(points.uv[teeth])
     enamel = colours.teeth * (1 - albedo.new_tensor(THROUGH) * (1 - shade))
