@@ -44,7 +44,7 @@ CUTS = {
 }
 
 
-FRINGES = 0.3  # of those with medium or long hair that is not curly
+FRINGES = 0.3  # of the women with medium or long hair that is not curly
 
 
 def dress(surface: Surface, hair: Hair, rng: np.random.Generator, keep: np.ndarray | float = 1.0) -> list[HairMesh]:
@@ -137,7 +137,8 @@ def _combed(scalp: Scalp, cut: Cut, rng: np.random.Generator) -> list[HairMesh]:
         curves = flat.reshape(curves.shape)
         curves[:, 0] = roots.points
     meshes = [_lay(scalp, curves, cut, roots.weight, depth, rng), _hairline(scalp, comb, cut, rng)]
-    if cut.comb == "parted" and hair.curl < 0.6 and child(hair.seed, "fringe").random() < FRINGES:
+    female = surface.bust.identity.gender == "female"
+    if female and cut.comb == "parted" and hair.curl < 0.6 and child(hair.seed, "fringe").random() < FRINGES:
         meshes += _fringe(scalp, cut, rng)
     if cut.comb == "slick":
         meshes.append(_knot(scalp, rng))
