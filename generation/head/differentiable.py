@@ -1,7 +1,8 @@
 """The head and its rig in torch: gradients of vertices with respect to action units and identity parameters.
 
 The same formulas as `motion.expression` (it shares `curve`, `field_weights`, `lids`, `lips` and `teeth` with it). A
-person's regions (`localise`), range and resting face are held fixed; their shape coefficients and intensities are free.
+person's regions (`localise`), range, resting face and the seat of their eyes are held fixed; their shape coefficients
+and intensities are free.
 """
 
 from __future__ import annotations
@@ -56,7 +57,9 @@ class DifferentiableFace:
         self._tensor, self._torch = tensor, torch
         self._cage, self._basis = tensor(model.cage), tensor(bust.basis)
         self._shapes, self._smooth = matrix(model.shapes), matrix(model.smoothing)
-        self._eyes, self._shape_eyes = tensor(model.eyes), tensor(model.shape_eyes)
+        eyes, own = model.eyes.copy(), np.asarray(bust.identity.shape, np.float32)
+        eyes[:, :3] = bust.eye_centres - np.tensordot(own, model.shape_eyes, 1)[:, :3]  # as `lids.seated`
+        self._eyes, self._shape_eyes = tensor(eyes), tensor(model.shape_eyes)
         self._ball = tensor(model.eyeballs(np.zeros((2, 3)), 1.0))
         self._lids = tuple(Lids(*(tensor(getattr(eye, f.name)) for f in fields(Lids))) for eye in bust.lids)
         self._lips = Lips(*(tensor(getattr(model.lips, f.name)) for f in fields(Lips)))

@@ -18,6 +18,11 @@ AROUND = 1.4  # eyeball radii from its centre: skin so near is kept off the eyeb
 CLEAR = 1.07  # eyeball radii: skin that rests further out may come so near
 SLIT = 0.35  # of the opening at rest is left by all units but AU43
 ROOTS = 12  # places along a strip of lashes where its root is looked for
+LEVEL, STEADY = -0.08, 0.044  # radians: the opening's middle on young people, and how far it lies from there unheeded
+SEATED = 0.0025  # metres: an eyeball is moved by less
+TUFT, STUB = 0.2, 0.35  # the temple's share of a margin where lashes grow shorter, and to what share of their length
+HEM, SOFT = 0.08, 0.07  # radians over the upper margin below which brow and fold do not sink, and over which they slow
+BROW = (0.5, 1.0)  # radians over the margin at rest between which skin becomes free to sink
 EDGE = 1.01  # of a margin's distance from the eye's centre: lashes grow from its front edge
 
 
@@ -34,6 +39,7 @@ class Lids:
     column: Any  # int [R]: the upper margin point before each lid point
     share: Any  # [R]: of the next one
     opening: Any  # [M]: radians between the margins at rest, per upper margin point; 0 until a person is fitted
+    rise: Any  # [R]: radians over the upper margin at rest; 0 until a person is fitted
     lashes: Any  # int [L]: points of the lashes, both strips; none until a person is fitted, like what follows
     roots: Any  # int [L, 2]: the two margin points between which each grows
     split: Any  # [L]: share of the second
@@ -49,7 +55,8 @@ class Lids:
             arrays = [tensors[f"lid_{name}"][own] for name in ("row", "weight", "floor")]
             arrays += [tensors["lid_upper"][side], tensors["lid_lower"][side], np.float32(1 - 2 * side)]
             arrays += [tensors[f"lid_{name}"][own] for name in ("column", "share")]
-            arrays += [np.zeros(len(tensors["lid_upper"][side]), np.float32), *_no_lashes()]
+            arrays += [np.zeros(len(tensors["lid_upper"][side]), np.float32), np.zeros(own.sum(), np.float32)]
+            arrays += _no_lashes()
             eyes.append(Lids(*(convert(a.astype(np.int64) if a.dtype.kind == "i" else a) for a in arrays)))
         return tuple(eyes)
 
@@ -57,7 +64,7 @@ class Lids:
     def none() -> Lids:
         """Of a head whose lids move by its fields alone."""
         numbers, rows = np.zeros(0, np.float32), np.zeros(0, np.int64)
-        return Lids(rows, numbers, numbers, rows, rows, numbers, rows, numbers, numbers, *_no_lashes())
+        return Lids(rows, numbers, numbers, rows, rows, numbers, rows, numbers, numbers, numbers, *_no_lashes())
 
     def fitted(self, surface: np.ndarray, centre: np.ndarray, radius: float, lashes: np.ndarray, long: float) -> Lids:
         """With the columns of one person's resting surface [N, 3], and with the skin around the lids; `lashes` int8 [N]
@@ -69,6 +76,8 @@ class Lids:
         around = np.setdiff1d(np.flatnonzero((near > 1) & (near < AROUND) & (arm[:, 2] > 0)), self.rows)
         upper, rows = (_azimuth(np, *arm[rows].T, self.temple) for rows in (self.upper, self.rows))
         column, share = between(np, np.maximum.accumulate(upper), rows)
+        top, level = (_elevation(np, *arm[part].T) for part in (self.upper, self.rows))
+        rise = level - top[column] * (1 - share) - top[column + 1] * share
         still = np.zeros(len(around), np.float32)
         held = np.minimum(0.99 * near[around], CLEAR) * ((near[around] - 1) / 0.03).clip(0, 1)  # no step at the ball
         return replace(
@@ -78,7 +87,8 @@ class Lids:
             floor=np.concatenate([self.floor, held]).astype(np.float32),
             column=np.concatenate([column, still.astype(np.int64)]),
             share=np.concatenate([share.astype(np.float32), still]),
-            opening=_gap(np, surface[None], self, centre)[0].clip(0, None).astype(np.float32),
+            opening=_gap(np, surface[None], self, centre)[0][0].clip(0, None).astype(np.float32),
+            rise=np.concatenate([np.where(self.weight > 0, rise, 0).astype(np.float32), still]),
             **self._rooted(surface, centre, lashes, long),
         )
 
@@ -101,12 +111,32 @@ class Lids:
             root = np.stack([np.interp(angle, angle[first], arm[first, k]) for k in range(3)], 1)
             own = edge[column] * (1 - share[:, None]) + edge[column + 1] * share[:, None]
             level = _elevation(np, *own.T)
-            strips.append((rows, np.stack([margin[column], margin[column + 1]], 1), share, long * (arm - root), level))
+            t = ((angle - at[-1]) / (TUFT * (at[0] - at[-1]))).clip(0, 1)  # 0 at the temple's corner
+            length = long * (STUB + (1 - STUB) * t * t * (3 - 2 * t))
+            stand = length[:, None] * (arm - root)  # at the corner both strips would end in a block
+            strips.append((rows, np.stack([margin[column], margin[column + 1]], 1), share, stand, level))
         names, numbers = ("lashes", "roots", "split", "stand", "level"), (int, int, np.float32, np.float32, np.float32)
         return {
             name: np.concatenate(parts).astype(kind)
             for name, kind, parts in zip(names, numbers, zip(*strips, strict=True), strict=True)
         }
+
+
+def seated(surface: np.ndarray, lids: Lids, centre: np.ndarray, radius: float) -> np.ndarray:
+    """The eye's centre moved down to where the iris looks out of the opening of a person's resting `surface`
+    [N, 3] as it does on the young: lids sink with age and would leave white alone beneath half-closed ones."""
+    if not len(lids.upper):
+        return centre
+    middle = np.float64(0)
+    for margin in (lids.upper, lids.lower):
+        arm = (surface[margin] - centre).T
+        knots = np.maximum.accumulate(_azimuth(np, *arm, lids.temple))
+        middle += np.interp(0, knots, _elevation(np, *arm)) / 2
+    off = min(middle - LEVEL, 0.0)  # a ball that rises would show through the seam of closed lids
+    off *= off**2 / (off**2 + STEADY**2)
+    moved = centre.copy()
+    moved[1] += SEATED * np.tanh(radius * off / SEATED)
+    return moved
 
 
 def _no_lashes() -> tuple[np.ndarray, ...]:
@@ -125,22 +155,36 @@ def close(xp, points, lids: Lids, centre, radius, closure):
     """New positions [B, R, 3] of one eye's lid points, from surfaces `points` [B, N, 3] before any closing; `closure`
     [B]."""
     closure = closure[:, None]
-    gap = _gap(xp, points, lids, centre) + SEAL * closure
+    gap, top = _gap(xp, points, lids, centre)
+    gap = gap + SEAL * closure
     left = xp.maximum(gap, SLIT * lids.opening)
-    shut, apart = (
+    shut, apart, top = (
         chosen(xp, turn, lids.column) * (1 - lids.share) + chosen(xp, turn, lids.column + 1) * lids.share
-        for turn in (closure * left, gap - left)
+        for turn in (closure * left, gap - left, top)
     )
     # Lids that come too near are pushed apart; what lies farther up the lid gives way less and keeps where it went.
     theta = lids.weight * (shut + apart * lids.weight.clip(0, 1))
     x, y, z = _arm(chosen(xp, points, lids.rows), centre)
     level = _level(xp, x, z)
+    theta = theta - clear(xp, xp.arctan2(y, level) - top, lids.rise)
     distance = xp.sqrt(level * level + y * y)
     farther = xp.maximum(distance, lids.floor * radius) / distance
     cosine, sine = xp.cos(theta) * farther, xp.sin(theta) * farther
     across = cosine + sine * y / level
     turned = (x * across, y * cosine - level * sine, z * across)
     return xp.stack([centre[k] + turned[k] for k in range(3)], -1)
+
+
+def clear(xp, rise, rest):
+    """Radians [B, R] by which skin that now rises `rise` [B, R] over the upper margin, and `rest` [R] at rest, is held
+    up: brow and fold stop above the eye, or a frown would seem to close it. What rests stays, and nothing overtakes."""
+    hem = HEM * (1 - xp.exp(-rest.clip(0, None) / (2 * HEM)))
+    soft = (rest - hem).clip(1e-4, SOFT)
+    above = rise - hem
+    held = (above + soft).clip(0, None)
+    kept = xp.where(above < soft, held * held / (4 * soft), above)
+    share = (rest / (0.5 * HEM)).clip(0, 1) * ((BROW[1] - rest) / (BROW[1] - BROW[0])).clip(0, 1)
+    return share * (kept - above)
 
 
 def hang(xp, points, lids: Lids, centre):
@@ -160,7 +204,8 @@ def hang(xp, points, lids: Lids, centre):
 
 
 def _gap(xp, points, lids: Lids, centre):
-    """Radians [B, M] between the margins of surfaces `points` [B, N, 3], at each point of the upper one."""
+    """Radians [B, M] between the margins of surfaces `points` [B, N, 3] at each point of the upper one, and its
+    elevation."""
     upper, lower = (_arm(chosen(xp, points, rows), centre) for rows in (lids.upper, lids.lower))
     top, bottom = (_elevation(xp, *arm) for arm in (upper, lower))
     at, knots = (_azimuth(xp, *arm, lids.temple) for arm in (upper, lower))
@@ -169,7 +214,7 @@ def _gap(xp, points, lids: Lids, centre):
     for row in range(len(points)):
         index, share = between(xp, knots[row], at[row])
         under.append(bottom[row][index] * (1 - share) + bottom[row][index + 1] * share)
-    return top - xp.stack(under)
+    return top - xp.stack(under), top
 
 
 def chosen(xp, table, index):

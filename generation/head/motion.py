@@ -166,6 +166,12 @@ def gaze_rotation(gaze: tuple[float, float]) -> np.ndarray:
 def settle(model: Head, identity: Identity, cage: np.ndarray, eye_centres: np.ndarray, eye_radius: float) -> Bust:
     """The bust at rest: the person's own fields; neutral vertices hold the resting face."""
     surface = model.surface(cage)
+    eye_centres = np.stack(
+        [
+            lids.seated(surface, eye, centre, eye_radius)
+            for eye, centre in zip(model.lids, eye_centres, strict=True)
+        ]
+    )
     fitted = tuple(
         eye.fitted(surface, centre, eye_radius, model.lashes, LASHES[identity.gender])
         for eye, centre in zip(model.lids, eye_centres, strict=True)

@@ -11,6 +11,7 @@ from threedpain.errors import InvalidInput
 from threedpain.generation.head.model import HeadModel
 from threedpain.generation.head.motion import curve, landmarks
 from threedpain.generation.head.regions_report import face_vertices, region_report
+from threedpain.generation.head import lids
 from threedpain.generation.head.rig import rig
 from threedpain.generation.head.scan import ScanHeadModel
 from threedpain.generation.head.wrinkles import wrinkle_maps
@@ -381,3 +382,12 @@ def test_gradients_reach_units_and_shape(head):
     vertices = face(face.shape(), acting)
     assert np.abs(vertices.numpy() - rig(bust, units).vertices).max() < 1e-6
     gradients.check(head, units, [0, 13, 60, 100, 200, 330])
+
+
+def test_brow_and_fold_stop_above_the_eye_without_a_step():
+    rest = np.linspace(0.02, 0.4, 20)
+    sunk = rest - np.linspace(0, 0.6, 200)[:, None]
+    left = sunk + lids.clear(np, sunk, rest)
+    assert np.allclose(left[0], rest), "what rests stays"
+    assert (np.diff(left, axis=0) < 1e-9).all() and np.abs(np.diff(left, 2, axis=0)).max() < 1e-3
+    assert left[:, rest > 0.04].min() > 0
