@@ -6,12 +6,12 @@ table of vertices the shaders read (columns in `shade`).
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import cached_property
 
 import numpy as np
 
-from threedpain.generation.colour import mass_colour, to_linear
+from threedpain.generation.colour import to_linear
 from threedpain.generation.compiling import njit
 from threedpain.generation.geometry import vertex_normals
 from threedpain.generation.head.bust import Bust, Face
@@ -48,6 +48,7 @@ from threedpain.generation.worn.accessories import Fitted
 from threedpain.generation.worn.mesh import HairMesh, strand_pattern
 from threedpain.regions import REGIONS, inside
 
+from .colours import brow_colour, lash_colour
 from .occlusion import FINE, SHADOW_SIZE, DepthMap, ambient
 from .parts import part_vertices
 from .relief import active
@@ -57,7 +58,6 @@ LEVELS = 6  # mip levels of the skin
 LID_SHADOW = 0.008, 0.004  # metres on the eyeball below the upper and above the lower lid
 TEETH_COLOUR = np.array([0.70, 0.63, 0.53])
 SLIT = 0.0022  # metres from where closed lids meet that are dark
-LATER = 0.6  # of the head's grey is seen in brows and lashes
 BLOOD = np.array([0.85, 0.42, 0.36])  # what vessels leave of the sclera's white
 
 
@@ -318,12 +318,11 @@ def person_colours(head: HeadSurfaces, hair: HairMesh) -> Colours:
     """Colours of one person; the eyes' axes are filled in by `pose`."""
     bust, who = head.bust, head.bust.identity
     neck = neck_tone(bust, head.texels, head.levels).astype(np.float32)
-    later = mass_colour(replace(who.hair, grey=LATER * who.hair.grey))
     colours = Colours(
         neck=neck,
         scalp=hair.scalp_colour,
-        brows=brow_colour(later, neck),
-        lashes=lash_colour(later),
+        brows=brow_colour(who.hair, neck),
+        lashes=lash_colour(who.hair),
         iris=who.eyes.iris,
         iris_angle=np.arcsin(min(IRIS_RADIUS * who.eyes.iris_scale / bust.eye_radius, 1)),
         pupil=who.eyes.pupil,
@@ -335,20 +334,6 @@ def person_colours(head: HeadSurfaces, hair: HairMesh) -> Colours:
         noise=child(who.eyes.seed, "iris").random(64),
     )
     return Colours(*(np.asarray(value, np.float32)[()] for value in colours))
-
-
-def brow_colour(hair: np.ndarray, skin: np.ndarray) -> np.ndarray:
-    """Of the sparse hairs of the brows, linear RGB [3]: the skin shines through and tints them. Dark enough to be seen
-    on the skin unless they are clearly lighter than it."""
-    skin = np.maximum(skin, 1e-4)  # a skin map may be black
-    brows = 0.5 * hair * np.sqrt(skin / skin.mean())
-    ratio = brows.mean() / skin.mean()
-    return brows * min(1.0, 0.4 / ratio) if ratio < 1.5 else brows
-
-
-def lash_colour(hair: np.ndarray) -> np.ndarray:
-    """Much darker than the head's hair, and never light."""
-    return hair * min(0.3, 0.03 / hair.mean())
 
 
 def neck_tone(bust: Bust, texels: np.ndarray, levels: np.ndarray) -> np.ndarray:
