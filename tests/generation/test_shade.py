@@ -126,16 +126,16 @@ def test_nothing_under_a_white_sky_outshines_it():
     assert light[hit].min() < 0.3
 
 
-def test_the_terminator_is_red():
+def test_the_terminator_is_softly_red():
     """Where a lamp's light fades over skin, red fades last: the share of red grows from the lit to the half-lit
-    side."""
+    side, but leaves no band of blood."""
     _scene, seen = viewed(4, {}, hair="bald", gender="female")
     key = KeyLight((1.0, 0.0, 0.0), (1.0, 1.0, 1.0), 0.2)
     light = RENDERER.radiance(seen, constant(0.0, (key,)), np.zeros((SIZE, SIZE, 3), np.float32))
     skin = (seen.winners[::2, ::2] >= 0) & (light[..., 1] > 1e-4)
     ratio, level = light[skin, 0] / light[skin, 1], light[skin, 1]
     dim, bright = level < np.quantile(level, 0.2), level > np.quantile(level, 0.7)
-    assert np.median(ratio[dim]) > 1.15 * np.median(ratio[bright])
+    assert 1.15 < np.median(ratio[dim]) / np.median(ratio[bright]) < 1.6
 
 
 def test_darker_skin_is_darker_and_white_balance_is_seen():

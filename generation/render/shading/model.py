@@ -27,10 +27,11 @@ MATERIALS = ("skin", "eye_left", "eye_right", "teeth", "mouth", "lashes", "hair"
 SKIN, EYE_LEFT, EYE_RIGHT, TEETH, MOUTH, LASHES, HAIR, CLOTH, PLASTIC, FLESH = range(len(MATERIALS))
 
 # Per material: wrap r, g, b; reflectance at normal incidence; alpha of the wide and the narrow lobe; share of the
-# narrow lobe; strength of the mirrored environment; tint r, g, b that half-shadows and occlusion take on.
+# narrow lobe; strength of the mirrored environment; tint r, g, b that half-shadows and occlusion take on. Where hard
+# light ends, skin has a blood-red band if its wraps are further apart.
 OPTICS = np.array(
     [
-        [0.30, 0.14, 0.09, 0.040, 0.28, 0.14, 0.30, 0.55, 0.22, 0.08, 0.04],  # skin
+        [0.16, 0.13, 0.115, 0.040, 0.28, 0.14, 0.30, 0.55, 0.22, 0.08, 0.04],  # skin
         [0.20, 0.12, 0.10, 0.030, 0.07, 0.03, 0.60, 0.80, 0.15, 0.05, 0.04],  # eyes, wet
         [0.20, 0.12, 0.10, 0.030, 0.07, 0.03, 0.60, 0.80, 0.15, 0.05, 0.04],
         [0.25, 0.20, 0.16, 0.040, 0.18, 0.08, 0.40, 0.60, 0.20, 0.10, 0.05],  # teeth
@@ -39,7 +40,7 @@ OPTICS = np.array(
         [0.25, 0.25, 0.25, 0.045, 0.30, 0.13, 0.50, 0.25, 0.00, 0.00, 0.00],  # hair
         [0.15, 0.15, 0.15, 0.030, 0.70, 0.60, 0.00, 0.50, 0.00, 0.00, 0.00],  # cloth
         [0.20, 0.20, 0.20, 0.045, 0.22, 0.10, 0.45, 0.90, 0.00, 0.00, 0.00],  # plastic, and metal
-        [0.30, 0.14, 0.09, 0.040, 0.32, 0.20, 0.20, 0.50, 0.22, 0.08, 0.04],  # flesh, skin of one colour: hands
+        [0.16, 0.13, 0.115, 0.040, 0.32, 0.20, 0.20, 0.50, 0.22, 0.08, 0.04],  # flesh, skin of one colour: hands
     ],
     np.float32,
 )
