@@ -20,6 +20,7 @@ import PIL.Image
 import typer
 from tqdm import tqdm
 
+from threedpain import facs
 from threedpain.demographics import ETHNICITIES, GENDERS
 from threedpain.expressions import sample_for_pspi, sample_other
 from threedpain.facs import PAIN_UNITS, pspi
@@ -103,7 +104,7 @@ def _sequence(
         folder.mkdir(parents=True, exist_ok=True)
     for i, (now, angles) in enumerate(zip(course(units, frames, seed), sway(frames, 4, seed), strict=True), 1):
         sample = pipe.photograph(person, now, scene, head_angles=tuple(float(angle) for angle in angles))
-        coded = {unit: float(round(value)) for unit, value in now.items() if round(value)}
+        coded = {unit: float(round(max(sides))) for unit, sides in facs.sided(now).items() if round(max(sides))}
         frame = f"{labels.name}{i:03d}"
         PIL.Image.fromarray(sample.image).save(kinds["Images"] / f"{frame}.png")
         lines = [f"   {int(unit[2:]):.7e}   {value:.7e}   {0:.7e}   {0:.7e}\n" for unit, value in coded.items()]

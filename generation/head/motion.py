@@ -167,10 +167,7 @@ def settle(model: Head, identity: Identity, cage: np.ndarray, eye_centres: np.nd
     """The bust at rest: the person's own fields; neutral vertices hold the resting face."""
     surface = model.surface(cage)
     eye_centres = np.stack(
-        [
-            lids.seated(surface, eye, centre, eye_radius)
-            for eye, centre in zip(model.lids, eye_centres, strict=True)
-        ]
+        [lids.seated(surface, eye, centre, eye_radius) for eye, centre in zip(model.lids, eye_centres, strict=True)]
     )
     fitted = tuple(
         eye.fitted(surface, centre, eye_radius, model.lashes, LASHES[identity.gender])

@@ -10,7 +10,7 @@ from threedpain.generation.frames import project
 from threedpain.generation.head.rig import rig
 from threedpain.generation.head.scan import ScanHeadModel
 from threedpain.generation.people.identity import sample_identity
-from threedpain.generation.records import MASK_CLASSES
+from threedpain.generation.records import MASK_CLASSES, Clothes
 from threedpain.generation.render.colours import brow_colour
 from threedpain.generation.render.renderer import Renderer
 from threedpain.generation.scene.scene import sample_scene
@@ -269,6 +269,34 @@ def test_merging_keeps_triangles_on_their_own_vertices(head):
 
 def test_brows_on_a_black_skin_map_have_a_colour():
     assert np.isfinite(brow_colour(sample_identity(0).hair, np.zeros(3))).all()
+
+
+@pytest.mark.parametrize("kind", CLOTHES_KINDS[:4])
+def test_necklines_are_cut_finely(head, kind):
+    """Where the edge crosses a triangle it is straight: those are small, and the skin's own are up to 15 mm."""
+    mesh = build_clothes(person(head, seed=3), Clothes(kind, (0.3, 0.3, 0.3), 1))
+    over = mesh.opacity[mesh.faces] > 0.5
+    edge = mesh.vertices[mesh.faces[over.any(axis=1) & ~over.all(axis=1)]]
+    edge = edge[edge[..., 1].min(axis=1) > -0.3]
+    assert np.linalg.norm(edge - np.roll(edge, 1, axis=1), axis=2).max() < 0.009
+
+
+def test_a_finer_mesh_has_no_gaps(head):
+    mesh = build_clothes(person(head, seed=3), Clothes("crew", (0.3, 0.3, 0.3), 1))
+    fine, pairs = finer(mesh, mesh.vertices[:, 0] > 0.05)
+
+    def area(mesh):
+        a, b, c = mesh.vertices[mesh.faces].transpose(1, 0, 2)
+        return np.cross(b - a, c - a)
+
+    def rim(mesh):
+        sides = np.concatenate([mesh.faces[:, [k, (k + 1) % 3]] for k in range(3)])
+        used, times = np.unique(np.sort(sides, axis=1), axis=0, return_counts=True)
+        return np.linalg.norm(np.diff(mesh.vertices[used[times == 1]], axis=1), axis=2).sum()
+
+    assert len(pairs) and np.allclose(area(fine).sum(axis=0), area(mesh).sum(axis=0), atol=1e-6)
+    assert np.linalg.norm(area(fine), axis=1).sum() == pytest.approx(np.linalg.norm(area(mesh), axis=1).sum(), rel=1e-4)
+    assert rim(fine) == pytest.approx(rim(mesh), rel=1e-4)
 
 
 @pytest.mark.parametrize("skin", [(0.6, 0.4, 0.3), (0.3, 0.15, 0.08), (0.1, 0.05, 0.03)])

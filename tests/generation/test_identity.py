@@ -180,8 +180,6 @@ def test_seeds_are_natural_numbers():
 @pytest.mark.parametrize("gender", ["female", "male"])
 @pytest.mark.parametrize("ethnicity", ["black", "south_asian", "east_asian"])
 def test_few_of_seventy_and_more_have_black_hair(gender, ethnicity):
-    hairs = [
-        sample_hair(np.random.default_rng(seed), age, gender, ethnicity) for seed in range(40) for age in (72, 84)
-    ]
+    hairs = [sample_hair(np.random.default_rng(seed), age, gender, ethnicity) for seed in range(40) for age in (72, 84)]
     assert np.mean([hair.grey < 0.5 and hair.melanin > 0.8 for hair in hairs]) < 0.05
     assert np.mean([hair.grey > 0.5 for hair in hairs]) > 0.6

@@ -1,5 +1,7 @@
 """Laws of the rig: every line of what a face must do."""
 
+from types import SimpleNamespace
+
 import gradients
 import numpy as np
 import pytest
@@ -8,10 +10,10 @@ from scipy.sparse.csgraph import dijkstra
 
 from threedpain import expressions, facs
 from threedpain.errors import InvalidInput
+from threedpain.generation.head.lids import clear, hemmed
 from threedpain.generation.head.model import HeadModel
 from threedpain.generation.head.motion import curve, landmarks
 from threedpain.generation.head.regions_report import face_vertices, region_report
-from threedpain.generation.head import lids
 from threedpain.generation.head.rig import rig
 from threedpain.generation.head.scan import ScanHeadModel
 from threedpain.generation.head.wrinkles import wrinkle_maps
@@ -387,7 +389,8 @@ def test_gradients_reach_units_and_shape(head):
 def test_brow_and_fold_stop_above_the_eye_without_a_step():
     rest = np.linspace(0.02, 0.4, 20)
     sunk = rest - np.linspace(0, 0.6, 200)[:, None]
-    left = sunk + lids.clear(np, sunk, rest)
+    hem, soft, held = hemmed(rest)
+    left = sunk + clear(np, sunk, SimpleNamespace(hem=hem, soft=soft, held=held))
     assert np.allclose(left[0], rest), "what rests stays"
     assert (np.diff(left, axis=0) < 1e-9).all() and np.abs(np.diff(left, 2, axis=0)).max() < 1e-3
     assert left[:, rest > 0.04].min() > 0
