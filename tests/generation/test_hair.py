@@ -138,7 +138,8 @@ def test_a_headscarf_covers_hair_ears_and_neck(head, photograph):
     bust, mesh = built(head, "headscarf", 0)
     assert set(mesh.face_class) == {CLOTH}
     counts = np.bincount(photograph(bust, "left", 192).mask.ravel(), minlength=len(MASK_CLASSES))
-    assert counts[HAIR] == 0 and counts[EARS] < 5
+    bare = photograph(built(head, "bald", 0)[0], "left", 192).mask
+    assert counts[HAIR] == 0 and counts[EARS] < 0.05 * (bare == EARS).sum()  # the class begins before the ear itself
     assert counts[SKIN] > 1500
 
 
