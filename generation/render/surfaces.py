@@ -321,7 +321,7 @@ def person_colours(head: HeadSurfaces, hair: HairMesh) -> Colours:
     colours = Colours(
         neck=neck,
         scalp=hair.scalp_colour,
-        brows=brow_colour(who.hair, neck),
+        brows=brow_colour(who.hair, neck, who.skin.makeup),
         lashes=lash_colour(who.hair),
         iris=who.eyes.iris,
         iris_angle=np.arcsin(min(IRIS_RADIUS * who.eyes.iris_scale / bust.eye_radius, 1)),
