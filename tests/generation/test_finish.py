@@ -1,5 +1,7 @@
 """Skin maps finished by who wears them: `generation.texture.finish`."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
@@ -38,3 +40,16 @@ def test_the_maps_handed_in_are_kept_and_the_same_person_gets_the_same_bytes() -
     first, second = finished(plain, who), finished(plain, who)
     assert np.array_equal(plain.albedo, kept)
     assert np.array_equal(first.albedo, second.albedo) and np.array_equal(first.brows, second.brows)
+
+
+def test_a_womans_brow_is_whole_where_the_skins_has_gaps() -> None:
+    who = sample_identity(5, age=30, gender="female", ethnicity="white")
+    plain = FlatTexture()([who])[0]
+    torn = plain.brows.copy()
+    for left in (620, 660):  # two gaps of 6 texels in the brow on the left of the map
+        torn[:, left : left + 6] = 0
+    worn = finished(replace(plain, brows=torn), who).brows
+    darkest = worn[:, 600:670].max(axis=0)
+    assert darkest.min() > 0.35 * darkest.max()
+    again = finished(replace(plain, brows=torn), who).brows
+    assert np.array_equal(worn, again)
