@@ -39,6 +39,7 @@ class Lids:
     column: Any  # int [R]: the upper margin point before each lid point
     share: Any  # [R]: of the next one
     opening: Any  # [M]: radians between the margins at rest, per upper margin point; 0 until a person is fitted
+    crest: Any  # [R]: elevation of the upper margin at rest, radians; 0 until a person is fitted
     hem: Any  # [R]: radians over the upper margin below which a point does not sink; 0 until a person is fitted
     soft: Any  # [R]: radians over which it slows before that
     held: Any  # [R]: how much of this holds for it, 0 to 1; 0 until a person is fitted
@@ -58,7 +59,7 @@ class Lids:
             arrays += [tensors["lid_upper"][side], tensors["lid_lower"][side], np.float32(1 - 2 * side)]
             arrays += [tensors[f"lid_{name}"][own] for name in ("column", "share")]
             arrays += [np.zeros(len(tensors["lid_upper"][side]), np.float32)]
-            arrays += [np.zeros(own.sum(), np.float32)] * 3
+            arrays += [np.zeros(own.sum(), np.float32)] * 4
             arrays += _no_lashes()
             eyes.append(Lids(*(convert(a.astype(np.int64) if a.dtype.kind == "i" else a) for a in arrays)))
         return tuple(eyes)
@@ -67,7 +68,7 @@ class Lids:
     def none() -> Lids:
         """Of a head whose lids move by its fields alone."""
         numbers, rows = np.zeros(0, np.float32), np.zeros(0, np.int64)
-        return Lids(rows, numbers, numbers, rows, rows, numbers, rows, *([numbers] * 5), *_no_lashes())
+        return Lids(rows, numbers, numbers, rows, rows, numbers, rows, *([numbers] * 6), *_no_lashes())
 
     def fitted(self, surface: np.ndarray, centre: np.ndarray, radius: float, lashes: np.ndarray, long: float) -> Lids:
         """With the columns of one person's resting surface [N, 3], and with the skin around the lids; `lashes` int8 [N]
@@ -80,8 +81,8 @@ class Lids:
         upper, rows = (_azimuth(np, *arm[rows].T, self.temple) for rows in (self.upper, self.rows))
         column, share = between(np, np.maximum.accumulate(upper), rows)
         top, level = (_elevation(np, *arm[part].T) for part in (self.upper, self.rows))
-        rise = level - top[column] * (1 - share) - top[column + 1] * share
-        hem, soft, kept = hemmed(rise)
+        crest = top[column] * (1 - share) + top[column + 1] * share
+        hem, soft, kept = hemmed(level - crest)
         still = np.zeros(len(around), np.float32)
         held = np.minimum(0.99 * near[around], CLEAR) * ((near[around] - 1) / 0.03).clip(0, 1)  # no step at the ball
         return replace(
@@ -92,6 +93,7 @@ class Lids:
             column=np.concatenate([column, still.astype(np.int64)]),
             share=np.concatenate([share.astype(np.float32), still]),
             opening=_gap(np, surface[None], self, centre)[0][0].clip(0, None).astype(np.float32),
+            crest=np.concatenate([crest, still]).astype(np.float32),
             hem=np.concatenate([hem, still]).astype(np.float32),
             soft=np.concatenate([soft, still + 1]).astype(np.float32),
             held=np.concatenate([kept * (self.weight > 0), still]).astype(np.float32),
@@ -172,7 +174,7 @@ def close(xp, points, lids: Lids, centre, radius, closure):
     theta = lids.weight * (shut + apart * lids.weight.clip(0, 1))
     x, y, z = _arm(chosen(xp, points, lids.rows), centre)
     level = _level(xp, x, z)
-    theta = theta - clear(xp, xp.arctan2(y, level) - top, lids)
+    theta = theta - (1 - closure) * clear(xp, xp.arctan2(y, level) - xp.minimum(top, lids.crest), lids)
     distance = xp.sqrt(level * level + y * y)
     farther = xp.maximum(distance, lids.floor * radius) / distance
     cosine, sine = xp.cos(theta) * farther, xp.sin(theta) * farther
@@ -189,8 +191,9 @@ def hemmed(rise: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
 
 
 def clear(xp, rise, lids: Lids):
-    """Radians [B, R] by which skin that now rises `rise` [B, R] over the upper margin is held up: brow and fold stop
-    above the eye, or a frown would seem to close it. What rests stays, and nothing overtakes."""
+    """Radians [B, R] by which skin that now rises `rise` [B, R] over the upper margin, or over where that rested if it
+    has risen, is held up: brow and fold stop above the eye, or a frown would seem to close it. What rests stays, and
+    nothing overtakes."""
     above = rise - lids.hem
     slowed = (above + lids.soft).clip(0, None)
     kept = xp.where(above < lids.soft, slowed * slowed / (4 * lids.soft), above)
