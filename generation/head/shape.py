@@ -81,18 +81,16 @@ SPREADS = {  # features that vary more (heads, in mm) or that look odd when they
 }
 SIDEWAYS = ("mouth-trans-out", "nose-trans-out")  # these shift to one side: a part of the asymmetry
 # Feature -> trait -> shift of its coefficient (-1..1; the positive end is the second word of the pair). `age` counts 0
-# at 20 years to 1 at 90, `male` +1 for men and -1 for women, the ethnicities 1 for their own.
-# `old` counts 0 at 50 years to 1 at 90, when temples and cheeks lose fat; `old_woman` the same for women alone, whose
-# faces change faster past the menopause (Windhager et al., Am. J. Phys. Anthropol. 169, 2019), but stay women's: their
-# jaw falls no further and their chin narrows. `all` relaxes the base mesh, whose brows frown.
+# at 20 years to 1 at 90, `old` 0 at 50 years to 1 at 90, when temples and cheeks lose fat; `male` +1 for men and -1 for
+# women, the ethnicities 1 for their own. `all` relaxes the base mesh, whose brows frown.
 SHIFTS: dict[str, dict[str, float]] = {
     "eyebrows-trans-forward": {"male": 0.16},
     "eyebrows-trans-up": {"all": 0.35, "male": -0.24, "age": -0.2},
     "eyebrows-angle-up": {"all": 0.5, "male": -0.06},
     "eye-height1": {"all": 0.25},
-    "chin-width": {"male": 0.24, "old_woman": -0.3},
+    "chin-width": {"male": 0.24},
     "chin-height": {"male": 0.12},
-    "chin-bones": {"male": 0.14, "old_woman": -0.3},
+    "chin-bones": {"male": 0.14},
     "chin-prominent": {"male": 0.1, "black": -0.1, "east_asian": -0.1},
     "chin-triangle": {"male": -0.15},
     "chin-prognathism": {"black": 0.15},
@@ -101,12 +99,12 @@ SHIFTS: dict[str, dict[str, float]] = {
     "head-rectangular": {"male": 0.06},
     "head-oval": {"male": -0.08},
     "head-fat": {"age": 0.12},
-    "head-age": {"age": 0.5, "old_woman": 0.2},
-    "cheek-trans-up": {"age": -0.4, "male": -0.06, "old_woman": -0.8},
+    "head-age": {"age": 0.5},
+    "cheek-trans-up": {"age": -0.4, "male": -0.06},
     "cheek-volume": {"age": -0.28, "male": -0.1, "old": -0.3},
-    "cheek-inner": {"age": -0.25, "old_woman": -0.8},
+    "cheek-inner": {"age": -0.25},
     "cheek-bones": {"east_asian": 0.2, "male": -0.05},
-    "neck-double": {"age": 0.4, "old_woman": 0.75},
+    "neck-double": {"age": 0.4},
     "measure-neck-circ": {"male": 0.3},
     "measure-shoulder-dist": {"male": 0.25},
     "mouth-upperlip-volume": {"black": 0.45, "age": -0.35, "male": -0.16, "middle_eastern": 0.05, "south_asian": 0.1},
@@ -115,7 +113,7 @@ SHIFTS: dict[str, dict[str, float]] = {
     "mouth-lowerlip-height": {"black": 0.25, "age": -0.32, "male": -0.12},
     "mouth-scale-horiz": {"black": 0.12, "age": 0.12},
     "mouth-angles-up": {"all": 0.3, "age": -0.14, "male": -0.04},
-    "mouth-laugh-lines-out": {"age": -0.55, "old_woman": -0.5},
+    "mouth-laugh-lines-out": {"age": -0.55},
     "mouth-philtrum-volume": {"age": -0.3},
     "mouth-cupidsbow": {"male": -0.15, "age": -0.2},
     "nose-flaring": {"black": 0.32},
@@ -133,9 +131,9 @@ SHIFTS: dict[str, dict[str, float]] = {
     "nose-base-up": {"age": -0.25},
     "eye-epicanthus-out": {"east_asian": 0.5},
     "eye-eyefold-up": {"age": -0.3, "east_asian": -0.25},
-    "eye-eyefold-angle-up": {"age": -0.45, "old_woman": -0.9},
-    "eye-corner2-up": {"east_asian": 0.35, "age": -0.5, "old_woman": -0.7},
-    "eye-bag": {"age": 0.85, "old_woman": 1.2},
+    "eye-eyefold-angle-up": {"age": -0.45},
+    "eye-corner2-up": {"east_asian": 0.35, "age": -0.5},
+    "eye-bag": {"age": 0.85},
     "eye-bag-height": {"age": 0.3},
     "eye-bag-out": {"age": 0.2},
     "eye-height2": {"all": 0.5, "age": -0.3, "east_asian": -0.3},
@@ -147,7 +145,7 @@ SHIFTS: dict[str, dict[str, float]] = {
     "forehead-scale-vert": {"all": -0.3, "age": 0.05, "male": 0.03},
     "forehead-nubian": {"black": -0.03},
     "forehead-trans-forward": {"male": -0.1, "black": 0.1},
-    "forehead-temple": {"age": -0.4, "old": -0.25, "old_woman": -0.5},
+    "forehead-temple": {"age": -0.4, "old": -0.25},
     "torso-muscle-pectoral": {"male": -0.05},
 }
 
@@ -246,7 +244,7 @@ def sample_shape(
     values = dict.fromkeys(shape_names, 0.0)
     values.update(macro_weights(phenotypes))
     old, man = float(np.clip((age - 50) / 40, 0, 1)), gender == "male"
-    years = {"age": (age - 20) / 70, "old": old, "old_woman": 0.0 if man else old}
+    years = {"age": (age - 20) / 70, "old": old if man else old}
     traits = {"all": 1.0, "male": 1.0 if man else -1.0, ethnicity: 1.0} | years
     rng = child(seed, "shape")
     ages = child(seed, "ageing").standard_normal(1)[0]  # some people age late

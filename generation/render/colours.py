@@ -11,7 +11,7 @@ from threedpain.generation.records import Hair
 
 BROWS_LATER, LASHES_LATER = 0.78, 0.6  # of the head's grey is seen there
 SPARSE = 0.5  # of the light that a mass of hair throws back comes from sparse brows
-PENCIL = 0.4  # of the brows' grey goes under the fullest make-up
+PENCIL = 0.8  # of the brows' grey goes under the fullest make-up
 UNSEEN = 0.4, 1.5  # times the skin's light: pigmented brows are darker than the first unless lighter than the second
 WHITE_BROW = 0.22  # of white hairs in each other's shadow
 
