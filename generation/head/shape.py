@@ -243,9 +243,8 @@ def sample_shape(
     within a cell that a feature keeps."""
     values = dict.fromkeys(shape_names, 0.0)
     values.update(macro_weights(phenotypes))
-    old, man = float(np.clip((age - 50) / 40, 0, 1)), gender == "male"
-    years = {"age": (age - 20) / 70, "old": old if man else old}
-    traits = {"all": 1.0, "male": 1.0 if man else -1.0, ethnicity: 1.0} | years
+    years = {"age": (age - 20) / 70, "old": float(np.clip((age - 50) / 40, 0, 1))}
+    traits = {"all": 1.0, "male": 1.0 if gender == "male" else -1.0, ethnicity: 1.0} | years
     rng = child(seed, "shape")
     ages = child(seed, "ageing").standard_normal(1)[0]  # some people age late
     for name, low, high, reach in features(shape_names, reaches):

@@ -97,12 +97,12 @@ def test_age_moves_a_womans_bones_less_than_a_mans() -> None:
     assert 0.15 < np.abs(woman).sum() / np.abs(man).sum() < 0.6
 
 
-def test_women_sag_faster_past_fifty() -> None:
+def test_temples_and_cheeks_lose_fat_faster_past_fifty() -> None:
     head = ScanHeadModel.load()
-    for name in ("neck-double-incr", "l-cheek-trans-down", "l-cheek-inner-decr", "forehead-temple-decr"):
+    for name in ("l-cheek-volume-decr", "forehead-temple-decr"):
         place = head.shape_names.index(name)
         young, middle, old = (
-            np.mean([sample_identity(s, age=age, gender="female", head=head).shape[place] for s in range(6)])
+            np.mean([sample_identity(s, age=age, gender="male", head=head).shape[place] for s in range(12)])
             for age in (25, 50, 75)
         )
-        assert old - middle > 1.3 * (middle - young), name
+        assert old - middle > 1.3 * (middle - young) > 0, name
