@@ -6,8 +6,8 @@
 
 Sets are generated ones (`3dpain generate --head ...`). An arm learns from a set's split train and is asked about the
 set's split test and about everybody of the other sets. `--scans FOLDER` (ICT-FaceKit, as for `make weights-head-scan`)
-adds people who move as the scans did: the scans' own expressions, no manner of their own, one amplitude for the whole
-face, folds by another rule. Beside the sets' pictures stand probes of new people, rendered
+adds people who move as the scans did: the scans' own expressions, no manner of their own, one amplitude for all units,
+folds by another rule. Beside the sets' pictures stand probes of new people, rendered
 with each set's own head: every pain unit alone at its strongest, broad laughter, a neutral face. Finished arms and
 answers are kept: the same command continues. Intervals are 95 %, people drawn with replacement.
 """
@@ -153,7 +153,9 @@ class Bench:
             return PainFacePipeline.from_pretrained(device="cpu", head=plan["head"])
         file = self.out / "drawn" / "head-scans.safetensors"
         if not file.exists():
-            file.write_bytes(build(read_scans(self.scans), scanned_fields))
+            part = file.with_suffix(".part")
+            part.write_bytes(build(read_scans(self.scans), scanned_fields))
+            part.rename(file)
         shipped = PainFacePipeline.from_pretrained(device="cpu")
         return PainFacePipeline(ScanHeadModel.load(file), shipped.texture, shipped.renderer)
 
@@ -264,9 +266,14 @@ def main() -> None:
     parser.add_argument("--rounds", type=int, default=500, help="of the bootstrap")
     parser.add_argument("--threads", type=int, default=1)
     given = parser.parse_args()
+    sets = dict(pair.partition("=")[::2] for pair in given.set)
+    if not (sets or (given.model and given.scans)):
+        parser.error("nothing to ask about: give --set, or --model and --scans")
+    if given.learned_from and given.learned_from not in sets:
+        parser.error(f"--learned-from is {given.learned_from!r}; the sets are {', '.join(sets) or 'none'}")
     logging.basicConfig(level=logging.INFO, format="%(message)s")
     torch.set_num_threads(given.threads)
-    bench = Bench(dict(pair.split("=", 1) for pair in given.set), given.out, given.steps, given.people, given.scans)
+    bench = Bench(sets, given.out, given.steps, given.people, given.scans)
     strangers = [*bench.sets, *([SCANS] if given.scans else [])]
     columns: dict[str, dict[str, list[float]]] = {}
     if given.model:

@@ -155,7 +155,7 @@ def _as_planned(row: dict, plan: Plan) -> Iterator[tuple[str, str]]:
         return
     if (row["expression"], row["expression_name"]) != (expression.kind, expression.name):
         yield "labels", f"expression is {row['expression_name']}, planned was {expression.name}"
-    units = {name: max(sides) for name, sides in facs.sided(expression.action_units).items()}  # rows hold no sides
+    units = facs.strongest(expression.action_units)  # rows hold no sides
     for name in AU_COLUMNS:
         if abs(row[name] - units.get(name, 0.0)) > 1e-4:
             yield "labels", f"{name} is {row[name]:g}, planned was {units.get(name, 0.0):g}"

@@ -95,7 +95,7 @@ def _sequence(
     if rng.random() < PAIN_SHARE:
         units = sample_for_pspi(int(min(15, rng.geometric(0.38))), rng)
     else:  # a smile, a word, a look: what is not pain need not be nothing
-        units = {unit: value for unit, value in sample_other(rng)[1].items() if unit not in PAIN_UNITS}
+        units = {key: value for key, value in sample_other(rng)[1].items() if facs.unit_of(key)[0] not in PAIN_UNITS}
     person, scene = pipe.person(identity), sample_scene(seed, view="front", size=size)
     kinds = {kind: out / kind / name / labels.name for kind in ("Images", "Frame_Labels/FACS", "AAM_landmarks")}
     part = labels.with_name(f"{labels.name}.{os.getpid()}.part")
@@ -104,7 +104,7 @@ def _sequence(
         folder.mkdir(parents=True, exist_ok=True)
     for i, (now, angles) in enumerate(zip(course(units, frames, seed), sway(frames, 4, seed), strict=True), 1):
         sample = pipe.photograph(person, now, scene, head_angles=tuple(float(angle) for angle in angles))
-        coded = {unit: float(round(max(sides))) for unit, sides in facs.sided(now).items() if round(max(sides))}
+        coded = {unit: float(round(value)) for unit, value in facs.strongest(now).items() if round(value)}
         frame = f"{labels.name}{i:03d}"
         PIL.Image.fromarray(sample.image).save(kinds["Images"] / f"{frame}.png")
         lines = [f"   {int(unit[2:]):.7e}   {value:.7e}   {0:.7e}   {0:.7e}\n" for unit, value in coded.items()]

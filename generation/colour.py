@@ -70,7 +70,7 @@ def pigment(hair: Hair) -> np.ndarray:
 
 
 def mass_colour(hair: Hair) -> np.ndarray:
-    """Linear RGB [3] of roots, brows and short hair seen from afar, over skin."""
+    """Linear RGB [3] of roots and short hair seen from afar, over skin."""
     white = visible_grey(hair.grey)
     return pigment(hair) * (1 - white) + 0.3 * white
 

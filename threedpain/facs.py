@@ -159,6 +159,11 @@ def sided(action_units: Mapping[str, float]) -> dict[str, tuple[float, float]]:
     return {name: (left, right) for name, (left, right) in sides.items()}
 
 
+def strongest(action_units: Mapping[str, float]) -> dict[str, float]:
+    """One value a unit: a one-sided unit counts with its stronger side."""
+    return {name: max(sides) for name, sides in sided(action_units).items()}
+
+
 def occurs(name: str, intensity: float) -> bool:
     """Whether a coder would note the unit as present: from intensity 1 (a trace) up, AU43 from half closed."""
     return intensity >= (1.0 if ACTION_UNITS[name].maximum > 1 else 0.5)

@@ -341,12 +341,10 @@ class Plan:
 def in_order(action_units: Mapping[str, float], name: str = "", expression_id: str = "") -> dict[str, float]:
     """The units that act, in the order of the dataset's columns: the same sums whether drawn or read from a row. Rows
     hold no sides: the expression's id says which side an expression of one side alone has."""
-    strongest = {unit: max(sides) for unit, sides in facs.sided(action_units).items()}
+    units = facs.strongest(action_units)
     side = "LR"[int(child(0, "side", expression_id).integers(2))] if name in expressions.ONE_SIDED else ""
     sided = expressions.OTHER_EXPRESSIONS[name] if side else {}
-    return {
-        unit + (side if unit in sided else ""): strongest[unit] for unit in facs.ACTION_UNITS if strongest.get(unit)
-    }
+    return {unit + (side if unit in sided else ""): units[unit] for unit in facs.ACTION_UNITS if units.get(unit)}
 
 
 def _duration(seconds: float) -> str:

@@ -232,7 +232,7 @@ def video_row(
         cameras="ward" if config.cameras == "ward" else "standard",
     )  # fmt: skip
     units = {
-        name: [float(frame.get(name, 0.0)) for frame in map(plain_units, clip.action_units)]
+        name: [float(frame.get(name, 0.0)) for frame in map(facs.strongest, clip.action_units)]
         for name in schema.AU_COLUMNS
     }
     return {
@@ -287,18 +287,13 @@ def _expression(expression: Expression) -> dict:
     return {"expression": _label("expression", expression.kind), "expression_name": expression.name}
 
 
-def plain_units(action_units: Mapping[str, float]) -> dict[str, float]:
-    """One value a unit: a one-sided unit counts with its stronger side."""
-    return {name: max(sides) for name, sides in facs.sided(action_units).items()}
-
-
 def _scores(action_units: Mapping[str, float]) -> dict:
-    plain = plain_units(action_units)
+    plain = facs.strongest(action_units)
     return {**{name: plain.get(name, 0.0) for name in schema.AU_COLUMNS}, "PSPI": facs.pspi(action_units)}
 
 
 def _occurrence(action_units: Mapping[str, float]) -> list[bool]:
-    plain = plain_units(action_units)
+    plain = facs.strongest(action_units)
     return [facs.occurs(name, plain.get(name, 0.0)) for name in schema.AU_COLUMNS]
 
 

@@ -1,8 +1,8 @@
 """The head and its rig in torch: gradients of vertices with respect to action units and identity parameters.
 
 The same formulas as `motion.expression` (it shares `curve`, `field_weights`, `lids`, `lips` and `teeth` with it). A
-person's regions (`localise`), range, resting face and the seat of their eyes are held fixed; their shape coefficients
-and intensities are free.
+person's regions (`localise`), range, resting face, the seat of their eyes and their lids at rest are held fixed; their
+shape coefficients and intensities are free.
 """
 
 from __future__ import annotations

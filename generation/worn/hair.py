@@ -38,7 +38,7 @@ def build_hair(bust: Bust) -> HairMesh:
     whole = merge(*meshes)
     strands = np.unique(whole.faces[whole.face_class == HAIR])
     strands = whole.vertices[strands[whole.opacity[strands] > 0.75]]
-    colour = mass_colour(hair).astype(np.float32)  # of the brows too, whatever is on the head
+    colour = mass_colour(hair).astype(np.float32)
     return replace(whole, shadow=whole.shadow * _shadow(surface, strands), scalp_colour=colour)
 
 

@@ -186,6 +186,8 @@ def _over_ears(skin: Outside, points: np.ndarray, amount: np.ndarray) -> np.ndar
     for side in (1.0, -1.0):
         near = np.flatnonzero((points[:, 0] * side > 0) & (amount > 0))
         ear = ears[ears[:, 0] * side > 0] + [side * EAR_ROOM, 0, 0]
+        if not len(near):
+            continue
         planes = ConvexHull(np.concatenate([points[near], ear])).equations
         outer = planes[planes[:, 0] * side > 1e-3]
         hull = -(points[near, 1:] @ outer[:, 1:3].T + outer[:, 3]) / outer[:, 0] * side

@@ -21,7 +21,10 @@ from threedpain.generation.process import each, one_thread
 
 COLUMN = "aligned_neutral"
 CHANGES = ("rest", "light", "hair")
-_NEEDED = ("seed", "age", "gender", "ethnicity", "expression", "expression_id", "view_id", "image", *ACTION_UNITS)
+_NEEDED = (
+    "seed", "age", "gender", "ethnicity", "expression", "expression_name", "expression_id", "view_id", "image",
+    *ACTION_UNITS,
+)  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -53,6 +56,7 @@ def add_aligned(dataset, workers: int = 2, texture: str = "embedded"):
 
 def retake(dataset, rows, change: str, workers: int = 2, texture: str = "embedded") -> dict[int, bytes]:
     """JPEG bytes by row of the pictures in `rows` with one thing changed: "rest", "light" or "hair"."""
+    from threedpain.generation.dataset.plan import in_order
     from threedpain.generation.dataset.replay import cameras
 
     if change not in CHANGES:
@@ -67,7 +71,8 @@ def retake(dataset, rows, change: str, workers: int = 2, texture: str = "embedde
     for at in rows:
         row = plain[int(at)]
         row |= {name: text(row[name]) for name, text in names.items()}
-        units = {} if change == "rest" else {unit: round(row[unit], 1) for unit in ACTION_UNITS if row[unit]}
+        shown = {} if change == "rest" else {unit: round(row[unit], 1) for unit in ACTION_UNITS}
+        units = in_order(shown, row["expression_name"], row["expression_id"])
         who = (row["seed"], round(row["age"], 1), row["gender"], row["ethnicity"])
         worn = row.get("accessories") or ""
         one = Wanted(int(at), row["expression_id"], row["view_id"], units, cameras(row), worn)

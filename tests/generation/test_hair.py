@@ -150,6 +150,7 @@ def test_a_headscarf_spans_the_ears_without_a_fold(head):
     for side in (1, -1):
         ear, cloth = ears[ears[:, 0] * side > 0], mesh.vertices[:, 0] * side > 0
         near = np.linalg.norm(mesh.vertices[None, cloth, 1:] - ear[::9, None, 1:], axis=2) < 0.006
+        assert near.any(axis=1).mean() > 0.95
         assert (np.where(near, reach[cloth], 1.0).min(axis=1) > np.abs(ear[::9, 0])).mean() > 0.95
     over_ears = np.linalg.norm(mesh.vertices[:, None] - ears[None, ::9], axis=2).min(axis=1) < 0.02
     assert (mesh.normals[over_ears, 0] * np.sign(mesh.vertices[over_ears, 0])).min() > 0
@@ -227,7 +228,7 @@ def test_colour_follows_melanin_red_and_grey(head):
     assert red[0] > 4 * red[2]
 
 
-def test_brows_keep_the_hairs_colour_under_a_scarf_or_on_a_bald_head(head):
+def test_roots_keep_the_hairs_colour_under_a_scarf_or_on_a_bald_head(head):
     for style in ("bald", "headscarf", "short"):
         blond, black = (build_hair(person(head, style, seed=2, grey=0.0, red=0.0, melanin=m)) for m in (0.1, 1.0))
         assert blond.scalp_colour.sum() > 5 * black.scalp_colour.sum() > 0

@@ -7,7 +7,6 @@ import pytest
 from threedpain import demographics, expressions, facs
 from threedpain.errors import InvalidInput
 from threedpain.generation.dataset.plan import IDENTITIES_PER_SHARD, Config, Plan, in_order
-from threedpain.generation.dataset.rows import plain_units
 
 
 @pytest.fixture(scope="module")
@@ -127,7 +126,7 @@ def test_contempt_is_of_one_side_and_a_row_says_which(people):
     sides = [{unit[-1] for unit in e.action_units if not unit.startswith("AU43")} for e in shown]
     assert all(side in ({"L"}, {"R"}) for side in sides) and {"L"} in sides and {"R"} in sides
     for each in shown:
-        assert in_order(plain_units(each.action_units), each.name, each.id) == each.action_units
+        assert in_order(facs.strongest(each.action_units), each.name, each.id) == each.action_units
 
 
 def test_every_identity_has_its_own_name_age_and_seed(people):
@@ -142,7 +141,7 @@ def test_every_identity_has_its_own_name_age_and_seed(people):
 
 
 def test_one_sided_units_count_with_their_stronger_side():
-    assert plain_units({"AU12L": 2.0, "AU12R": 3.5, "AU4": 1.0}) == {"AU12": 3.5, "AU4": 1.0}
+    assert facs.strongest({"AU12L": 2.0, "AU12R": 3.5, "AU4": 1.0}) == {"AU12": 3.5, "AU4": 1.0}
 
 
 @pytest.mark.parametrize(

@@ -34,7 +34,6 @@ def command(
     from threedpain.errors import InvalidInput
     from threedpain.extras import need_extra
     from threedpain.generation.dataset.film import film
-    from threedpain.generation.dataset.rows import plain_units
     from threedpain.generation.people.identity import sample_identity
 
     from .arguments import action_units, writable
@@ -57,7 +56,7 @@ def command(
         table = csv.writer(file)
         table.writerow(["frame", "seconds", *schema.AU_COLUMNS, "PSPI"])
         for number, frame in enumerate(clip.action_units):
-            plain = plain_units(frame)
+            plain = facs.strongest(frame)
             values = [plain.get(name, 0.0) for name in schema.AU_COLUMNS]
             table.writerow([number, round(number / fps, 4), *values, round(facs.pspi(frame), 3)])
     typer.echo(f"{out} and {out.with_suffix('.csv')}: {len(clip.action_units)} frames, PSPI up to {facs.pspi(units):g}")

@@ -37,8 +37,8 @@ TORN = 0.45  # where the offset changes by more than this share of an edge, the 
 NEAR = 0.0025  # metres: what lies further from the scans has no counterpart there
 MIDLINE = 0.008  # metres: half the width in which one side gives way to the other
 KEPT = 0.98  # share of the variance that the shape modes carry
-Fields = dict[str, np.ndarray]
 STILL = 3e-5  # metres: smaller offsets are dropped
+Fields = dict[str, np.ndarray]  # by name
 
 
 def main() -> None:
