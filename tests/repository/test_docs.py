@@ -326,3 +326,13 @@ def test_a_notebook_runs(path, tmp_path):
         "audit": ["Does not read pain", "report.html", "chance is 0.50"],
     }
     assert [words for words in expected[path.stem] if words not in done.stdout] == []
+
+
+def test_every_picture_of_the_documentation_opens():
+    from PIL import Image
+
+    pictures = [path for path in (ROOT / "docs").rglob("*") if path.suffix in (".webp", ".png", ".jpg")]
+    assert len(pictures) > 30
+    for path in pictures:
+        with Image.open(path) as picture:
+            picture.load()
