@@ -26,6 +26,8 @@ from scan_landmarks import landmark_report
 from scan_mouth import mouth_report
 
 from threedpain import demographics
+from threedpain.errors import ThreeDPainError
+from threedpain.generation.head.build.ict import Scans, read_scans
 from threedpain.generation.head.bust import Bust
 from threedpain.generation.head.motion import landmarks
 from threedpain.generation.head.rig import rig
@@ -63,11 +65,15 @@ def main() -> None:
     parser.add_argument("--python", default=sys.executable, help="a Python that has mediapipe, for --eyes")
     parser.add_argument("--task", type=Path, help="face_landmarker.task, for --eyes")
     options = parser.parse_args()
+    try:
+        scans = read_scans(options.ict) if options.ict else None
+    except ThreeDPainError as problem:
+        parser.error(str(problem))
     head = ScanHeadModel.load()
     busts = matched(head, options.people)
     speed_and_lids(head, busts)
-    if options.ict:
-        against_scans(options.ict, head, busts)
+    if scans:
+        against_scans(scans, head, busts)
     eyes_report(busts[: options.mouths])
     mouth_report(busts[: options.mouths])
     landmark_report(options.drawn)
@@ -115,13 +121,11 @@ def _opening(vertices: np.ndarray, bust: Bust, side: int) -> float:
     return float((high - np.interp(across[0], np.maximum.accumulate(across[1]), low))[3:-3].mean())
 
 
-def against_scans(folder: Path, head: ScanHeadModel, busts: list[Bust]) -> None:
+def against_scans(scans: Scans, head: ScanHeadModel, busts: list[Bust]) -> None:
     """Samples of the scans' own shape space, at the landmarks of our topology."""
-    from threedpain.generation.head.build.ict import read_scans
     from threedpain.generation.head.build.scan import Transfer
     from threedpain.generation.head.model import HeadModel
 
-    scans = read_scans(folder)
     transfer = Transfer(HeadModel.load(), scans)
     distance = 1000 * transfer.fit.distance[np.isin(transfer.outer, head.front)]
     print(

@@ -29,10 +29,11 @@ import torch
 from PIL import Image
 from scipy import stats
 
+from threedpain.errors import ThreeDPainError
 from threedpain.expressions import sample_for_pspi
 from threedpain.facs import PAIN_UNITS, pspi
 from threedpain.generation.dataset.rows import take
-from threedpain.generation.head.build.ict import read_scans
+from threedpain.generation.head.build.ict import Scans, read_scans
 from threedpain.generation.head.build.scan import build
 from threedpain.generation.head.build.scan_units import scanned_fields
 from threedpain.generation.head.scan import ScanHeadModel
@@ -92,7 +93,7 @@ class Bench:
     out: Path
     steps: int
     people: int
-    scans: Path | None = None
+    scans: Scans | None = None
 
     @cached_property
     def packed(self) -> int:
@@ -154,7 +155,7 @@ class Bench:
         file = self.out / "drawn" / "head-scans.safetensors"
         if not file.exists():
             part = file.with_suffix(".part")
-            part.write_bytes(build(read_scans(self.scans), scanned_fields))
+            part.write_bytes(build(self.scans, scanned_fields))
             part.rename(file)
         shipped = PainFacePipeline.from_pretrained(device="cpu")
         return PainFacePipeline(ScanHeadModel.load(file), shipped.texture, shipped.renderer)
@@ -271,9 +272,13 @@ def main() -> None:
         parser.error("nothing to ask about: give --set, or --model and --scans")
     if given.learned_from and given.learned_from not in sets:
         parser.error(f"--learned-from is {given.learned_from!r}; the sets are {', '.join(sets) or 'none'}")
+    try:
+        scans = read_scans(given.scans) if given.scans else None
+    except ThreeDPainError as problem:
+        parser.error(str(problem))
     logging.basicConfig(level=logging.INFO, format="%(message)s")
     torch.set_num_threads(given.threads)
-    bench = Bench(sets, given.out, given.steps, given.people, given.scans)
+    bench = Bench(sets, given.out, given.steps, given.people, scans)
     strangers = [*bench.sets, *([SCANS] if given.scans else [])]
     columns: dict[str, dict[str, list[float]]] = {}
     if given.model:
