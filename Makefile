@@ -58,21 +58,21 @@ weights-panoramas: install  ## Build the photographed places from PANORAMAS=fold
 # The shipped teacher and student with their figures, from the shipped generator alone. Each step continues where it stopped.
 # PEOPLE and the seed say exactly who is learned from.
 # Two cores train fastest as two processes, which compute what one does, up to rounding: PROCESSES=1 is one.
-PEOPLE := 1500
-EPOCHS := 5
+PEOPLE := 2000
+EPOCHS := 11
 PROCESSES := 2
 TRAIN = $(BIN)/$(if $(filter 1,$(PROCESSES)),3dpain train,python -m torch.distributed.run --standalone \
 	--nproc-per-node $(PROCESSES) -m threedpain.modeling.training.run)
 weights-vitpain: install  ## Make a training set, train the teacher on its heatmaps and the student on its pictures, judge both
 	@$(BIN)/3dpain generate --out runs/train --purpose training --identities $(PEOPLE) --expressions 4 --others 2 \
-		--views 2 --size 192 --seed 31 --videos 0
+		--single-units 1 --views 2 --size 192 --seed 31 --videos 0
 	@$(BIN)/3dpain generate --out runs/test --identities 200 --expressions 4 --others 1 \
 		--views 2 --size 192 --seed 4242 --videos 0 --truth aligned_neutral
 	@test -e runs/vitpain-teacher/config.json || \
 		$(TRAIN) teacher --data runs/train --out runs/vitpain-teacher --epochs 3 --validations 2 --seed 31
 	@test -e runs/vitpain/config.json || $(TRAIN) student --data runs/train \
 		--teacher runs/vitpain-teacher --out runs/vitpain --epochs $(EPOCHS) --validations 4 --seed 31 \
-		--reference realistic=0.6 --reference none=0.4
+		--precision bf16 --reference realistic=0.6 --reference none=0.4
 	@$(BIN)/3dpain evaluate --model runs/vitpain-teacher --data runs/test --split all --out runs/evaluation-teacher
 	@$(BIN)/3dpain evaluate --model runs/vitpain --data runs/test --split all --out runs/evaluation
 	@$(BIN)/python model_cards/ship.py --processes $(PROCESSES)

@@ -30,7 +30,7 @@ from PIL import Image
 from scipy import stats
 
 from threedpain.errors import ThreeDPainError
-from threedpain.expressions import sample_for_pspi
+from threedpain.expressions import SINGLE, sample_for_pspi
 from threedpain.facs import PAIN_UNITS, pspi
 from threedpain.generation.dataset.rows import take
 from threedpain.generation.head.build.ict import Scans, read_scans
@@ -68,7 +68,7 @@ class Arm:
     settings: dict[str, Any] = field(default_factory=dict)
     taught: bool = False
     role: str = "student"
-    pain_only: bool = False  # learns from neutral and painful faces alone
+    without: str = ""  # a kind or a name of expressions that it does not learn from
 
 
 ARMS: dict[str, Arm] = {
@@ -78,7 +78,8 @@ ARMS: dict[str, Arm] = {
     "plain stem": Arm({"model": PLAIN_TRUNK}),
     "no covers": Arm({"diet": DIET | {"covered": 0.0}}),
     "no strangers": Arm({"diet": DIET | {"strangers": 0.0}}),
-    "pain only": Arm({"diet": DIET | {"others": 0.0}}, pain_only=True),
+    "no single units": Arm(without=SINGLE),
+    "pain only": Arm({"diet": DIET | {"others": 0.0}}, without="other"),
     "no diet": Arm({"diet": {}}),
     "base, another seed": Arm({"seed": 1}),
     "teacher": Arm(role="teacher"),
@@ -105,8 +106,9 @@ class Bench:
         if (folder / "config.json").exists():
             return folder
         learned, watched = training_sets([self.sets[on]], self.packed)
-        if arm.pain_only:
-            learned = learned.subset((learned.table["expression"] != "other").to_numpy())
+        if arm.without:
+            shown = learned.table[["expression", "expression_name"]]
+            learned = learned.subset((shown != arm.without).all(axis=1).to_numpy())
         settings = {"epochs": self.steps * 48 / len(learned), "validations": 4, "validation_pictures": 300}
         config = TrainConfig.of(
             arm.role, out=str(folder), teacher=str(self.trained("teacher", on)) if arm.taught else None,

@@ -39,6 +39,7 @@ class PainConfig(ParquetConfig):
     identities: int = 50
     expressions: int = 10
     others: int = 0
+    single_units: int = 0
     views: int = 3
     size: int = 256
     seed: int = 0

@@ -15,7 +15,7 @@ from functools import cache
 from typing import Any
 
 from .errors import InvalidInput
-from .facs import PAIN_UNITS, sided
+from .facs import ACTION_UNITS, PAIN_UNITS, sided
 
 # Pairs no face can do at once: opposite movements of the same lid, jaw or lips.
 EXCLUSIVE: frozenset[frozenset[str]] = frozenset(
@@ -208,6 +208,21 @@ def sample_other(rng: Any, name: str | None = None) -> tuple[str, dict[str, floa
         if intensity > 0 and plausible({**action_units, unit: intensity}):
             action_units[unit + side] = intensity
     return name, action_units
+
+
+SINGLE = "single_unit"  # the name of an expression in which one unit moves alone
+
+
+def sample_single(rng: Any) -> dict[str, float]:
+    """One action unit alone, in tenths of an intensity: in two of three draws one that pain counts, otherwise any.
+
+    Units of pain seldom come alone in a painful face, so who learns from such faces only knows them together.
+    """
+    counted, any_unit = int(rng.integers(len(PAIN_UNITS))), int(rng.integers(len(ACTION_UNITS)))
+    of_pain, strength = rng.random() < 2 / 3, float(rng.random())
+    unit = PAIN_UNITS[counted] if of_pain else list(ACTION_UNITS)[any_unit]
+    most = ACTION_UNITS[unit].maximum
+    return {unit: round(1 + (most - 1) * strength, 1)}
 
 
 def with_drooping_lids(action_units: Mapping[str, float], rng: Any) -> dict[str, float]:

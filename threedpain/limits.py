@@ -95,10 +95,11 @@ OTHERS = Limit(
     "Expressions that are not pain: smiles, laughter, fear, speech ... (to train on, a quarter or more of all)",
     whole=True,
 )
+SINGLE_UNITS = Limit("single_units", 0, 100, "a person", "Expressions in which one action unit moves alone", whole=True)
 VIEWS = Limit("views", 1, 7, "", "Views of every expression", whole=True)
 PICTURE_SIZE = Limit("size", 32, 2048, "pixels", "Width and height of a picture", whole=True)
 
 FACE = (AGE, YAW, PITCH, ROLL, FOV, SKIN_TONE, ASYMMETRY, SIZE, SEED)  # what `PainFacePipeline` takes
 FILM = (SECONDS, FPS, PICTURE_SIZE)
 DATASET_SEED = Limit("seed", 0, 2**31 - 1, "", "The dataset's seed", whole=True)
-DATASET = (IDENTITIES, EXPRESSIONS, OTHERS, VIEWS, PICTURE_SIZE, DATASET_SEED)
+DATASET = (IDENTITIES, EXPRESSIONS, OTHERS, SINGLE_UNITS, VIEWS, PICTURE_SIZE, DATASET_SEED)

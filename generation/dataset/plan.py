@@ -57,6 +57,7 @@ class Config:
     identities: int = 2500
     expressions: int = 10  # pain expressions per identity
     others: int = 0  # non-pain expressions per identity
+    single_units: int = 0  # further expressions, of one action unit alone
     views: int = 3
     size: int = 512  # pixels
     seed: int = 0
@@ -105,8 +106,13 @@ class Config:
         return cls(**{k: tuple(v) if isinstance(v, list) else v for k, v in data.items() if k in known})
 
     @property
+    def expressions_per_identity(self) -> int:
+        """The neutral one among them."""
+        return 1 + self.expressions + self.others + self.single_units
+
+    @property
     def rows_per_identity(self) -> int:
-        return (1 + self.expressions + self.others) * self.views
+        return self.expressions_per_identity * self.views
 
 
 @dataclass(frozen=True)
@@ -170,7 +176,8 @@ class Plan:
         )
 
     def _expressions(self, index: int) -> Iterator[Expression]:
-        """The neutral face; pain, its PSPI targets even over 1..16 across the identity's cell; others by turns."""
+        """The neutral face; pain, its PSPI targets even over 1..16 across the identity's cell; others by turns; units
+        alone."""
         seed, cell, name = self.config.seed, demographics.cell_of(index, self.config.seed), identity_id(index)
         turn = index // len(demographics.CELLS)
         yield Expression(neutral_id(name), "neutral", "neutral", {})
@@ -188,6 +195,9 @@ class Plan:
             units = self._for_training(units, "other", index, number)
             shown = f"{name}_other_{number:02d}"
             yield Expression(shown, "other", other, in_order(units, other, shown))
+        for number in range(self.config.single_units):
+            units = expressions.sample_single(child(seed, "single", index, number))
+            yield Expression(f"{name}_unit_{number:02d}", "other", expressions.SINGLE, in_order(units))
 
     def _turn(self, cell: tuple[str, str, str], count: int) -> str:
         """Whose turn it is after `count` others of a cell: every expression before one comes again. Sets for training
@@ -272,6 +282,8 @@ class Plan:
     def fingerprint(self, shard: Shard) -> str:
         """Equal for two plans when the shard's bytes are: of the set's size, only the shard's own members count."""
         same = {k: v for k, v in asdict(self.config).items() if k not in ("identities", "videos", "device")}
+        if not self.config.single_units:  # sets begun before there were such
+            del same["single_units"]
         text = json.dumps([GENERATOR_VERSION, same, asdict(shard)], sort_keys=True)
         return hashlib.sha256(text.encode()).hexdigest()
 
@@ -280,7 +292,7 @@ class Plan:
         c = self.config
         per_identity = {
             "images": c.rows_per_identity,
-            "pairs": (c.expressions + c.others) * c.views,
+            "pairs": (c.expressions_per_identity - 1) * c.views,
             "expressions": c.expressions,
             "identities": 1,
         }

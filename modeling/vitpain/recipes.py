@@ -47,7 +47,7 @@ PAPER = {
 }  # fmt: skip
 
 # What the student must not lean on, see faces.diet.Diet.
-DIET = {"others": 0.25, "strangers": 0.1, "covered": 0.3, "tilted": 0.2, "small": 0.1}
+DIET = {"others": 0.33, "strangers": 0.1, "covered": 0.3, "tilted": 0.2, "small": 0.1}
 
 # Model configuration, and training settings that differ from TrainConfig's defaults.
 RECIPES: dict[str, dict[str, Any]] = {

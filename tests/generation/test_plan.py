@@ -69,6 +69,7 @@ def test_fingerprint_moves_with_everything_that_moves_bytes():
             {"seed": 1},
             {"size": 256},
             {"others": 1},
+            {"single_units": 1},
             {"views": 2},
             {"truth": ("depth",)},
             {"picture": "webp"},
@@ -119,6 +120,23 @@ def test_other_expressions_come_by_turns(people):
     assert set(turns) == set(expressions.TURNS)
     each = len(people) * 2 / len(expressions.TURNS)
     assert all(0.4 * each < turns[name] / expressions.TURNS.count(name) < 1.7 * each for name in turns)
+
+
+def test_single_units_come_alone_and_those_of_pain_the_oftenest():
+    plan = Plan(Config(identities=300, expressions=1, single_units=2))
+    shown = [e for i in range(300) for e in plan.person(i).expressions if e.name == expressions.SINGLE]
+    assert len(shown) == 600 and len({each.id for each in shown}) == 600
+    assert all(each.kind == "other" and len(each.action_units) == 1 for each in shown)
+    units = Counter(unit for each in shown for unit in each.action_units)
+    assert set(units) == set(facs.ACTION_UNITS)
+    assert 0.6 < sum(units[unit] for unit in facs.PAIN_UNITS) / 600 < 0.82
+    strengths = [each.action_units["AU9"] for each in shown if "AU9" in each.action_units]
+    assert min(strengths) < 2 and max(strengths) > 4 and all(1 <= strength <= 5 for strength in strengths)
+    assert all(each.action_units in ({"AU43": 1.0}, {}) for each in shown if "AU43" in each.action_units)
+    # who does not ask for them gets what there was before
+    before = Plan(Config(identities=300, expressions=1)).person(7).expressions
+    assert tuple(each for each in plan.person(7).expressions if each.name != expressions.SINGLE) == before
+    assert plan.config.rows_per_identity == 4 * plan.config.views and plan.rows("pairs")["train"] == 210 * 3 * 3
 
 
 def test_contempt_is_of_one_side_and_a_row_says_which(people):

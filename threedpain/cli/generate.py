@@ -13,6 +13,7 @@ def command(
     identities: Annotated[int, typer.Option(help=limits.IDENTITIES.help())] = 2500,
     expressions: Annotated[int, typer.Option(help=limits.EXPRESSIONS.help())] = 10,
     others: Annotated[int, typer.Option(help=limits.OTHERS.help())] = 0,
+    single_units: Annotated[int, typer.Option(help=limits.SINGLE_UNITS.help())] = 0,
     views: Annotated[
         int,
         typer.Option(help=f"{limits.VIEWS.help()[:-1]}: front, left, right, above, below, far left, far right."),
@@ -72,7 +73,8 @@ def command(
     from threedpain.generation.dataset.plan import Config, Plan
 
     config = Config(
-        identities=identities, expressions=expressions, others=others, views=views, size=size, seed=seed, videos=videos,
+        identities=identities, expressions=expressions, others=others, single_units=single_units, views=views,
+        size=size, seed=seed, videos=videos,
         truth=tuple(name.strip() for name in truth.split(",") if name.strip()), picture=picture, device=device,
         head=head, flame_file=flame_file, texture=texture, texture_model=texture_model,
         inpaint_model=inpaint_model, accessories=accessories, purpose=purpose,
