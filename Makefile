@@ -7,7 +7,7 @@ BIN := .venv/bin
 export OMP_NUM_THREADS := 1
 export MKL_NUM_THREADS := 1
 
-.PHONY: help demo test test-slow lint docs audit screens sample weights-head weights-head-scan weights-texture weights-panoramas weights-vitpain install clean
+.PHONY: help demo test test-slow lint docs audit seen screens sample weights-head weights-head-scan weights-texture weights-panoramas weights-vitpain install clean
 
 help:  ## Say what there is
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "make %-16s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -38,6 +38,14 @@ audit: install  ## Audit the shipped model, for docs/audit.md
 	@$(BIN)/3dpain audit --model vitpain --out runs/audit
 	@$(BIN)/python benchmarks/screens.py --out docs/audit --report runs/audit/report.html
 	@$(BIN)/python model_cards/render.py --audit runs/audit/report.json
+
+# JUDGE is given a folder of pictures and prints who is on them (benchmarks/who.py); docs/real-eyes.md names the one asked there.
+SEEN := 100
+seen: install  ## Ask others who they see on our pictures, beside what is wanted: JUDGE="command", SEEN=people, 50 or more
+	@test -n "$(JUDGE)" || { echo "JUDGE is a command that says who is on the pictures of a folder; see docs/real-eyes.md" >&2; exit 2; }
+	@$(BIN)/python benchmarks/judges.py --people $(SEEN) --out runs/seen/judges
+	@$(BIN)/python benchmarks/who.py draw runs/seen/people --of $$(($(SEEN) / 50))
+	@$(BIN)/python benchmarks/who.py score runs/seen/people runs/seen/answers.jsonl --judge "$(JUDGE)"
 
 screens: install  ## Photograph every tab of the Space, for docs/space.md
 	@$(BIN)/python benchmarks/screens.py --out docs/space

@@ -9,7 +9,7 @@ from threedpain import facs
 from threedpain.errors import InvalidInput, MissingFile
 from threedpain.generation.frames import look_at, to_ndc
 from threedpain.generation.head.build.ict import read_scans
-from threedpain.generation.head.lids import SEAL
+from threedpain.generation.head.lids import SEAL, SEATED, seated
 from threedpain.generation.head.motion import landmarks
 from threedpain.generation.head.rig import rig
 from threedpain.generation.head.scan import ScanHeadModel
@@ -41,6 +41,20 @@ def test_no_units_are_neutral_and_the_same_seed_is_the_same_head(head):
     assert np.array_equal(first.vertices, second.vertices)
     assert np.array_equal(rig(first, {}).vertices, first.vertices)
     assert not np.allclose(first.vertices, person(head, 6).vertices, atol=1e-4)
+
+
+def test_eyeballs_follow_lids_that_sink_and_never_rise(head):
+    bust = person(head, 3, age=30)
+    for eye, centre in zip(bust.lids, bust.eye_centres, strict=True):
+        falls = []
+        for drop in (-0.003, -0.001, 0.0, 0.001, 0.002, 0.004, 0.02):  # metres
+            surface = bust.vertices.copy()
+            surface[np.concatenate([eye.upper, eye.lower]), 1] -= drop
+            moved = seated(surface, eye, centre, bust.eye_radius)
+            assert np.array_equal(moved[[0, 2]], centre[[0, 2]])
+            falls.append(centre[1] - moved[1])
+        assert falls[0] == falls[1] == 0 and falls == sorted(falls)
+        assert 0.001 < falls[-2] < falls[-1] <= SEATED
 
 
 def test_the_mean_and_its_fields_are_mirrored(head):

@@ -18,7 +18,7 @@ from threedpain.generation.render.renderer import Renderer
 from threedpain.generation.render.shading import kernel as shade_numba
 from threedpain.generation.render.shading import reference as shade_torch
 from threedpain.generation.render.shading.kernel import develop
-from threedpain.generation.render.shading.model import OPTICS, tone, tone_table
+from threedpain.generation.render.shading.model import LINING, MATERIALS, OPTICS, tone, tone_table
 from threedpain.generation.scene.scene import sample_scene
 from threedpain.generation.texture import load_texture
 
@@ -69,6 +69,27 @@ def test_the_kernel_equals_the_torch_reference(seed, units, view, changes, devic
     a, b = (develop(x, gain, tone_table()).astype(int) for x in (fast, reference))
     assert (np.abs(a - b).max(2) <= 1).mean() >= 0.999
     assert a.std() > 20, "a picture of something"
+
+
+def test_the_inner_side_of_cloth_is_darker_by_as_much_in_both_shaders():
+    _, seen = viewed(0, {})
+    posed, surfaces = seen.posed, seen.posed.surfaces
+    cloth = surfaces.material == MATERIALS.index("cloth")
+    turned = posed.table.copy()
+    turned[np.unique(surfaces.faces[cloth]), 3:6] *= -1  # every piece shows its inner side
+    inside = dataclasses.replace(seen, posed=dataclasses.replace(posed, table=turned))
+    shown = (
+        seen.winners.reshape(SIZE, -1, SIZE, seen.winners.shape[1] // SIZE)
+        .transpose(0, 2, 1, 3)
+        .reshape(SIZE, SIZE, -1)
+    )
+    whole = ((shown >= 0) & cloth[shown]).all(axis=2)
+    assert whole.sum() > 200
+    black = np.zeros((SIZE, SIZE, 3), np.float32)
+    outer, inner = (RENDERER.radiance(view, constant(), black)[whole].sum() for view in (seen, inside))
+    reference = Renderer(backend=TorchBackend("cpu")).radiance(inside, constant(), black)[whole].sum()
+    assert 1 - 1.1 * LINING < inner / outer < 1 - 0.7 * LINING  # less where it is seen from the side
+    assert reference == pytest.approx(inner, rel=1e-3)
 
 
 def test_what_stays_on_the_device_goes_with_its_array():

@@ -66,6 +66,21 @@ def test_a_named_stem_is_its_published_trunk(name):
         torch.testing.assert_close(mine, wanted, atol=1e-6 * float(wanted.abs().max()), rtol=1e-6)
 
 
+def test_mixed_precision_learns_the_same_from_depthwise_kernels():
+    gradients = []
+    for mixed in (False, True):
+        stem = model().encoder.stem.train()
+        pictures = torch.randn(4, 3, 64, 64, generator=torch.Generator().manual_seed(1))
+        with torch.autocast("cpu", dtype=torch.bfloat16, enabled=mixed):
+            maps = stem(pictures)
+        assert maps.dtype == (torch.bfloat16 if mixed else torch.float32)
+        maps.float().square().mean().backward()
+        gradients.append([value.grad for value in stem.parameters() if value.dim() == 4 and value.shape[1] == 1])
+    for whole, halved in zip(*gradients, strict=True):
+        assert halved.dtype == torch.float32
+        assert torch.cosine_similarity(whole.flatten(), halved.flatten(), dim=0) > 0.98
+
+
 def test_norms_keep_their_statistics_in_training():
     network = model().train()
     before = {name: value.clone() for name, value in network.state_dict().items() if "running" in name}
