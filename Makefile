@@ -67,7 +67,7 @@ weights-panoramas: install  ## Build the photographed places from PANORAMAS=fold
 # PEOPLE and the seed say exactly who is learned from.
 # Two cores train fastest as two processes, which compute what one does, up to rounding: PROCESSES=1 is one.
 PEOPLE := 2000
-EPOCHS := 11
+EPOCHS := 7
 PROCESSES := 2
 TRAIN = $(BIN)/$(if $(filter 1,$(PROCESSES)),3dpain train,python -m torch.distributed.run --standalone \
 	--nproc-per-node $(PROCESSES) -m threedpain.modeling.training.run)
