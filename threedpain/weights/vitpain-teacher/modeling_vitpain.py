@@ -149,11 +149,19 @@ class LiteLayers(nn.Sequential):
                 kernel, bias = next(layers).into(layer.weight)
                 # a kernel that begins with zeros looks as far to the near side as to the other
                 kernel = F.pad(kernel, (far - near, 0, far - near, 0)) if far > near else kernel
-                x = F.conv2d(x, kernel, bias, layer.stride, far, groups=layer.groups)
+                x = self._convolved(x, kernel, bias, layer.stride, far, layer.groups)
                 near, far = 0, 0
             else:
                 x = layer(x)
         return x
+
+    @staticmethod
+    def _convolved(x, kernel, bias, stride, padding, groups) -> torch.Tensor:
+        """In mixed precision a processor takes depthwise kernels whole: their halved form is five times slower."""
+        if groups == 1 or x.device.type != "cpu" or not torch.is_autocast_enabled("cpu"):
+            return F.conv2d(x, kernel, bias, stride, padding, groups=groups)
+        with torch.autocast("cpu", enabled=False):
+            return F.conv2d(x.float(), kernel.float(), bias.float(), stride, padding, groups=groups)
 
 
 class LiteBlock(nn.Module):
