@@ -10,7 +10,7 @@ from threedpain.errors import InvalidInput, MissingFile
 from threedpain.modeling.training import pretrained
 from threedpain.modeling.training.run import TrainConfig, build_model
 from threedpain.modeling.vitpain.configuration_vitpain import LITE_STEMS, ViTPainConfig
-from threedpain.modeling.vitpain.modeling_vitpain import LiteStem, ViTPainModel
+from threedpain.modeling.vitpain.modeling_vitpain import LiteLayers, LiteStem, ViTPainModel, lite_convolution
 
 SMALL = {
     "image_size": 32, "focus": 1.0, "num_attention_heads": 2, "heatmap_upsample": 2, "mask_classes": 11,
@@ -67,6 +67,10 @@ def test_a_named_stem_is_its_published_trunk(name):
 
 
 def test_mixed_precision_learns_the_same_from_depthwise_kernels():
+    with torch.autocast("cpu", dtype=torch.bfloat16):
+        whole = LiteLayers(*lite_convolution(4, 4, 3, groups=4))(torch.randn(1, 4, 8, 8))
+        halved = LiteLayers(*lite_convolution(4, 4, 3))(torch.randn(1, 4, 8, 8))
+    assert (whole.dtype, halved.dtype) == (torch.float32, torch.bfloat16)
     gradients = []
     for mixed in (False, True):
         stem = model().encoder.stem.train()
