@@ -11,7 +11,7 @@ from threedpain.generation.geometry import smoothstep
 from threedpain.generation.records import Hair
 from threedpain.generation.seeds import child
 
-from .surface import Surface
+from .surface import Surface, waves
 
 # Metres by which hair begins lower than on the base mesh, 81 mm above the root of the nose: mean of women and of men,
 # and the spread of both. Foreheads measure 63 mm from there in women and 67 in men (Farkas, Anthropometry of the Head
@@ -48,17 +48,31 @@ class Scalp:
     def _lowered(self, mask: np.ndarray) -> np.ndarray:
         """`mask` [V] with the person's own hairline: on the forehead each point takes what lies higher up."""
         z = float(np.clip(child(self.hair.seed, "hairline").standard_normal(), -2, 2))
-        lower = LOWER[self.surface.bust.identity.gender] + LOWER_SPREAD * z
+        lower = LOWER[self.surface.bust.identity.gender] + LOWER_SPREAD * z + self._contour()
         v, normals = self.surface.vertices, self.surface.normals
         brow = self.surface.landmarks[17:27, 1].max()
         ahead = smoothstep(v[:, 1], brow + 0.012, brow + 0.035) * smoothstep(self.q(v)[:, 2], 0.0, 0.3)
         rows = np.flatnonzero((ahead > 0) & (mask < 1) & np.isin(np.arange(len(v)), self.surface.rows))
         up = np.array([0.0, 1.0, 0.0]) - normals[rows, 1:2] * normals[rows]
         up /= np.maximum(np.linalg.norm(up, axis=1, keepdims=True), 1e-6)
-        higher = self.surface.blend(v[rows] + (lower * ahead[rows])[:, None] * up, mask)
+        higher = self.surface.blend(v[rows] + (lower * ahead)[rows][:, None] * up, mask)
         mask = mask.copy()
-        mask[rows] = np.maximum(mask[rows], higher)
+        mask[rows] = np.where(lower[rows] > 0, np.maximum(mask[rows], higher), np.minimum(mask[rows], higher))
         return mask
+
+    def _contour(self) -> np.ndarray:
+        """Metres [V] by which a person's own hairline lies lower than its mean: a peak in the middle, temples that
+        stand higher, a side unlike the other, and an uneven edge."""
+        rng = child(self.hair.seed, "hairline shape")
+        who, v = self.surface.bust.identity, self.surface.vertices
+        male = who.gender == "male"
+        x = self.q(v)[:, 0]
+        peak = rng.gamma(1.0, 0.0022) * np.exp(-((x - 0.06 * rng.normal()) ** 2) / 0.02)
+        age = np.clip((who.age - 20) / 50, 0, 1)
+        temples = (rng.uniform(0.002, 0.009) + 0.007 * age * rng.random()) if male else rng.uniform(-0.004, 0.003)
+        corner = np.exp(-(((np.abs(x) - 0.5) / 0.2) ** 2)) * (1 + 0.25 * rng.normal() * np.sign(x))
+        uneven = 0.0013 * waves(v, rng, 0.022) + 0.0012 * waves(v, rng, 0.009)
+        return peak - temples * corner + uneven
 
     def _receded(self, rng: np.random.Generator) -> np.ndarray:
         """1 where hair is left: the temples go first, then the crown, until a wreath remains."""
@@ -68,7 +82,8 @@ class Scalp:
         forelock = 0.35 * np.exp(-((q[:, 0] / 0.22) ** 2)) * (1 - loss)
         front = smoothstep(q[:, 2], 0.75 - 1.3 * loss + forelock, 1.0 - 1.3 * loss + forelock)
         forehead = smoothstep(q[:, 2], 0.40, 0.65) * (1 - smoothstep(np.abs(q[:, 0]), 0.60, 0.80))
-        high = np.maximum(smoothstep(q[:, 1], 0.50, 0.66), forehead)  # a low hairline leaves no fringe behind
+        bent = 0.16 * smoothstep(np.abs(q[:, 0]), 0.25, 0.9) ** 2  # round the temples, not square
+        high = np.maximum(smoothstep(q[:, 1] + bent, 0.46, 0.74), forehead)  # a low hairline leaves no fringe behind
         crown = loss * np.exp(-(((q[:, 2] + 0.35) / 0.45) ** 2 + (q[:, 0] / 0.5) ** 2)) * smoothstep(q[:, 1], 0.6, 0.8)
         return np.clip(1 - front * high - 1.2 * smoothstep(loss, 0.4, 0.8) * crown, 0, 1)
 

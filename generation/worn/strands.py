@@ -24,8 +24,8 @@ def hair_colour(hair: Hair, rng: np.random.Generator, count: int, grey: float | 
     """
     grey = visible_grey(hair.grey if grey is None else grey)
     lock = pigment(hair) * np.exp(rng.normal(0, 0.08, (count, 1)) + rng.normal(0, 0.02, (count, 3)))
-    white = np.clip(grey + 0.2 * np.sqrt(grey * (1 - grey) + 1e-9) * rng.normal(size=count), 0, 1)[:, None]
-    return lock * (1 - white) + _WHITE * np.exp(rng.normal(0, 0.06, (count, 1))) * white
+    white = np.clip(grey + 0.12 * np.sqrt(grey * (1 - grey) + 1e-9) * rng.normal(size=count), 0, 1)[:, None]
+    return lock * (1 - white) + _WHITE * np.exp(rng.normal(0, 0.04, (count, 1))) * white
 
 
 @dataclass(frozen=True)
@@ -94,7 +94,7 @@ def grow(
     where hair must not be.
     """
     points = roots.points.copy()
-    heading = _unit(comb(points, roots.normals) + np.reshape(lift, (-1, 1)) * roots.normals)
+    heading = unit(comb(points, roots.normals) + np.reshape(lift, (-1, 1)) * roots.normals)
     curves = [points]
     step = (length / segments)[:, None]
     normals = roots.normals
@@ -104,7 +104,7 @@ def grow(
         height, normals = surface.height(moved, through_ears)
         moved = moved + (np.maximum(floor - height, 0) - hug(moved) * np.maximum(height - floor, 0))[:, None] * normals
         moved = limit(moved)
-        heading = _unit(stiffness * _unit(moved - points) + (1 - stiffness) * comb(moved, normals))
+        heading = unit(stiffness * unit(moved - points) + (1 - stiffness) * comb(moved, normals))
         points = moved
         curves.append(points)
     return np.stack(curves, axis=1)
@@ -115,8 +115,8 @@ def curled(curves: np.ndarray, curl: float, rng: np.random.Generator) -> np.ndar
     along = np.concatenate(
         [np.zeros((len(curves), 1)), np.cumsum(np.linalg.norm(np.diff(curves, axis=1), axis=2), axis=1)], axis=1
     )
-    tangent = _unit(np.gradient(curves, axis=1))
-    side = _unit(np.cross(tangent, [0.3, 0.1, 1.0]))
+    tangent = unit(np.gradient(curves, axis=1))
+    side = unit(np.cross(tangent, [0.3, 0.1, 1.0]))
     other = np.cross(tangent, side)
     lock = waves(curves[:, 0], rng, 0.04)[:, None]
     knot = along[:, -1:] / (curves.shape[1] - 1)
@@ -126,16 +126,24 @@ def curled(curves: np.ndarray, curl: float, rng: np.random.Generator) -> np.ndar
     return curves + amplitude[..., None] * (np.cos(angle)[..., None] * side + 0.7 * np.sin(angle)[..., None] * other)
 
 
-def lock_of(curves: np.ndarray, normals: np.ndarray, spread: float, count: int, rng: np.random.Generator) -> np.ndarray:
+def lock_of(
+    curves: np.ndarray,
+    normals: np.ndarray,
+    spread: float,
+    count: int,
+    rng: np.random.Generator,
+    shortest: float = 0.78,
+) -> np.ndarray:
     """Every curve [N, K, 3] as a lock of `count` curves [N * count, K, 3] side by side on the surface with these
-    normals [N, K, 3], of other lengths, `spread` metres apart where they have left the roots and nearer at the tips."""
+    normals [N, K, 3], of other lengths (from `shortest` of the curve on), `spread` metres apart where they have left
+    the roots and nearer at the tips."""
     knots = curves.shape[1]
     t = np.linspace(0, 1, knots)[None, :, None]
     lock, normals = np.repeat(curves, count, axis=0), np.repeat(normals, count, axis=0)
-    side = _unit(np.cross(_unit(np.gradient(lock, axis=1)), normals))
+    side = unit(np.cross(unit(np.gradient(lock, axis=1)), normals))
     off, out = spread * np.clip(rng.normal(0, 1, (2, len(lock), 1, 1)), -1.8, 1.8)
     lock = lock + (0.3 + 0.7 * np.minimum(4 * t, 1)) * (1 - 0.5 * t) * off * side + 0.25 * t * np.abs(out) * normals
-    cut = t[0, :, 0] * rng.uniform(0.78, 1.0, (len(lock), 1)) * (knots - 1)  # each ends where it ends
+    cut = t[0, :, 0] * rng.uniform(shortest, 1.0, (len(lock), 1)) * (knots - 1)  # each ends where it ends
     low = np.minimum(cut.astype(int), knots - 2)
     part, row = (cut - low)[..., None], np.arange(len(lock))[:, None]
     return lock[row, low] * (1 - part) + lock[row, low + 1] * part
@@ -156,19 +164,21 @@ def ribbons(
     anchor: np.ndarray | None = None,
     follow: np.ndarray | None = None,
     tip_shade: float = 1.06,
+    fades: float = 0.7,
 ) -> HairMesh:
     """Flat ribbons along curves [N, K, 3], facing along normals [N, K, 3]; width [N] metres, colours [N, 3].
 
-    opacity and occlusion go from root to tip; `depth` [N] 0..1 darkens ribbons that lie deeper in the hair.
+    opacity and occlusion go from root to tip, opacity changes from `fades` of the length on; `depth` [N] 0..1 darkens
+    ribbons that lie deeper in the hair.
     """
     count, knots = curves.shape[:2]
     t = np.linspace(0, 1, knots)
-    tangent = _unit(np.gradient(curves, axis=1))
-    side = _unit(np.cross(tangent, normals))
+    tangent = unit(np.gradient(curves, axis=1))
+    side = unit(np.cross(tangent, normals))
     profile = np.minimum(0.45 + 2.5 * t, 1.0) * (1 - (1 - tip) * np.clip((t - 0.45) / 0.55, 0, 1) ** 1.5)
     half = 0.5 * width[:, None, None] * profile[None, :, None] * side
     vertices = np.stack([curves - half, curves + half], axis=2).reshape(-1, 3)
-    facing = _unit(normals - np.einsum("nkd,nkd->nk", normals, tangent)[..., None] * tangent)
+    facing = unit(normals - np.einsum("nkd,nkd->nk", normals, tangent)[..., None] * tangent)
     tile = rng.integers(STRAND_TILES, size=count)[:, None, None] / STRAND_TILES
     u = np.broadcast_to(tile + np.array([0.0, 1.0])[None, None] / STRAND_TILES, (count, knots, 2))
     length = np.linalg.norm(np.diff(curves, axis=1), axis=2).sum(axis=1)
@@ -181,7 +191,7 @@ def ribbons(
     open_ = np.interp(t, [0, 0.5, 1], [occlusion[0], (occlusion[0] + 2 * occlusion[1]) / 3, occlusion[1]])[None]
     open_ = open_ * (1.0 if depth is None else (0.8 + 0.2 * depth)[:, None])
     shade = colours[:, None] * np.interp(t, [0, 0.4, 1], [0.88, 1.0, tip_shade])[None, :, None]
-    cover = np.interp(t, [0, 0.08, 0.7, 1], [0.1 * opacity[0], opacity[0], opacity[0], opacity[1]])
+    cover = np.interp(t, [0, 0.08, fades, 1], [0.1 * opacity[0], opacity[0], opacity[0], opacity[1]])
     k = np.arange(knots - 1)
     quad = np.stack([2 * k, 2 * k + 1, 2 * k + 3, 2 * k, 2 * k + 3, 2 * k + 2], axis=1).reshape(-1, 3)
     faces = (quad[None] + (2 * knots * np.arange(count))[:, None, None]).reshape(-1, 3)
@@ -204,5 +214,5 @@ def ribbons(
     )
 
 
-def _unit(x: np.ndarray) -> np.ndarray:
+def unit(x: np.ndarray) -> np.ndarray:
     return x / np.maximum(np.linalg.norm(x, axis=-1, keepdims=True), 1e-9)

@@ -11,6 +11,7 @@ from threedpain.generation.records import MASK_CLASSES, Hair
 from threedpain.generation.seeds import child
 
 from .combs import COMBS, Comb, along, knot_place
+from .hanging import Parting, cut_at, gathered
 from .mesh import HairMesh
 from .scalp import Scalp
 from .strands import curled, grow, hair_colour, lock_of, ribbons, sample_roots
@@ -33,13 +34,15 @@ class Cut:
     lift: float  # how much hair stands up at the root
     hug: float  # how firmly it lies on the skull, 0..1
     segments: int = 6
+    shortest: float = 0.78  # of the hairs in a lock, part of the longest
+    fades: float = 0.7  # part of the length from which hairs end
 
 
 CUTS = {
     "short": Cut(0.042, 0.014, 0.007, 840, 2, 0.0036, "swept", 0.35, 0.75, 3),
     "receding": Cut(0.030, 0.014, 0.005, 760, 2, 0.0034, "swept", 0.25, 0.8, 3),
-    "medium": Cut(0.17, 0.13, 0.012, 540, 2, 0.0085, "parted", 0.4, 0.85, 9),
-    "long": Cut(0.36, 0.31, 0.011, 430, 2, 0.0100, "parted", 0.4, 0.85, 12),
+    "medium": Cut(0.17, 0.13, 0.017, 490, 2, 0.0088, "parted", 0.4, 0.85, 10, 0.95, 0.88),
+    "long": Cut(0.36, 0.31, 0.016, 400, 2, 0.0102, "parted", 0.4, 0.85, 13, 0.94, 0.86),
     "tied_back": Cut(0.15, 0.13, 0.006, 430, 2, 0.0060, "slick", 0.0, 1.0, 7),
 }
 
@@ -60,15 +63,20 @@ def dress(surface: Surface, hair: Hair, rng: np.random.Generator, keep: np.ndarr
     return [_lit(mesh) for mesh in meshes]
 
 
+def _fair(colour: np.ndarray) -> np.ndarray:
+    """How light hair of these colours [..., 3] is: 0 black .. 1 white."""
+    return np.clip(colour.mean(axis=-1) / 0.35, 0, 1)
+
+
 def _lit(mesh: HairMesh) -> HairMesh:
     """Light passes through fair hair from strand to strand, so what lies deep in it is less dark."""
-    through = 0.65 * np.clip(mesh.colour.mean(axis=1) / 0.35, 0, 1)
+    through = 0.8 * _fair(mesh.colour)
     return replace(mesh, occlusion=1 - (1 - mesh.occlusion) * (1 - through))
 
 
 def _paint(scalp: Scalp, strength: float) -> np.ndarray:
     """How much of the skin between the roots takes the hair's colour [V]; white roots show less."""
-    return strength * (1 - 0.4 * scalp.hair.grey) * smoothstep(scalp.mask, 0.3, 0.85)
+    return strength * (1 - 0.4 * scalp.hair.grey) * smoothstep(scalp.mask, 0.3 + 0.15 * scalp.hair.grey, 0.85)
 
 
 def _cover(scalp: Scalp, cut: Cut, rng: np.random.Generator) -> HairMesh:
@@ -81,8 +89,11 @@ def _cover(scalp: Scalp, cut: Cut, rng: np.random.Generator) -> HairMesh:
     side = cut.sides / max(cut.top, 1e-6) if cut.comb == "swept" else 0.75
     thick = cut.volume * (0.7 + 0.6 * hair.density * (0.5 + 0.5 * hair.length)) * (1 + 0.8 * hair.curl)
     thick = thick * (side + (1 - side) * smoothstep(q[:, 1], 0.3, 0.75)) * inside
+    if cut.comb == "parted":
+        thick = Parting(scalp, cut.volume).thickness(shell.points) * inside
     points = shell.points + (0.0008 + 0.72 * thick)[:, None] * shell.smooth(shell.normals, 4)
-    colour = hair_colour(hair, rng, 256).mean(axis=0) * 0.8
+    colour = hair_colour(hair, rng, 256).mean(axis=0)
+    colour = colour * (0.8 + 0.15 * _fair(colour))
     turn = np.arctan2(q[:, 0], q[:, 2])
     return shell.mesh(
         points,
@@ -97,7 +108,10 @@ def _cover(scalp: Scalp, cut: Cut, rng: np.random.Generator) -> HairMesh:
 
 def _combed(scalp: Scalp, cut: Cut, rng: np.random.Generator) -> list[HairMesh]:
     surface, hair = scalp.surface, scalp.hair
-    crown = smoothstep(scalp.q(surface.vertices)[:, 1], 0.5, 0.9) if cut.comb == "parted" else 0.0  # it parts there
+    crown = 0.0
+    if cut.comb == "parted":  # it parts there, and falls over the temples from there
+        at = scalp.q(surface.vertices)
+        crown = smoothstep(at[:, 1], 0.5, 0.9) + smoothstep(at[:, 2], 0.2, 0.6)
     roots = sample_roots(
         surface,
         smoothstep(scalp.mask, 0.25, 0.9) * (1 + 1.5 * crown),
@@ -106,6 +120,22 @@ def _combed(scalp: Scalp, cut: Cut, rng: np.random.Generator) -> list[HairMesh]:
     )
     if not len(roots.points):
         return []
+    if cut.comb == "parted":
+        parting, depth = Parting(scalp, cut.volume), rng.random(len(roots.points))
+        curves = parting.hang(roots, depth, cut.segments)
+        share = 0.75 if hair.style == "long" else 0.4
+        curves = curled(gathered(curves, share, child(hair.seed, "locks")), hair.curl, rng)
+        flat = surface.push_out(curves.reshape(-1, 3), 0.002)
+        curves = flat.reshape(curves.shape)
+        curves[:, 0] = roots.points
+        meshes = [
+            _lay(scalp, curves, cut, roots.weight, depth, rng, free=False),
+            _hairline(scalp, parting.comb, cut, rng),
+        ]
+        female = surface.bust.identity.gender == "female"
+        if female and hair.curl < 0.6 and child(hair.seed, "fringe").random() < FRINGES:
+            meshes += _fringe(scalp, cut, rng)
+        return meshes
     q = scalp.q(roots.points)
     scale = (0.7 + 0.6 * hair.length) * rng.uniform(0.85, 1.15, len(q))
     length = (cut.sides + (cut.top - cut.sides) * smoothstep(q[:, 1], 0.3, 0.7)) * scale
@@ -137,9 +167,6 @@ def _combed(scalp: Scalp, cut: Cut, rng: np.random.Generator) -> list[HairMesh]:
         curves = flat.reshape(curves.shape)
         curves[:, 0] = roots.points
     meshes = [_lay(scalp, curves, cut, roots.weight, depth, rng), _hairline(scalp, comb, cut, rng)]
-    female = surface.bust.identity.gender == "female"
-    if female and cut.comb == "parted" and hair.curl < 0.6 and child(hair.seed, "fringe").random() < FRINGES:
-        meshes += _fringe(scalp, cut, rng)
     if cut.comb == "slick":
         meshes.append(_knot(scalp, rng))
     return meshes
@@ -175,19 +202,24 @@ def _fringe(scalp: Scalp, cut: Cut, rng: np.random.Generator) -> list[HairMesh]:
     if not len(roots.points):
         return []
     depth = rng.random(len(roots.points))
-    side = 0.35 * rng.normal()
+    taste = child(scalp.hair.seed, "fringe kind")
+    side = float(taste.choice([0.0, 0.12, 0.75])) * float(taste.choice([-1.0, 1.0]))
+    thin = taste.uniform(0.004, 0.012)  # metres over which its hairs end
 
     def comb(points: np.ndarray, normals: np.ndarray) -> np.ndarray:
-        sweep = side + 0.15 * waves(points, child(0, "fringe waves"), 0.02)
+        lower = np.clip((scalp.hairline - points[:, 1]) / 0.05, 0, 1)
+        apart = 1.2 * points[:, 0] / scalp.half[0] * (1 - abs(side))  # it spreads over the round of the forehead
+        sweep = side * (0.5 + lower) + 0.25 * apart + 0.05 * waves(points, child(0, "fringe waves"), 0.04)
         return along(np.stack([sweep, np.full(len(points), -1.0), np.full(len(points), 0.4)], axis=1), normals, 0.0)
 
-    # cut along one soft line; single hairs end above and below it, so that it has no teeth
-    line = scalp.brow + 0.009 + 0.003 * waves(roots.points, child(0, "fringe ends"), 0.03)
-    end = line + rng.normal(0, 0.0025, len(depth))
-    length = np.maximum(1.22 * (roots.points[:, 1] - end), 0.01)
     clearance = 0.003 + 0.004 * depth
-    curves = grow(surface, roots, length, comb, clearance, lift=0.5, segments=6, hug=lambda p: np.full(len(p), 0.5))
-    narrow = replace(cut, width=0.0022, strands=2)
+    length = np.maximum(1.9 * (roots.points[:, 1] - scalp.brow), 0.015)
+    path = grow(surface, roots, length, comb, clearance, lift=0.5, segments=10, hug=lambda p: np.full(len(p), 0.5))
+    # cut along one soft line that sinks beside the brows; single hairs end above it, so that it has no teeth
+    line = scalp.brow + 0.003 - 0.008 * np.clip(path[:, -1, 0] / 0.055, -1, 1) ** 2
+    line = line + 0.0025 * waves(roots.points, child(scalp.hair.seed, "fringe ends"), 0.035)
+    curves = cut_at(path, line + thin * np.abs(rng.normal(0, 1, len(depth))), 6)
+    narrow = replace(cut, width=0.0024, strands=2, shortest=0.86, fades=0.6)
     return [_lay(scalp, curves, narrow, roots.weight, depth, rng, free=False)]
 
 
@@ -205,7 +237,7 @@ def _lay(
     surface, hair = scalp.surface, scalp.hair
     normals = _facing(scalp, curves)
     if cut.strands > 1:
-        curves = lock_of(curves, normals, 0.6 * cut.width, cut.strands, rng)
+        curves = lock_of(curves, normals, 0.6 * cut.width, cut.strands, rng, cut.shortest)
         normals, weight, depth = (np.repeat(value, cut.strands, axis=0) for value in (normals, weight, depth))
         if free:
             curves = scalp.clear_face(curves.reshape(-1, 3)).reshape(curves.shape)
@@ -230,6 +262,7 @@ def _lay(
         depth=depth,
         follow=follow,
         tip=0.5,
+        fades=cut.fades,
     )
     soft = np.repeat(0.55 + 0.45 * front, 2 * curves.shape[1]).astype(np.float32)
     mesh.opacity[:] = mesh.opacity * soft
@@ -313,15 +346,16 @@ def _coily(scalp: Scalp, rng: np.random.Generator) -> list[HairMesh]:
     bumps = 0.5 * waves(shell.points, rng, 0.022, 10) + 0.6 * waves(shell.points, rng, 0.011, 12)
     points = shell.points + (0.001 + shape * height * (0.85 + 0.08 * bumps))[:, None] * normals
     points = _faced(scalp, points)
-    colour = hair_colour(hair, rng, 256).mean(axis=0) * 0.75
-    paint = _paint(scalp, 0.95)
+    colour = hair_colour(hair, rng, 256).mean(axis=0)
+    colour = colour * (0.75 + 0.15 * _fair(colour))
+    paint = _paint(scalp, 0.95 * (1 - 0.75 * hair.grey))  # white paint beside dark skin would be a halo
     body = shell.mesh(
         points,
         HAIR,
         colour,
         uv=np.stack([np.arctan2(q[:, 0], q[:, 2]) * 14.0, q[:, 1] * 70.0], axis=1),
         opacity=(mask - 0.38) * 2.5,
-        occlusion=0.5 + 0.12 * np.clip(bumps, -1.5, 1.5),
+        occlusion=0.5 + 0.12 * (1 - 0.7 * hair.grey) * np.clip(bumps, -1.5, 1.5),
         scalp=paint,
         shadow=1 - 0.6 * (1 - 0.7 * hair.grey) * paint,  # close coils let little light through to their roots
     )

@@ -31,6 +31,8 @@ from .light import (
 from .maps import bump, gradient, level, texture
 from .model import (
     CLOTH,
+    EVEN,
+    EVENEST,
     EYE_LEFT,
     EYE_RIGHT,
     FLESH,
@@ -159,6 +161,8 @@ def _light(count, pixel, triangle, place, share, batch, geometry, skin, lights, 
             rows = strands.shape[0]
             i, j = int(math.floor(v * rows)) & (rows - 1), int(math.floor(u * rows)) & (rows - 1)
             shine = F(strands[i, j, 1]) / F(128)
+            if kind == HAIR:  # light that passes through fair hair evens out its strands
+                shine += (ONE - shine) * min(F(EVEN) * a[11], F(EVENEST))
             for k in range(3):
                 albedo[k] = a[10 + k] * shine
             if kind == HAIR:

@@ -9,6 +9,8 @@ from torch import Tensor
 
 from .model import (
     CLOTH,
+    EVEN,
+    EVENEST,
     EYE_LEFT,
     EYE_RIGHT,
     FLESH,
@@ -120,6 +122,8 @@ def _lit(
     side = len(strands)
     place = torch.floor(points.uv * side).long() & (side - 1)
     shine = strands[place[:, 1], place[:, 0], 1].float() / 128
+    even = (EVEN * known[:, 11]).clamp(max=EVENEST)  # light that passes through fair hair evens out its strands
+    shine = torch.where(kind == HAIR, shine + (1 - shine) * even, shine)
     albedo[worn] = (known[:, 10:13] * shine[:, None])[worn]
     behind = torch.where(kind == CLOTH, -_dot(normal, view) - TURNED, 0)
     normal = torch.where(behind[:, None] > 0, -normal, normal)
