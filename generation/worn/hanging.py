@@ -152,10 +152,11 @@ def cut_at(path: np.ndarray, end: np.ndarray, segments: int) -> np.ndarray:
     return path[row, first] * (1 - part) + path[row, first + 1] * part
 
 
-def gathered(curves: np.ndarray, share: float, rng: np.random.Generator) -> np.ndarray:
-    """Curves [N, K, 3] whose lower halves draw together in locks by this share of the way, so that ends taper."""
+def gathered(curves: np.ndarray, share: float, rng: np.random.Generator, size: float = CLUMP) -> np.ndarray:
+    """Curves [N, K, 3] whose lower halves draw together by this share of the way in locks of `size` metres, so that
+    ends taper."""
     tips = curves[:, -1]
-    cell = np.floor(tips / CLUMP + 0.35 * rng.normal(size=tips.shape)).astype(int)
+    cell = np.floor(tips / size + 0.35 * rng.normal(size=tips.shape)).astype(int)
     _, lock = np.unique(cell, axis=0, return_inverse=True)
     lock = lock.ravel()
     count = np.bincount(lock)

@@ -18,6 +18,7 @@ from .surface import Surface, waves
 # and Face, 1994), 4.5 mm less in women too in Kashiyama et al., Plast. Reconstr. Surg. Glob. Open 9, 2021.
 LOWER = {"female": 0.014, "male": 0.0095}
 LOWER_SPREAD = 0.003
+TURN = 0.4  # radius of the bend of a receding hairline above the temple, skull coordinates
 
 
 class Scalp:
@@ -80,12 +81,13 @@ class Scalp:
         loss = np.clip(0.25 + 0.6 * (age - 30) / 45 + rng.normal(0, 0.15), 0.15, 1.0)
         q = self.q(self.surface.vertices)
         forelock = 0.35 * np.exp(-((q[:, 0] / 0.22) ** 2)) * (1 - loss)
-        front = smoothstep(q[:, 2], 0.75 - 1.3 * loss + forelock, 1.0 - 1.3 * loss + forelock)
+        front = q[:, 2] - (0.875 - 1.3 * loss + forelock)
         forehead = smoothstep(q[:, 2], 0.40, 0.65) * (1 - smoothstep(np.abs(q[:, 0]), 0.60, 0.80))
-        bent = 0.16 * smoothstep(np.abs(q[:, 0]), 0.25, 0.9) ** 2  # round the temples, not square
-        high = np.maximum(smoothstep(q[:, 1] + bent, 0.46, 0.74), forehead)  # a low hairline leaves no fringe behind
+        high = q[:, 1] - 0.55 + 0.6 * forehead  # a low hairline leaves no fringe behind
+        turn = np.hypot(np.maximum(TURN - front, 0), np.maximum(TURN - high, 0))  # a round corner where the two meet
+        gone = smoothstep(np.maximum(TURN, np.minimum(front, high)) - turn, -0.12, 0.12)
         crown = loss * np.exp(-(((q[:, 2] + 0.35) / 0.45) ** 2 + (q[:, 0] / 0.5) ** 2)) * smoothstep(q[:, 1], 0.6, 0.8)
-        return np.clip(1 - front * high - 1.2 * smoothstep(loss, 0.4, 0.8) * crown, 0, 1)
+        return np.clip(1 - gone - 1.2 * smoothstep(loss, 0.4, 0.8) * crown, 0, 1)
 
     def clear_face(self, points: np.ndarray) -> np.ndarray:
         """Points kept behind a curtain that runs from the hairline along the temples and the edge of the jaw."""

@@ -110,8 +110,9 @@ def grow(
     return np.stack(curves, axis=1)
 
 
-def curled(curves: np.ndarray, curl: float, rng: np.random.Generator) -> np.ndarray:
-    """Waves to ringlets: every curve winds around itself, more and faster the curlier; neighbours keep step."""
+def curled(curves: np.ndarray, curl: float, rng: np.random.Generator, held: float = 0.05) -> np.ndarray:
+    """Waves to ringlets: every curve winds around itself, more and faster the curlier; neighbours keep step. Over the
+    first `held` metres the head holds it."""
     along = np.concatenate(
         [np.zeros((len(curves), 1)), np.cumsum(np.linalg.norm(np.diff(curves, axis=1), axis=2), axis=1)], axis=1
     )
@@ -121,7 +122,7 @@ def curled(curves: np.ndarray, curl: float, rng: np.random.Generator) -> np.ndar
     lock = waves(curves[:, 0], rng, 0.04)[:, None]
     knot = along[:, -1:] / (curves.shape[1] - 1)
     wavelength = np.maximum((0.085 - 0.05 * curl) * (1 + 0.12 * lock), 4.5 * knot)
-    amplitude = (0.0004 + 0.0080 * curl) * rng.uniform(0.7, 1.2, (len(curves), 1)) * np.minimum(along / 0.05, 1.0)
+    amplitude = (0.0004 + 0.0080 * curl) * rng.uniform(0.7, 1.2, (len(curves), 1)) * np.minimum(along / held, 1.0)
     angle = 2 * np.pi * along / wavelength + 2.2 * lock + (0.3 + 1.2 * curl) * rng.normal(size=(len(curves), 1))
     return curves + amplitude[..., None] * (np.cos(angle)[..., None] * side + 0.7 * np.sin(angle)[..., None] * other)
 

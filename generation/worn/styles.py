@@ -47,6 +47,7 @@ CUTS = {
 }
 
 
+TEMPLES = (0.6, 0.8)  # from the first to the second, skull coordinates, hair is as grey as it is at the temples
 FRINGES = 0.3  # of the women with medium or long hair that is not curly
 
 
@@ -70,8 +71,13 @@ def _fair(colour: np.ndarray) -> np.ndarray:
 
 def _lit(mesh: HairMesh) -> HairMesh:
     """Light passes through fair hair from strand to strand, so what lies deep in it is less dark."""
-    through = 0.8 * _fair(mesh.colour)
+    through = 0.72 * _fair(mesh.colour)
     return replace(mesh, occlusion=1 - (1 - mesh.occlusion) * (1 - through))
+
+
+def _greyer(hair: Hair, x: np.ndarray) -> np.ndarray:
+    """Share of white hairs [N] at these skull coordinates: more at the temples."""
+    return np.clip(hair.grey * (1 + 0.25 * smoothstep(np.abs(x), *TEMPLES)), 0, 1)
 
 
 def _paint(scalp: Scalp, strength: float) -> np.ndarray:
@@ -92,8 +98,11 @@ def _cover(scalp: Scalp, cut: Cut, rng: np.random.Generator) -> HairMesh:
     if cut.comb == "parted":
         thick = Parting(scalp, cut.volume).thickness(shell.points) * inside
     points = shell.points + (0.0008 + 0.72 * thick)[:, None] * shell.smooth(shell.normals, 4)
-    colour = hair_colour(hair, rng, 256).mean(axis=0)
-    colour = colour * (0.8 + 0.15 * _fair(colour))
+    colour, side = (
+        hair_colour(hair, rng, 256, grey).mean(axis=0) for grey in (hair.grey, _greyer(hair, np.ones(1))[0])
+    )
+    colour = colour + (side - colour) * smoothstep(np.abs(q[:, :1]), *TEMPLES)
+    colour = colour * (0.8 + 0.25 * np.sqrt(_fair(colour)) * hair.grey)[:, None]
     turn = np.arctan2(q[:, 0], q[:, 2])
     return shell.mesh(
         points,
@@ -101,30 +110,32 @@ def _cover(scalp: Scalp, cut: Cut, rng: np.random.Generator) -> HairMesh:
         colour,
         uv=np.stack([turn * 6.0, q[:, 1] * 0.8], axis=1),
         opacity=(mask - 0.38) * 2.2 * (0.6 + 0.6 * hair.density),
-        occlusion=0.45 + 0.25 * smoothstep(q[:, 1], 0.2, 0.9),
+        occlusion=0.45 + 0.3 * hair.grey + 0.25 * (1 - 0.6 * hair.grey) * smoothstep(q[:, 1], 0.2, 0.9),
         scalp=_paint(scalp, 0.85),
     )
 
 
 def _combed(scalp: Scalp, cut: Cut, rng: np.random.Generator) -> list[HairMesh]:
     surface, hair = scalp.surface, scalp.hair
-    crown = 0.0
+    crown, locks, at = 0.0, cut.locks, scalp.q(surface.vertices)
+    if cut.comb == "swept":  # below the ears it is shorn: it would stand out under them like earrings
+        crown = -0.66 * smoothstep(-at[:, 1], 0.35, 0.7) * smoothstep(np.abs(at[:, 0]), 0.4, 0.7)
     if cut.comb == "parted":  # it parts there, and falls over the temples from there
-        at = scalp.q(surface.vertices)
         crown = smoothstep(at[:, 1], 0.5, 0.9) + smoothstep(at[:, 2], 0.2, 0.6)
+        locks = locks / (1 + 0.5 * hair.curl)  # curls have more bends
     roots = sample_roots(
         surface,
         smoothstep(scalp.mask, 0.25, 0.9) * (1 + 1.5 * crown),
-        int(cut.locks * scalp.left * (0.65 + 0.45 * hair.density)),
+        int(locks * scalp.left * (0.65 + 0.45 * hair.density)),
         rng,
     )
     if not len(roots.points):
         return []
     if cut.comb == "parted":
         parting, depth = Parting(scalp, cut.volume), rng.random(len(roots.points))
-        curves = parting.hang(roots, depth, cut.segments)
+        curves = parting.hang(roots, depth, round(cut.segments * (1 + 0.6 * hair.curl)))
         share = 0.75 if hair.style == "long" else 0.4
-        curves = curled(gathered(curves, share, child(hair.seed, "locks")), hair.curl, rng)
+        curves = curled(gathered(curves, share, child(hair.seed, "locks")), hair.curl, rng, held=0.14)
         flat = surface.push_out(curves.reshape(-1, 3), 0.002)
         curves = flat.reshape(curves.shape)
         curves[:, 0] = roots.points
@@ -219,7 +230,8 @@ def _fringe(scalp: Scalp, cut: Cut, rng: np.random.Generator) -> list[HairMesh]:
     line = scalp.brow + 0.003 - 0.008 * np.clip(path[:, -1, 0] / 0.055, -1, 1) ** 2
     line = line + 0.0025 * waves(roots.points, child(scalp.hair.seed, "fringe ends"), 0.035)
     curves = cut_at(path, line + thin * np.abs(rng.normal(0, 1, len(depth))), 6)
-    narrow = replace(cut, width=0.0024, strands=2, shortest=0.86, fades=0.6)
+    curves = gathered(curves, 0.6, child(scalp.hair.seed, "fringe locks"), size=0.009)
+    narrow = replace(cut, width=0.0026, strands=2, shortest=0.88, fades=0.75)
     return [_lay(scalp, curves, narrow, roots.weight, depth, rng, free=False)]
 
 
@@ -244,10 +256,9 @@ def _lay(
     chin, shoulder = surface.landmarks[8, 1] + 0.01, surface.midline(0.05, front=True)[1]
     follow = 0.12 + 0.88 * smoothstep(curves[..., 1], shoulder, chin)
     q = scalp.q(curves[:, 0])
-    temples = np.clip(hair.grey + 0.25 * hair.grey * (np.abs(q[:, 0]) > 0.7), 0, 1)
-    colours = hair_colour(hair, rng, len(curves), temples)
+    colours = hair_colour(hair, rng, len(curves), _greyer(hair, q[:, 0]))
     width = cut.width * rng.uniform(0.7, 1.25, len(curves)) * (0.75 + 0.25 * smoothstep(weight, 0.4, 0.9))
-    width = width * (1 - 0.35 * hair.curl * (cut.comb == "parted"))
+    width = width * (1 - 0.15 * hair.curl * (cut.comb == "parted"))
     front = smoothstep(weight, 0.3, 0.75)
     mesh = ribbons(
         surface,
@@ -347,7 +358,7 @@ def _coily(scalp: Scalp, rng: np.random.Generator) -> list[HairMesh]:
     points = shell.points + (0.001 + shape * height * (0.85 + 0.08 * bumps))[:, None] * normals
     points = _faced(scalp, points)
     colour = hair_colour(hair, rng, 256).mean(axis=0)
-    colour = colour * (0.75 + 0.15 * _fair(colour))
+    colour = colour * (0.75 + 0.2 * _fair(colour))
     paint = _paint(scalp, 0.95 * (1 - 0.75 * hair.grey))  # white paint beside dark skin would be a halo
     body = shell.mesh(
         points,
@@ -355,7 +366,7 @@ def _coily(scalp: Scalp, rng: np.random.Generator) -> list[HairMesh]:
         colour,
         uv=np.stack([np.arctan2(q[:, 0], q[:, 2]) * 14.0, q[:, 1] * 70.0], axis=1),
         opacity=(mask - 0.38) * 2.5,
-        occlusion=0.5 + 0.12 * (1 - 0.7 * hair.grey) * np.clip(bumps, -1.5, 1.5),
+        occlusion=0.5 + 0.2 * hair.grey + 0.12 * (1 - 0.7 * hair.grey) * np.clip(bumps, -1.5, 1.5),
         scalp=paint,
         shadow=1 - 0.6 * (1 - 0.7 * hair.grey) * paint,  # close coils let little light through to their roots
     )
@@ -379,7 +390,7 @@ def _coily(scalp: Scalp, rng: np.random.Generator) -> list[HairMesh]:
         curves,
         facing,
         rng.uniform(0.003, 0.006, len(near)) * fine,
-        0.8 * (0.2 * colours + 0.8 * colours.mean(axis=0)),  # single hairs mix within a curl
+        (0.8 + 0.2 * _fair(colour)) * (0.2 * colours + 0.8 * colours.mean(axis=0)),  # single hairs mix within a curl
         HAIR,
         rng,
         opacity=(0.85, 0.6),
