@@ -31,27 +31,6 @@ def swept(scalp: Scalp, rng: np.random.Generator) -> Comb:
     return comb
 
 
-def parted(scalp: Scalp, rng: np.random.Generator) -> Comb:
-    """Longer hair: away from a parting over the top, then falling."""
-    part = float(rng.choice([-0.35, -0.25, 0.0, 0.0, 0.25, 0.35]))
-    back = rng.uniform(0.15, 0.6)
-
-    def comb(points: np.ndarray, normals: np.ndarray) -> np.ndarray:
-        q = scalp.q(points)
-        away = np.where(q[:, 0] >= part * smoothstep(q[:, 2], -0.9, 0.2), 1.0, -1.0)
-        top = smoothstep(q[:, 1], 0.25, 0.9)
-        behind = smoothstep(-q[:, 2], 0.1, 0.7)
-        low = 1 - smoothstep(q[:, 1], -1.1, -0.5)  # at the neck hair gathers and passes before or behind the shoulder
-        inward = -np.clip(points[:, 0] / 0.1, -1, 1) * low * 0.15
-        pass_by = np.where(points[:, 2] > scalp.centre[2] + 0.02, 0.25, -0.25) * low
-        across = away * top * (1.0 - 0.7 * behind) + inward
-        down = -0.15 - 1.0 * (1 - top) - 0.4 * behind
-        want = np.stack([across, down, -back * (0.3 * (1 - low) + top) - 0.5 * behind * top + pass_by], axis=1)
-        return along(want, normals, 0.04, falling=1 - smoothstep(q[:, 1], -0.5, 0.2))
-
-    return comb
-
-
 def slick(scalp: Scalp, rng: np.random.Generator) -> Comb:
     """Drawn tight towards the knot."""
     knot = knot_place(scalp)
@@ -78,4 +57,4 @@ def along(want: np.ndarray, normals: np.ndarray, lift: float, falling: np.ndarra
     return direction / np.maximum(np.linalg.norm(direction, axis=1, keepdims=True), 1e-9)
 
 
-COMBS = {"swept": swept, "parted": parted, "slick": slick}
+COMBS = {"swept": swept, "slick": slick}

@@ -9,7 +9,7 @@ from threedpain.generation.seeds import child
 
 from .combs import along
 from .scalp import Scalp
-from .strands import Roots, unit
+from .strands import Roots, grow, sample_roots, unit
 from .surface import waves
 
 STEPS = 26  # of a path, before it is cut to its length
@@ -168,3 +168,31 @@ def gathered(curves: np.ndarray, share: float, rng: np.random.Generator, size: f
     )
     sway = SWAY * np.stack([sway[..., 0], 0 * sway[..., 0], sway[..., 1]], axis=-1)
     return curves + t * sway + share * t**2.5 * pull[:, None]
+
+
+def fringe(scalp: Scalp, rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Hair over the forehead that ends above the brows: curves [N, 7, 3], weights [N] of their roots and depths [N]."""
+    surface, v = scalp.surface, scalp.surface.vertices
+    ahead = smoothstep(0.72 - np.abs(scalp.q(v)[:, 0]), 0.0, 0.15) * (v[:, 2] > scalp.centre[2])
+    front = ahead * smoothstep(scalp.hairline + 0.040 - v[:, 1], 0.0, 0.03)
+    roots = sample_roots(surface, smoothstep(scalp.mask, 0.25, 0.9) * front, 620, rng)
+    depth = rng.random(len(roots.points))
+    taste = child(scalp.hair.seed, "fringe kind")
+    side = float(taste.choice([0.0, 0.12, 0.75])) * float(taste.choice([-1.0, 1.0]))
+    thin = taste.uniform(0.004, 0.012)  # metres over which its hairs end
+
+    def comb(points: np.ndarray, normals: np.ndarray) -> np.ndarray:
+        lower = np.clip((scalp.hairline - points[:, 1]) / 0.05, 0, 1)
+        apart = 1.2 * points[:, 0] / scalp.half[0] * (1 - abs(side))  # it spreads over the round of the forehead
+        sweep = side * (0.5 + lower) + 0.25 * apart + 0.05 * waves(points, child(0, "fringe waves"), 0.04)
+        return along(np.stack([sweep, np.full(len(points), -1.0), np.full(len(points), 0.4)], axis=1), normals, 0.0)
+
+    clearance = 0.003 + 0.004 * depth
+    length = np.maximum(1.9 * (roots.points[:, 1] - scalp.brow), 0.015)
+    path = grow(surface, roots, length, comb, clearance, lift=0.5, segments=10, hug=lambda p: np.full(len(p), 0.5))
+    # cut along one soft line that sinks beside the brows; single hairs end above it, so that it has no teeth
+    line = scalp.brow + 0.003 - 0.008 * np.clip(path[:, -1, 0] / 0.055, -1, 1) ** 2
+    line = line + 0.0025 * waves(roots.points, child(scalp.hair.seed, "fringe ends"), 0.035)
+    curves = cut_at(path, line + thin * np.abs(rng.normal(0, 1, len(depth))), 6)
+    curves = gathered(curves, 0.6, child(scalp.hair.seed, "fringe locks"), size=0.009)
+    return curves, roots.weight, depth

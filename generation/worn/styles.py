@@ -10,8 +10,8 @@ from threedpain.generation.geometry import smoothstep
 from threedpain.generation.records import MASK_CLASSES, Hair
 from threedpain.generation.seeds import child
 
-from .combs import COMBS, Comb, along, knot_place
-from .hanging import Parting, cut_at, gathered
+from .combs import COMBS, Comb, knot_place
+from .hanging import Parting, fringe, gathered
 from .mesh import HairMesh
 from .scalp import Scalp
 from .strands import curled, grow, hair_colour, lock_of, ribbons, sample_roots
@@ -30,7 +30,7 @@ class Cut:
     locks: int
     strands: int  # ribbons to a lock
     width: float  # of a ribbon
-    comb: str  # one of combs.COMBS
+    comb: str  # one of combs.COMBS, or parted: `hanging`
     lift: float  # how much hair stands up at the root
     hug: float  # how firmly it lies on the skull, 0..1
     segments: int = 6
@@ -145,7 +145,9 @@ def _combed(scalp: Scalp, cut: Cut, rng: np.random.Generator) -> list[HairMesh]:
         ]
         female = surface.bust.identity.gender == "female"
         if female and hair.curl < 0.6 and child(hair.seed, "fringe").random() < FRINGES:
-            meshes += _fringe(scalp, cut, rng)
+            narrow = replace(cut, width=0.0026, strands=2, shortest=0.88, fades=0.75)
+            ends, weight, depth = fringe(scalp, rng)
+            meshes.append(_lay(scalp, ends, narrow, weight, depth, rng, free=False))
         return meshes
     q = scalp.q(roots.points)
     scale = (0.7 + 0.6 * hair.length) * rng.uniform(0.85, 1.15, len(q))
@@ -202,37 +204,6 @@ def _hairline(scalp: Scalp, comb: Comb, cut: Cut, rng: np.random.Generator) -> H
     )
     fine = replace(cut, width=0.0013, strands=1)
     return _lay(scalp, curves, fine, roots.weight, size, rng)
-
-
-def _fringe(scalp: Scalp, cut: Cut, rng: np.random.Generator) -> list[HairMesh]:
-    """Hair over the forehead that ends above the brows."""
-    surface, v = scalp.surface, scalp.surface.vertices
-    ahead = smoothstep(0.72 - np.abs(scalp.q(v)[:, 0]), 0.0, 0.15) * (v[:, 2] > scalp.centre[2])
-    front = ahead * smoothstep(scalp.hairline + 0.040 - v[:, 1], 0.0, 0.03)
-    roots = sample_roots(surface, smoothstep(scalp.mask, 0.25, 0.9) * front, 620, rng)
-    if not len(roots.points):
-        return []
-    depth = rng.random(len(roots.points))
-    taste = child(scalp.hair.seed, "fringe kind")
-    side = float(taste.choice([0.0, 0.12, 0.75])) * float(taste.choice([-1.0, 1.0]))
-    thin = taste.uniform(0.004, 0.012)  # metres over which its hairs end
-
-    def comb(points: np.ndarray, normals: np.ndarray) -> np.ndarray:
-        lower = np.clip((scalp.hairline - points[:, 1]) / 0.05, 0, 1)
-        apart = 1.2 * points[:, 0] / scalp.half[0] * (1 - abs(side))  # it spreads over the round of the forehead
-        sweep = side * (0.5 + lower) + 0.25 * apart + 0.05 * waves(points, child(0, "fringe waves"), 0.04)
-        return along(np.stack([sweep, np.full(len(points), -1.0), np.full(len(points), 0.4)], axis=1), normals, 0.0)
-
-    clearance = 0.003 + 0.004 * depth
-    length = np.maximum(1.9 * (roots.points[:, 1] - scalp.brow), 0.015)
-    path = grow(surface, roots, length, comb, clearance, lift=0.5, segments=10, hug=lambda p: np.full(len(p), 0.5))
-    # cut along one soft line that sinks beside the brows; single hairs end above it, so that it has no teeth
-    line = scalp.brow + 0.003 - 0.008 * np.clip(path[:, -1, 0] / 0.055, -1, 1) ** 2
-    line = line + 0.0025 * waves(roots.points, child(scalp.hair.seed, "fringe ends"), 0.035)
-    curves = cut_at(path, line + thin * np.abs(rng.normal(0, 1, len(depth))), 6)
-    curves = gathered(curves, 0.6, child(scalp.hair.seed, "fringe locks"), size=0.009)
-    narrow = replace(cut, width=0.0026, strands=2, shortest=0.88, fades=0.75)
-    return [_lay(scalp, curves, narrow, roots.weight, depth, rng, free=False)]
 
 
 def _facing(scalp: Scalp, curves: np.ndarray) -> np.ndarray:
