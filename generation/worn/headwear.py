@@ -134,16 +134,15 @@ def _brim(shell: Shell, points: np.ndarray, level: np.ndarray, scalp: Scalp, col
     as far as it hides no brow."""
     edge = points[(np.abs(level) < 0.006) & (points[:, 2] > scalp.centre[2])]
     turn = np.arctan2(edge[:, 0], edge[:, 2] - scalp.centre[2])
-    order = np.argsort(turn)
     angle = np.linspace(-0.95, 0.95, 33)
-    rim = np.stack([np.interp(angle, turn[order], edge[order, k]) for k in range(3)], axis=1)
-    kernel = np.ones(7) / 7
-    rim = np.stack([np.convolve(np.pad(rim[:, k], 3, mode="edge"), kernel, "valid") for k in range(3)], axis=1)
-    reach = 0.072 * np.sqrt(np.maximum(1 - (angle / 0.98) ** 2, 0))
+    near = np.exp(-0.5 * ((angle[:, None] - turn) / 0.07) ** 2)  # the edge's vertices lie on both sides of it
+    rim = (near @ edge) / near.sum(axis=1, keepdims=True)
+    full = np.sqrt(np.maximum(1 - (angle / 0.95) ** 2, 0))  # it ends in points, on the crown
+    reach = 0.072 * full
     out = np.stack([0.35 * np.sin(angle), np.full(33, -0.30), np.cos(0.4 * angle)], axis=1)
     t = np.linspace(-0.06, 1, 7)[None, :, None]
     sheet = rim[:, None] + t * reach[:, None, None] * out[:, None]
-    sheet[..., 1] += 0.004 - 0.024 * (angle[:, None] ** 2) * smoothstep(t[..., 0], -0.1, 1.0)
+    sheet[..., 1] += 0.004 - 0.024 * (full * angle**2)[:, None] * smoothstep(t[..., 0], -0.1, 1.0)
     vertices = sheet.reshape(-1, 3).astype(np.float32)
     a = (np.arange(32)[:, None] * 7 + np.arange(6)[None]).ravel()
     faces = np.stack([a, a + 1, a + 8, a, a + 8, a + 7], axis=1).reshape(-1, 3).astype(np.int32)
