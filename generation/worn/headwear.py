@@ -24,16 +24,16 @@ EAR_ROOM = 0.003  # metres between an ear and the scarf over it
 
 def wrap_scarf(surface: Surface, hair: Hair, rng: np.random.Generator) -> list[HairMesh]:
     """A headscarf that covers hair, ears and neck and frames the face from the hairline to under the chin."""
-    level = _face_opening(surface, Scalp(surface, hair, rng))
+    level = opening = _face_opening(surface, Scalp(surface, hair, rng))
     base = surface.midline(0.02, front=True)
     radius = np.hypot(surface.vertices[:, 0], surface.vertices[:, 2] - surface.bust.neck_pivot[2])
     hem = np.maximum(
-        radius - 0.145 - 0.01 * np.sin(5 * np.arctan2(surface.vertices[:, 0], surface.vertices[:, 2])),
-        base[1] - 0.02 - surface.vertices[:, 1],
+        radius - 0.215 - 0.01 * np.sin(5 * np.arctan2(surface.vertices[:, 0], surface.vertices[:, 2])),
+        base[1] - 0.05 - surface.vertices[:, 1],
     )
     level = np.maximum(level, hem)
     shell = surface.cut(level < 0.03)
-    inside = smoothstep(-level[shell.rows], 0.0, 0.03)
+    inside = smoothstep(-opening[shell.rows], 0.0, 0.03)  # the hem hangs free, over what is worn below
     ground = Ground.of(surface.bust)
     skin, around_ears = ground.at_rest(), np.isin(shell.rows, ground.ears).astype(float)
     around_ears = np.clip(4 * shell.smooth(around_ears, 10), 0, 1)
@@ -46,7 +46,7 @@ def wrap_scarf(surface: Surface, hair: Hair, rng: np.random.Generator) -> list[H
     deep = shell.smooth(-level[shell.rows], 20)  # ears do not crease what spans them
     around = smoothstep(deep, 0.004, 0.016) * (1 - smoothstep(deep, 0.05, 0.10)) * (1 - 0.6 * neck)
     pleats = np.sin(2 * np.pi * deep / 0.020 + 1.3 * folds)  # they run along the edge, around the face
-    lift = 0.0050 + inside * (0.005 + 0.011 * neck + (0.0018 + 0.0042 * neck) * folds) + 0.0022 * around * pleats
+    lift = 0.0050 + inside * (0.005 + 0.011 * neck + (0.0018 + 0.0042 * neck) * folds) + 0.0028 * around * pleats
     normals = shell.smooth(vertex_normals(points.astype(np.float32), shell.faces), 30)
     normals /= np.maximum(np.linalg.norm(normals, axis=1, keepdims=True), 1e-9)
     points = skin.push_out(points + lift[:, None] * normals, 0.0045, ears=False)
@@ -69,7 +69,9 @@ def wrap_scarf(surface: Surface, hair: Hair, rng: np.random.Generator) -> list[H
             normals=shown,
             opacity=0.5 - level[shell.rows] / 0.0015,
             anchor=shell.rows,
-            occlusion=1 - 0.3 * smoothstep(-folds, 0.0, 1.8) * inside - 0.2 * smoothstep(-pleats, 0.0, 1.0) * around,
+            occlusion=1
+            - (0.3 + 0.15 * neck) * smoothstep(-folds, 0.0, 1.8) * inside
+            - 0.2 * smoothstep(-pleats, 0.0, 1.0) * around,
             shadow=0.72 + 0.28 * smoothstep(level, -0.002, 0.010),
         )
     ]
