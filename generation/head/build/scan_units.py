@@ -14,11 +14,11 @@ from threedpain import facs
 RECIPES: dict[str, dict[str, float]] = {
     "AU1": {"browInnerUp_{side}": 1.8},
     "AU2": {"browOuterUp_{side}": 1.0},
-    "AU4": {"browDown_{side}": 2.4},
+    "AU4": {"browDown_{side}": 2.65},
     "AU5": {"eyeWide_{side}": 1.0},
     "AU6": {"cheekSquint_{side}": 1.0, "cheekRaiser_{side}": 1.0},
     "AU7": {"eyeSquint_{side}": 4.8, "cheekSquint_{side}": 0.45, "eyeWide_{side}": 0.3},
-    "AU9": {"noseSneer_{side}": 1.15, "browDown_{side}": 0.5, "mouthUpperUp_{side}": -0.9},
+    "AU9": {"noseSneer_{side}": 1.3, "mouthUpperUp_{side}": -0.8},  # the lip is left to AU10
     "AU10": {"mouthUpperUp_{side}": 1.08, "mouthShrugUpper": 0.3, "mouthSmile_{side}": -0.18},
     "AU12": {"mouthSmile_{side}": 1.44},
     "AU14": {"mouthDimple_{side}": 1.0},
@@ -49,7 +49,7 @@ LIMITS: dict[str, float] = {"AU7": 0.008}
 SMOOTHED = {"AU12": 2, "AU20": 1}
 # Correctives "A*B": the share of B's field taken back when both are at their maxima.
 PAIRS: dict[str, float] = {
-    "AU9*AU10": -0.12,  # both raise the upper lip: not twice
+    "AU9*AU10": -0.25,  # both raise the upper lip: not twice
     "AU6*AU7": -0.6,  # both lift the lower lid
     "AU12*AU6": -0.35,  # the smile lifts the same cheek
     "AU12*AU10": -0.35,
