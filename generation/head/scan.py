@@ -105,6 +105,7 @@ SEXED = {"female": 1.4, "male": 1.0}  # the mean of how much of it a person has;
 SEXED_SPREAD = 0.22
 AGED = (1.0, 0.15)
 AGED_FEMALE = 0.25  # of it: jaw, nose and brow change less in women, whose years show more in skin and lips
+LEAST_SQUEEZE = 0.6  # of AU7: narrower eyes than the mean's narrow by less, or they would shut
 ROUNDS = 8  # of smoothing a person's deformation
 
 
@@ -152,6 +153,10 @@ class ScanHeadModel(HeadModel):
         self._gradient = _gradient(base.tensors["quads"].astype(np.int64), self.mean)
         self._moving = np.flatnonzero(np.abs(self.actions).max(axis=(0, 2)) > 0)
         self._crooked = tensors["mode_crooked"].astype(bool)
+        self._opening = self._lids_apart()
+        self._mean_opening = self._opening @ self.mean[:, 1]
+        # what a corrective takes back of AU7 as well
+        self._squeezing = np.array([name.rstrip("LR").endswith("AU7") for name in action_names])
 
     def save_pretrained(self, folder: Path) -> None:
         """Write `head.safetensors` and `head-scan.safetensors`: the bytes they were loaded from."""
@@ -216,7 +221,17 @@ class ScanHeadModel(HeadModel):
         moved = self.actions[:, self._moving]
         out = np.zeros_like(self.actions)
         out[:, self._moving] = moved + np.matmul(moved.transpose(1, 0, 2), local).transpose(1, 0, 2)
+        opening = self._opening @ cage[:, 1] / self._mean_opening
+        out[self._squeezing] *= np.float32(np.clip(opening, LEAST_SQUEEZE, 1))
         return out
+
+    def _lids_apart(self) -> np.ndarray:
+        """[C]: heights (y) of a cage -> how far the lids are apart in their middle third, both eyes' mean."""
+        upper, lower = (
+            self.smoothing[np.concatenate([rows[len(rows) // 3 : -len(rows) // 3] for rows in margins])].mean(axis=0)
+            for margins in zip(*((eye.upper, eye.lower) for eye in self.lids), strict=True)
+        )
+        return np.asarray(upper - lower).ravel()
 
 
 def _met(shapes: sp.csr_matrix, meet: sp.csr_matrix) -> sp.csr_matrix:

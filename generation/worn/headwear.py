@@ -24,16 +24,16 @@ EAR_ROOM = 0.003  # metres between an ear and the scarf over it
 
 def wrap_scarf(surface: Surface, hair: Hair, rng: np.random.Generator) -> list[HairMesh]:
     """A headscarf that covers hair, ears and neck and frames the face from the hairline to under the chin."""
-    level = _face_opening(surface, Scalp(surface, hair, rng))
+    level = opening = _face_opening(surface, Scalp(surface, hair, rng))
     base = surface.midline(0.02, front=True)
     radius = np.hypot(surface.vertices[:, 0], surface.vertices[:, 2] - surface.bust.neck_pivot[2])
     hem = np.maximum(
-        radius - 0.145 - 0.01 * np.sin(5 * np.arctan2(surface.vertices[:, 0], surface.vertices[:, 2])),
-        base[1] - 0.02 - surface.vertices[:, 1],
+        radius - 0.215 - 0.01 * np.sin(5 * np.arctan2(surface.vertices[:, 0], surface.vertices[:, 2])),
+        base[1] - 0.05 - surface.vertices[:, 1],
     )
     level = np.maximum(level, hem)
     shell = surface.cut(level < 0.03)
-    inside = smoothstep(-level[shell.rows], 0.0, 0.03)
+    inside = smoothstep(-opening[shell.rows], 0.0, 0.03)  # the hem hangs free, over what is worn below
     ground = Ground.of(surface.bust)
     skin, around_ears = ground.at_rest(), np.isin(shell.rows, ground.ears).astype(float)
     around_ears = np.clip(4 * shell.smooth(around_ears, 10), 0, 1)
@@ -46,7 +46,7 @@ def wrap_scarf(surface: Surface, hair: Hair, rng: np.random.Generator) -> list[H
     deep = shell.smooth(-level[shell.rows], 20)  # ears do not crease what spans them
     around = smoothstep(deep, 0.004, 0.016) * (1 - smoothstep(deep, 0.05, 0.10)) * (1 - 0.6 * neck)
     pleats = np.sin(2 * np.pi * deep / 0.020 + 1.3 * folds)  # they run along the edge, around the face
-    lift = 0.0050 + inside * (0.005 + 0.011 * neck + (0.0018 + 0.0042 * neck) * folds) + 0.0022 * around * pleats
+    lift = 0.0050 + inside * (0.005 + 0.011 * neck + (0.0018 + 0.0042 * neck) * folds) + 0.0028 * around * pleats
     normals = shell.smooth(vertex_normals(points.astype(np.float32), shell.faces), 30)
     normals /= np.maximum(np.linalg.norm(normals, axis=1, keepdims=True), 1e-9)
     points = skin.push_out(points + lift[:, None] * normals, 0.0045, ears=False)
@@ -69,7 +69,9 @@ def wrap_scarf(surface: Surface, hair: Hair, rng: np.random.Generator) -> list[H
             normals=shown,
             opacity=0.5 - level[shell.rows] / 0.0015,
             anchor=shell.rows,
-            occlusion=1 - 0.3 * smoothstep(-folds, 0.0, 1.8) * inside - 0.2 * smoothstep(-pleats, 0.0, 1.0) * around,
+            occlusion=1
+            - (0.3 + 0.15 * neck) * smoothstep(-folds, 0.0, 1.8) * inside
+            - 0.2 * smoothstep(-pleats, 0.0, 1.0) * around,
             shadow=0.72 + 0.28 * smoothstep(level, -0.002, 0.010),
         )
     ]
@@ -134,16 +136,15 @@ def _brim(shell: Shell, points: np.ndarray, level: np.ndarray, scalp: Scalp, col
     as far as it hides no brow."""
     edge = points[(np.abs(level) < 0.006) & (points[:, 2] > scalp.centre[2])]
     turn = np.arctan2(edge[:, 0], edge[:, 2] - scalp.centre[2])
-    order = np.argsort(turn)
     angle = np.linspace(-0.95, 0.95, 33)
-    rim = np.stack([np.interp(angle, turn[order], edge[order, k]) for k in range(3)], axis=1)
-    kernel = np.ones(7) / 7
-    rim = np.stack([np.convolve(np.pad(rim[:, k], 3, mode="edge"), kernel, "valid") for k in range(3)], axis=1)
-    reach = 0.072 * np.sqrt(np.maximum(1 - (angle / 0.98) ** 2, 0))
+    near = np.exp(-0.5 * ((angle[:, None] - turn) / 0.07) ** 2)  # the edge's vertices lie on both sides of it
+    rim = (near @ edge) / near.sum(axis=1, keepdims=True)
+    full = np.sqrt(np.maximum(1 - (angle / 0.95) ** 2, 0))  # it ends in points, on the crown
+    reach = 0.072 * full
     out = np.stack([0.35 * np.sin(angle), np.full(33, -0.30), np.cos(0.4 * angle)], axis=1)
     t = np.linspace(-0.06, 1, 7)[None, :, None]
     sheet = rim[:, None] + t * reach[:, None, None] * out[:, None]
-    sheet[..., 1] += 0.004 - 0.024 * (angle[:, None] ** 2) * smoothstep(t[..., 0], -0.1, 1.0)
+    sheet[..., 1] += 0.004 - 0.024 * (full * angle**2)[:, None] * smoothstep(t[..., 0], -0.1, 1.0)
     vertices = sheet.reshape(-1, 3).astype(np.float32)
     a = (np.arange(32)[:, None] * 7 + np.arange(6)[None]).ravel()
     faces = np.stack([a, a + 1, a + 8, a, a + 8, a + 7], axis=1).reshape(-1, 3).astype(np.int32)

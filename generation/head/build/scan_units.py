@@ -18,7 +18,7 @@ RECIPES: dict[str, dict[str, float]] = {
     "AU5": {"eyeWide_{side}": 1.0},
     "AU6": {"cheekSquint_{side}": 1.0, "cheekRaiser_{side}": 1.0},
     "AU7": {"eyeSquint_{side}": 4.8, "cheekSquint_{side}": 0.45, "eyeWide_{side}": 0.3},
-    "AU9": {"noseSneer_{side}": 1.0},
+    "AU9": {"noseSneer_{side}": 1.3, "mouthUpperUp_{side}": -0.8},  # the lip is left to AU10
     "AU10": {"mouthUpperUp_{side}": 1.08, "mouthShrugUpper": 0.3, "mouthSmile_{side}": -0.18},
     "AU12": {"mouthSmile_{side}": 1.44},
     "AU14": {"mouthDimple_{side}": 1.0},
@@ -26,13 +26,20 @@ RECIPES: dict[str, dict[str, float]] = {
     "AU16": {"mouthLowerDown_{side}": 1.0},
     "AU17": {"mouthShrugLower": 1.0},
     "AU18": {"mouthPucker": 1.0},
-    "AU20": {"mouthStretch_{side}": 1.0},
-    "AU22": {"mouthFunnel": 1.0},
-    "AU23": {"mouthPress_L": 0.6, "mouthPress_R": 0.6, "mouthRollLower": 0.35, "mouthRollUpper": 0.3},
-    "AU24": {"mouthPress_L": 0.9, "mouthPress_R": 0.9, "mouthRollLower": 0.2, "mouthRollUpper": 0.2},
+    "AU20": {"mouthStretch_{side}": 1.0, "mouthFrown_{side}": -0.5},
+    "AU22": {"mouthFunnel": 0.7, "mouthPucker": 0.8},
+    "AU23": {"mouthPucker": 0.5, "mouthRollLower": 0.5, "mouthRollUpper": 0.5},
+    "AU24": {"mouthPress_L": 1.1, "mouthPress_R": 1.1, "mouthRollLower": 0.45, "mouthRollUpper": 0.4},
     "AU25": {"mouthLowerDown_L": 0.5, "mouthLowerDown_R": 0.5, "mouthUpperUp_L": 0.4, "mouthUpperUp_R": 0.4},
-    "AU26": {"jawOpen": 0.49},
-    "AU27": {"jawOpen": 1.0},
+    "AU26": {"jawOpen": 0.49, "mouthRollLower": 0.3},  # rolled: else a hanging lip is a red tongue
+    "AU27": {
+        "jawOpen": 1.0,
+        "mouthRollLower": 0.8,
+        "mouthUpperUp_L": 0.25,
+        "mouthUpperUp_R": 0.25,
+        "mouthStretch_L": 0.25,
+        "mouthStretch_R": 0.25,
+    },
     "AU43": {"eyeBlink_{side}": 1.2},  # what the upper lid does not: that one closes by `lids`
 }
 # Metres that no point of a field goes beyond, softly: what is strong at the lid is no longer strong on the cheek, which
@@ -42,7 +49,7 @@ LIMITS: dict[str, float] = {"AU7": 0.008}
 SMOOTHED = {"AU12": 2, "AU20": 1}
 # Correctives "A*B": the share of B's field taken back when both are at their maxima.
 PAIRS: dict[str, float] = {
-    "AU9*AU10": -0.5,  # both raise the upper lip: not twice
+    "AU9*AU10": -0.25,  # both raise the upper lip: not twice
     "AU6*AU7": -0.6,  # both lift the lower lid
     "AU12*AU6": -0.35,  # the smile lifts the same cheek
     "AU12*AU10": -0.35,
