@@ -294,7 +294,7 @@ def skin_gloss(bust: Bust) -> np.ndarray:
         gloss += amount * np.exp(-(((bust.vertices - centre) / reach) ** 2).sum(1)).astype(np.float32)
     lips = topology.faces[topology.face_class == MASK_CLASSES.index("lips")]
     gloss[lips] = 1.7
-    return (gloss * (1 - 0.5 * topology.body)).astype(np.float32)
+    return (gloss * (1 - 0.3 * topology.body)).astype(np.float32)
 
 
 def _pole(bust: Bust, part: str) -> int:
