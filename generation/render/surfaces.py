@@ -49,6 +49,7 @@ from threedpain.generation.worn.mesh import HairMesh, strand_pattern
 from threedpain.regions import REGIONS, inside
 
 from .colours import brow_colour, lash_colour
+from .neck import neck_light
 from .occlusion import FINE, SHADOW_SIZE, DepthMap, ambient
 from .parts import part_vertices
 from .relief import active
@@ -128,6 +129,7 @@ def build_head(bust: Bust, maps: SkinMaps) -> HeadSurfaces:
     texels, levels = skin_texture(maps)
     inner = np.zeros(len(bust.vertices), bool)
     inner[topology.faces[topology.face_class == MASK_CLASSES.index("mouth")]] = True
+    sky = ambient(bust.vertices, vertex_normals(bust.vertices, topology.faces), topology.faces)
     return HeadSurfaces(
         bust=bust,
         faces=topology.faces[order],
@@ -136,7 +138,7 @@ def build_head(bust: Bust, maps: SkinMaps) -> HeadSurfaces:
         face_class=topology.face_class[order].astype(np.uint8),
         tested=tested,
         opacity=opacity,
-        ambient=ambient(bust.vertices, vertex_normals(bust.vertices, topology.faces), topology.faces),
+        ambient=neck_light(bust, sky),
         gloss=skin_gloss(bust),
         inner=inner,
         poles=np.array([_pole(bust, part) for part in ("eye_left", "eye_right")]),

@@ -38,7 +38,7 @@ GROOVES = {
 
 MOTTLE = 0.9  # at 85 years: how much more of the skin's own unevenness of one to four millimetres
 GROOVE = 1.1  # times the darkening of `GROOVES`
-SHADE = np.array([0.44, 0.60, 0.63], np.float32)  # a groove's, set by eye: not pigment but less and redder light
+SHADE = np.array([0.46, 0.62, 0.60], np.float32)  # a groove's, set by eye: not pigment but less and redder light
 BLOTCH = 0.03  # standard deviation of each size of blotch, in melanin
 LINES = 0.08  # standard deviation of the net of lines, in melanin
 COVERED = 0.35  # share of the mottling that full make-up hides

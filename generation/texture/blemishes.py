@@ -19,7 +19,7 @@ from threedpain.generation.seeds import child
 from . import layout
 
 AREA = np.s_[252:700, 500:912]  # of the maps, rows and columns: hairline to chin, ear to ear
-FRECKLES, FRECKLE = 900, 0.62  # how many at most, and the darkening of a middling one, in melanin
+FRECKLES, FRECKLE = 700, 0.5  # how many at most, and the darkening of a middling one, in melanin
 MOLES, MOLE = 20, 1.2
 SPOTS, SPOT = 45, 0.62  # of age
 PIMPLES, PIMPLE = 6, 0.45  # in haemoglobin

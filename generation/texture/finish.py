@@ -19,7 +19,7 @@ from threedpain.generation.records import Identity, SkinMaps
 from threedpain.generation.seeds import child
 
 from . import layout
-from .ageing import aged
+from .ageing import SHADE, aged
 from .blemishes import AREA as MARKS
 from .blemishes import blemishes
 from .even import evened
@@ -56,14 +56,14 @@ def finished(maps: SkinMaps, who: Identity) -> SkinMaps:
         smooth = 0.0
     # Hollows of the old: shade under the bags, beside nose and mouth, at the temples' side of the cheek.
     folds = who.skin.wrinkles
-    dark = dark + folds * ((0.26 + 0.06 * z[6]) * parts["bags"] + (0.34 + 0.08 * z[7]) * parts["folds"])
+    shade = folds * ((0.24 + 0.06 * z[6]) * parts["bags"] + (0.26 + 0.08 * z[7]) * parts["folds"])
     red = red + 0.12 * folds * parts["bags"] + 0.1 * old * light * parts["nose"]
     albedo = evened(maps.albedo, who.gender)
     skin = density(albedo[AREA])
     if smooth:
         even = uniform_filter(skin, (9, 9, 1))
         skin += (smooth * parts["even"])[..., None] * (even - skin)
-    skin -= red[..., None] * HAEMOGLOBIN + dark[..., None] * MELANIN
+    skin -= red[..., None] * HAEMOGLOBIN + dark[..., None] * MELANIN + shade[..., None] * SHADE
     albedo[AREA] = (to_srgb(np.exp(skin)).clip(0, 1) * 255 + 0.5).astype(np.uint8)
     albedo = aged(_marked(albedo, who), who)
     return SkinMaps(albedo=albedo, brows=_brows(maps.brows, female, z, old, child(who.skin.seed, "plucked")))
