@@ -107,27 +107,26 @@ AGED = (1.0, 0.15)
 # Of it in women: jaw, nose and brow change less, lids, lips, folds and cheeks nearly as much, and earlier.
 AGED_FEMALE, SOFT_FEMALE, EARLIER = 0.2, 0.8, 0.75
 SOFT = ("cheek-", "eye-", "mouth-", "neck-", "forehead-temple")
-OLD_FEMALE = {"cheek-volume": -0.7, "cheek-bones": 0.15, "mouth-cupidsbow": -0.25}  # the young woman's round cheek goes
+OLD_FEMALE = {"cheek-volume": -0.7, "mouth-cupidsbow": -0.25}  # the young woman's round cheek goes
 # Millimetres, standard deviation: what sets women apart from each other beyond the scans' modes, whose faces are few.
 OWN_FEMALE = {
-    "head-scale-horiz": 1.6,
-    "head-fat": 1.8,
+    "head-scale-horiz": 0.5,
+    "head-fat": 1.0,
     "chin-width": 1.5,
-    "chin-height": 1.5,
-    "chin-triangle": 1.0,
+    "chin-triangle": 0.6,
     "chin-prominent": 0.8,
     "cheek-volume": 1.1,
     "cheek-bones": 1.0,
-    "nose-scale-horiz": 0.9,
-    "nose-scale-vert": 1.0,
+    "nose-scale-horiz": 0.3,
+    "nose-scale-vert": 0.15,
     "nose-hump": 0.8,
-    "nose-volume": 0.6,
-    "nose-point-up": 0.8,
+    "nose-volume": 0.3,
+    "nose-point-up": 0.4,
     "mouth-scale-horiz": 1.2,
     "mouth-upperlip-height": 0.6,
     "mouth-lowerlip-height": 0.6,
-    "eye-scale": 0.4,
-    "eye-eyefold-up": 0.6,
+    "eye-scale": 0.2,
+    "eye-eyefold-up": 0.4,
     "eye-corner2-up": 0.5,
     "eyebrows-trans-up": 0.9,
     "forehead-scale-vert": 1.5,

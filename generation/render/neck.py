@@ -32,7 +32,13 @@ def neck_light(bust: Bust, sky: np.ndarray) -> np.ndarray:
     for k, (height, width, depth) in enumerate(LINES):
         course = height + 0.004 * z[k] - 4.0 * x**2 + 0.0015 * np.sin(90 * x + 3 * z[k + 3])
         away = (y - course) / width
-        shade += LINE * depth * (0.25 + 0.75 * older) * front * (np.exp(-0.5 * away**2) - 0.4 * np.exp(-0.5 * (away - 2) ** 2))
+        shade += (
+            LINE
+            * depth
+            * (0.25 + 0.75 * older)
+            * front
+            * (np.exp(-0.5 * away**2) - 0.4 * np.exp(-0.5 * (away - 2) ** 2))
+        )
     tall = smoothstep(-y, 0.015, 0.04) * (1 - smoothstep(-y, 0.055, 0.085))
     for side in (-1, 1):
         away = (side * x - APART * (1 + 0.15 * z[6 + (side > 0)]) - 0.12 * (-y - 0.05)) / WIDE

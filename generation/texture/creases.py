@@ -44,7 +44,7 @@ def creases(who: Identity, older: float) -> np.ndarray:
         own = rng.uniform(0.5, 1.5)
         for side in (-1, 1):
             most = int(1.6 * count)
-            n = min(int(round(count * SEXED[who.gender].get(kind, 1.0) * own * min(1.8 * older, 1.0))), most)
+            n = min(round(count * SEXED[who.gender].get(kind, 1.0) * own * min(1.8 * older, 1.0)), most)
             z, u = rng.standard_normal((most, 4)), rng.uniform(size=(most, 3))
             begin = np.array(start) + np.array(spread) * z[:, :2].clip(-1.7, 1.7)
             if kind == "crow":  # they fan out from the corner of the eye
@@ -56,7 +56,12 @@ def creases(who: Identity, older: float) -> np.ndarray:
             across += 0.5 * np.sin(9 * at + 6 * u[:, 1:2]) * u[:, 2:]
             x = begin[:, :1] - along * np.cos(turn)[:, None] + across * np.sin(turn)[:, None]
             y = begin[:, 1:] + along * np.sin(turn)[:, None] + across * np.cos(turn)[:, None]
-            strength = FAINT.get(kind, 1.0) * (0.4 + 0.6 * u[:, 1:2]) * np.sin(np.pi * (0.06 + 0.94 * at)) ** 0.7 * (reach[:, None] / STEPS)
+            strength = (
+                FAINT.get(kind, 1.0)
+                * (0.4 + 0.6 * u[:, 1:2])
+                * np.sin(np.pi * (0.06 + 0.94 * at)) ** 0.7
+                * (reach[:, None] / STEPS)
+            )
             points.append(np.stack([layout.AXIS + side * (layout.AXIS - x), y], -1)[:n].reshape(-1, 2))
             weights.append(strength[:n].ravel())
     return older**0.8 * DEPTH * _drawn(np.concatenate(points), np.concatenate(weights), shape)
