@@ -104,7 +104,33 @@ OLD = {
 SEXED = {"female": 1.4, "male": 1.0}  # the mean of how much of it a person has; its standard deviation
 SEXED_SPREAD = 0.22
 AGED = (1.0, 0.15)
-AGED_FEMALE = 0.25  # of it: jaw, nose and brow change less in women, whose years show more in skin and lips
+# Of it in women: jaw, nose and brow change less, lids, lips, folds and cheeks nearly as much, and earlier.
+AGED_FEMALE, SOFT_FEMALE, EARLIER = 0.2, 0.8, 0.75
+SOFT = ("cheek-", "eye-", "mouth-", "neck-", "forehead-temple")
+OLD_FEMALE = {"cheek-volume": -0.7, "mouth-cupidsbow": -0.25}  # the young woman's round cheek goes
+# Millimetres, standard deviation: what sets women apart from each other beyond the scans' modes, whose faces are few.
+OWN_FEMALE = {
+    "head-scale-horiz": 0.5,
+    "head-fat": 1.0,
+    "chin-width": 1.5,
+    "chin-triangle": 0.6,
+    "chin-prominent": 0.8,
+    "cheek-volume": 1.1,
+    "cheek-bones": 1.0,
+    "nose-scale-horiz": 0.3,
+    "nose-scale-vert": 0.15,
+    "nose-hump": 0.8,
+    "nose-volume": 0.3,
+    "nose-point-up": 0.4,
+    "mouth-scale-horiz": 1.2,
+    "mouth-upperlip-height": 0.6,
+    "mouth-lowerlip-height": 0.6,
+    "eye-scale": 0.2,
+    "eye-eyefold-up": 0.4,
+    "eye-corner2-up": 0.5,
+    "eyebrows-trans-up": 0.9,
+    "forehead-scale-vert": 1.5,
+}
 LEAST_SQUEEZE = 0.6  # of AU7: narrower eyes than the mean's narrow by less, or they would shut
 ROUNDS = 8  # of smoothing a person's deformation
 
@@ -186,14 +212,23 @@ class ScanHeadModel(HeadModel):
         """Coefficients [base S] of the sex and age that photographs show on top of the directions of the cell."""
         z = child(seed, "sexed").standard_normal(2).clip(-2, 2)
         sexed, aged = SEXED[gender] + SEXED_SPREAD * z[0], AGED[0] + AGED[1] * z[1]
-        older = aged * float(np.clip((age - 30) / 60, 0, 1)) * (AGED_FEMALE if gender == "female" else 1.0)
-        shifts = {name: sexed * value for name, value in (FEMALE if gender == "female" else MALE).items()}
-        for name, value in OLD.items():
-            shifts[name] = shifts.get(name, 0.0) + older * value
+        older = float(np.clip((age - 30) / 60, 0, 1))
+        if gender == "female":
+            own = child(seed, "own").standard_normal(len(OWN_FEMALE)).clip(-2, 2)
+            shifts = {name: sexed * value for name, value in FEMALE.items()}
+            for name, value in {**OLD, **OLD_FEMALE}.items():
+                share = SOFT_FEMALE * older**EARLIER if name.startswith(SOFT) else AGED_FEMALE * older
+                shifts[name] = shifts.get(name, 0.0) + aged * share * value
+        else:
+            own = np.zeros(len(OWN_FEMALE))
+            shifts = {name: sexed * value for name, value in MALE.items()}
+            for name, value in OLD.items():
+                shifts[name] = shifts.get(name, 0.0) + aged * older * value
         place = {name: row for row, name in enumerate(self.base_names)}
+        apart = dict(zip(OWN_FEMALE, own, strict=True))
         out = np.zeros(len(self.base_names))
-        for name, low, high, _ in features(tuple(self.base_names), tuple(self.base_reaches)):
-            shift = shifts.get(name, 0.0)
+        for name, low, high, reach in features(tuple(self.base_names), tuple(self.base_reaches)):
+            shift = shifts.get(name, 0.0) + apart.get(name, 0.0) * OWN_FEMALE.get(name, 0.0) / reach
             end = high if shift >= 0 else low
             if shift and end is not None:
                 for side in ("",) if end in place else ("l-", "r-"):

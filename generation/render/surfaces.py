@@ -49,6 +49,7 @@ from threedpain.generation.worn.mesh import HairMesh, strand_pattern
 from threedpain.regions import REGIONS, inside
 
 from .colours import brow_colour, lash_colour
+from .neck import neck_light
 from .occlusion import FINE, SHADOW_SIZE, DepthMap, ambient
 from .parts import part_vertices
 from .relief import active
@@ -128,6 +129,7 @@ def build_head(bust: Bust, maps: SkinMaps) -> HeadSurfaces:
     texels, levels = skin_texture(maps)
     inner = np.zeros(len(bust.vertices), bool)
     inner[topology.faces[topology.face_class == MASK_CLASSES.index("mouth")]] = True
+    sky = ambient(bust.vertices, vertex_normals(bust.vertices, topology.faces), topology.faces)
     return HeadSurfaces(
         bust=bust,
         faces=topology.faces[order],
@@ -136,7 +138,7 @@ def build_head(bust: Bust, maps: SkinMaps) -> HeadSurfaces:
         face_class=topology.face_class[order].astype(np.uint8),
         tested=tested,
         opacity=opacity,
-        ambient=ambient(bust.vertices, vertex_normals(bust.vertices, topology.faces), topology.faces),
+        ambient=neck_light(bust, sky),
         gloss=skin_gloss(bust),
         inner=inner,
         poles=np.array([_pole(bust, part) for part in ("eye_left", "eye_right")]),
@@ -294,7 +296,7 @@ def skin_gloss(bust: Bust) -> np.ndarray:
         gloss += amount * np.exp(-(((bust.vertices - centre) / reach) ** 2).sum(1)).astype(np.float32)
     lips = topology.faces[topology.face_class == MASK_CLASSES.index("lips")]
     gloss[lips] = 1.7
-    return (gloss * (1 - 0.5 * topology.body)).astype(np.float32)
+    return (gloss * (1 - 0.3 * topology.body)).astype(np.float32)
 
 
 def _pole(bust: Bust, part: str) -> int:

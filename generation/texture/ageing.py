@@ -19,6 +19,7 @@ from threedpain.generation.records import Identity
 from threedpain.generation.seeds import child
 
 from . import layout
+from .creases import creases
 from .tone import HAEMOGLOBIN, MELANIN, density
 
 AREA = np.s_[252:700, 500:912]  # of the maps, rows and columns: hairline to chin, ear to ear
@@ -37,7 +38,7 @@ GROOVES = {
 
 MOTTLE = 0.9  # at 85 years: how much more of the skin's own unevenness of one to four millimetres
 GROOVE = 1.1  # times the darkening of `GROOVES`
-SHADE = np.array([0.44, 0.60, 0.63], np.float32)  # a groove's, set by eye: not pigment but less and redder light
+SHADE = np.array([0.46, 0.62, 0.60], np.float32)  # a groove's, set by eye: not pigment but less and redder light
 BLOTCH = 0.03  # standard deviation of each size of blotch, in melanin
 LINES = 0.08  # standard deviation of the net of lines, in melanin
 COVERED = 0.35  # share of the mottling that full make-up hides
@@ -65,6 +66,7 @@ def aged(albedo: np.ndarray, who: Identity) -> np.ndarray:
     lines = LINES * (1 + 0.3 * z[3]) * _lines(rng, shape)
     dark = own * free * (blotches + lines)
     red = own * free * 0.5 * BLOTCH * _noise(rng, shape, 5)
+    shade += creases(who, min(own, 1.0)) * _free()
     skin -= shade[..., None] * SHADE + dark[..., None] * MELANIN + red[..., None] * HAEMOGLOBIN
     out = albedo.copy()
     out[AREA] = (to_srgb(np.exp(skin)).clip(0, 1) * 255 + 0.5).astype(np.uint8)

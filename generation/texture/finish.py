@@ -19,7 +19,10 @@ from threedpain.generation.records import Identity, SkinMaps
 from threedpain.generation.seeds import child
 
 from . import layout
-from .ageing import aged
+from .ageing import SHADE, aged
+from .blemishes import AREA as MARKS
+from .blemishes import blemishes
+from .even import evened
 from .tone import HAEMOGLOBIN, MELANIN, density
 
 AREA = np.s_[360:700, 520:891]  # of the maps, rows and columns: brows to chin, cheek to cheek
@@ -45,25 +48,33 @@ def finished(maps: SkinMaps, who: Identity) -> SkinMaps:
         red = (0.32 + 0.04 * z[0] + (0.46 + 0.14 * z[1]) * makeup) * (1 - 0.25 * old) * parts["lips"]
         red += (0.05 + 0.03 * z[2]) * makeup * parts["cheeks"]
         dark = (0.22 + 0.03 * z[3] + 0.55 * makeup) * (1 - 0.15 * old) * parts["liner"]
-        dark += (0.1 + 0.05 * z[4]) * makeup * parts["lids"] + (0.04 + 0.12 * makeup) * parts["lips"]
-        smooth = np.clip(0.5 + 0.12 * z[5] + 0.4 * makeup - 0.35 * old, 0, 0.88)
+        dark += (0.05 + 0.05 * z[4]) * makeup * parts["lids"] + (0.04 + 0.12 * makeup) * parts["lips"]
+        smooth = np.clip(0.32 + 0.12 * z[5] + 0.3 * makeup - 0.4 * old, 0, 0.7)
     else:
         red = -0.06 * parts["lips"]
         dark = (0.06 + 0.2 * who.skin.stubble) * (0.3 + 0.7 * light) * parts["beard"]
         smooth = 0.0
     # Hollows of the old: shade under the bags, beside nose and mouth, at the temples' side of the cheek.
     folds = who.skin.wrinkles
-    dark = dark + folds * ((0.26 + 0.06 * z[6]) * parts["bags"] + (0.34 + 0.08 * z[7]) * parts["folds"])
+    shade = folds * ((0.24 + 0.06 * z[6]) * parts["bags"] + (0.26 + 0.08 * z[7]) * parts["folds"])
     red = red + 0.12 * folds * parts["bags"] + 0.1 * old * light * parts["nose"]
-    albedo = maps.albedo.copy()
+    albedo = evened(maps.albedo, who.gender)
     skin = density(albedo[AREA])
     if smooth:
         even = uniform_filter(skin, (9, 9, 1))
         skin += (smooth * parts["even"])[..., None] * (even - skin)
-    skin -= red[..., None] * HAEMOGLOBIN + dark[..., None] * MELANIN
+    skin -= red[..., None] * HAEMOGLOBIN + dark[..., None] * MELANIN + shade[..., None] * SHADE
     albedo[AREA] = (to_srgb(np.exp(skin)).clip(0, 1) * 255 + 0.5).astype(np.uint8)
-    albedo = aged(albedo, who)
+    albedo = aged(_marked(albedo, who), who)
     return SkinMaps(albedo=albedo, brows=_brows(maps.brows, female, z, old, child(who.skin.seed, "plucked")))
+
+
+def _marked(albedo: np.ndarray, who: Identity) -> np.ndarray:
+    """`albedo` uint8 [H, W, 3], written over, with the person's own marks."""
+    dark, red = blemishes(who)
+    skin = density(albedo[MARKS]) - dark[..., None] * MELANIN - red[..., None] * HAEMOGLOBIN
+    albedo[MARKS] = (to_srgb(np.exp(skin)).clip(0, 1) * 255 + 0.5).astype(np.uint8)
+    return albedo
 
 
 def _brows(brows: np.ndarray, female: bool, z: np.ndarray, old: float, rng: np.random.Generator) -> np.ndarray:
