@@ -2,8 +2,7 @@
 
 Painted in the two chromophores of skin over the sampled maps. Women's skin has the greater contrast of lips and eyes
 with the skin around them, which is how sex is read from faces: Russell, Perception 38, 2009. Contrast falls with age:
-Porcheron, Mauger and Russell, PLoS ONE 8, 2013. Brows thin and higher in women: Price et al., Ophthalmic Plast.
-Reconstr. Surg. 25, 2009. Make-up is a share of women's (`skin.makeup`), not everyone's.
+Porcheron, Mauger and Russell, PLoS ONE 8, 2013. Make-up is a share of women's (`skin.makeup`), not everyone's.
 """
 
 from __future__ import annotations
