@@ -7,7 +7,7 @@ from dataclasses import replace
 import numpy as np
 
 from threedpain.generation.colour import mass_colour, pigment, visible_grey
-from threedpain.generation.records import Hair
+from threedpain.generation.records import Hair, Identity
 
 BROWS_LATER, LASHES_LATER = 0.78, 0.6  # of the head's grey is seen there
 SPARSE = 0.5  # of the light that a mass of hair throws back comes from sparse brows
@@ -30,6 +30,19 @@ def brow_colour(hair: Hair, skin: np.ndarray, makeup: float = 0.0) -> np.ndarray
 
 
 def lash_colour(hair: Hair) -> np.ndarray:
-    """Much darker than the head's hair, and never light."""
+    """Darker than the head's hair, and never light."""
     mass = mass_colour(replace(hair, grey=LASHES_LATER * hair.grey))
-    return mass * min(0.3, 0.03 / mass.mean())
+    return mass * min(0.45, 0.04 / mass.mean())
+
+
+def lash_cover(who: Identity) -> float:
+    """Share of the upper lid's edge that lashes cover: mascara thickens them, age thins them."""
+    female = who.gender == "female"
+    full = (0.58 if female else 0.42) + 0.3 * who.skin.makeup
+    return full * (1 - 0.3 * float(np.clip((who.age - 45) / 45, 0, 1)))
+
+
+def sclera_colour(who: Identity) -> np.ndarray:
+    """Of the eyes' white: off-white, and browner with more pigment in the skin, beside which pure white would glare."""
+    dark = float(np.clip((40 - who.skin.tone) / 80, 0, 1))
+    return np.array(who.eyes.sclera) * (0.92 - np.array([0.20, 0.23, 0.28]) * dark)

@@ -48,7 +48,7 @@ from threedpain.generation.worn.accessories import Fitted
 from threedpain.generation.worn.mesh import HairMesh, strand_pattern
 from threedpain.regions import REGIONS, inside
 
-from .colours import brow_colour, lash_colour
+from .colours import brow_colour, lash_colour, lash_cover, sclera_colour
 from .neck import neck_light
 from .occlusion import FINE, SHADOW_SIZE, DepthMap, ambient
 from .parts import part_vertices
@@ -56,8 +56,11 @@ from .relief import active
 
 PART_MATERIAL = dict(zip(PARTS, (SKIN, EYE_LEFT, EYE_RIGHT, TEETH, TEETH, MOUTH, LASHES), strict=True))
 LEVELS = 6  # mip levels of the skin
-LID_SHADOW = 0.008, 0.004  # metres on the eyeball below the upper and above the lower lid
+LID_SHADOW = 0.0095, 0.0045  # metres on the eyeball below the upper and above the lower lid
 TEETH_COLOUR = np.array([0.70, 0.63, 0.53])
+LASH_PATTERN = np.array([9.0, 0.05])  # strand patterns over both lids and over a lash: hairs of a tenth of a millimetre
+LASH_FAN = 0.05  # of both lids' width by which the outermost lean to the temple
+LASH_TAPER = 1.0  # how soon lashes end, shorter ones between longer
 SLIT = 0.0022  # metres from where closed lids meet that are dark
 BLOOD = np.array([0.85, 0.42, 0.36])  # what vessels leave of the sclera's white
 
@@ -125,7 +128,7 @@ def build_head(bust: Bust, maps: SkinMaps) -> HeadSurfaces:
     order = np.argsort(material == LASHES, kind="stable")
     tested = len(order) - int((material == LASHES).sum())
     uvs = topology.uvs[topology.face_uvs[order]].astype(np.float32)
-    uvs[tested:], opacity = lash_pattern(uvs[tested:])
+    uvs[tested:], opacity = lash_pattern(uvs[tested:], lash_cover(bust.identity))
     texels, levels = skin_texture(maps)
     inner = np.zeros(len(bust.vertices), bool)
     inner[topology.faces[topology.face_class == MASK_CLASSES.index("mouth")]] = True
@@ -307,13 +310,16 @@ def _pole(bust: Bust, part: str) -> int:
     return int(vertices[np.square(uvs - 0.5).sum(1).argmin()])
 
 
-def lash_pattern(uvs: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Where lashes lie in the strand pattern [L, 3, 2], and their opacity [L, 3]: fewer and shorter below (u < 0.5)."""
+def lash_pattern(uvs: np.ndarray, full: float) -> tuple[np.ndarray, np.ndarray]:
+    """Where lashes lie in the strand pattern [L, 3, 2], and their opacity [L, 3]: `full` is the share of the skin's
+    edge that the upper ones cover at their roots; fewer and shorter below (u < 0.5). They fan out to the temple."""
     below = uvs[:, :, 0] < 0.5
     along = np.where(below, uvs[:, :, 1] / 0.6, uvs[:, :, 1])
     beside = 2 * uvs[:, :, 0] - ~below  # 0 at the nose .. 1 at the temple
     ends = np.clip(np.minimum(beside / 0.08, (1 - beside) / 0.12), 0, 1)
-    return uvs * np.array([18.0, 0.12]), np.where(below, 0.22, 1.15) * ends * np.clip(1 - along, 0, 1) ** 1.5
+    places = uvs * LASH_PATTERN
+    places[:, :, 0] -= LASH_PATTERN[0] * LASH_FAN * (beside - 0.3) * along
+    return places, np.where(below, 0.35, 1.0) * full * ends * np.clip(1 - along, 0, 1) ** LASH_TAPER
 
 
 def person_colours(head: HeadSurfaces, hair: HairMesh) -> Colours:
@@ -330,7 +336,7 @@ def person_colours(head: HeadSurfaces, hair: HairMesh) -> Colours:
         pupil=who.eyes.pupil,
         cornea=bust.eye_radius / CORNEA_RADIUS,
         teeth=TEETH_COLOUR * (1 - 0.004 * np.array([0.3, 0.7, 1.5]) * (who.age - 18)),
-        sclera=who.eyes.sclera,
+        sclera=sclera_colour(who),
         vessels=BLOOD,
         axes=np.zeros((2, 3)),
         noise=child(who.eyes.seed, "iris").random(64),

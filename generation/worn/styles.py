@@ -117,7 +117,7 @@ def _cover(scalp: Scalp, cut: Cut, rng: np.random.Generator) -> HairMesh:
 
 def _combed(scalp: Scalp, cut: Cut, rng: np.random.Generator) -> list[HairMesh]:
     surface, hair = scalp.surface, scalp.hair
-    crown, locks, at = 0.0, cut.locks, scalp.q(surface.vertices)
+    crown, locks, at = 0.0, float(cut.locks), scalp.q(surface.vertices)
     if cut.comb == "swept":  # below the ears it is shorn: it would stand out under them like earrings
         crown = -0.66 * smoothstep(-at[:, 1], 0.35, 0.7) * smoothstep(np.abs(at[:, 0]), 0.4, 0.7)
     if cut.comb == "parted":  # it parts there, and falls over the temples from there
