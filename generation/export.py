@@ -19,6 +19,7 @@ from threedpain.generation.head.bust import Face
 
 from .colour import pigment, to_srgb
 from .records import MASK_CLASSES, PARTS, SKIN_HEIGHT, SKIN_WIDTH, Identity, SkinMaps
+from .render.colours import sclera_colour
 
 if TYPE_CHECKING:
     import trimesh
@@ -89,7 +90,7 @@ def eye_tile(identity: Identity) -> np.ndarray:
     colour = np.array(eyes.iris) * (0.75 + 0.5 * np.clip(1 - t, 0, 1))
     rim = 1 - 0.75 * np.exp(-0.5 * ((t - 1) / 0.1) ** 2)
     inside = np.clip((1.04 - t) / 0.08, 0, 1)
-    linear = (colour * inside + np.array(eyes.sclera) * (1 - inside)) * rim
+    linear = (colour * inside + sclera_colour(identity) * (1 - inside)) * rim
     pupil = np.clip((t - eyes.pupil) / 0.06, 0, 1)
     return np.round(255 * to_srgb(linear * pupil + 0.004 * (1 - pupil))).astype(np.uint8)
 
