@@ -36,7 +36,7 @@ GROOVES = {
     "temple": (((572, 372), (560, 400), (560, 425)), 12.0, 0.18),
 }
 
-MOTTLE = 0.9  # at 85 years: how much more of the skin's own unevenness of one to four millimetres
+MOTTLE = 0.75  # at 85 years: how much more of the skin's own unevenness of one to three millimetres
 GROOVE = 1.1  # times the darkening of `GROOVES`
 SHADE = np.array([0.46, 0.62, 0.60], np.float32)  # a groove's, set by eye: not pigment but less and redder light
 BLOTCH = 0.03  # standard deviation of each size of blotch, in melanin
@@ -56,7 +56,7 @@ def aged(albedo: np.ndarray, who: Identity) -> np.ndarray:
     own = older * (0.55 + 0.45 * who.skin.wrinkles / max(older, 0.2)) * (1 + 0.12 * z[0])
     skin = density(albedo[AREA])
     free = _free() * ((FINER if who.gender == "female" else 1.0) * (1 - COVERED * who.skin.makeup))
-    middle = uniform_filter(skin, (3, 3, 1)) - uniform_filter(skin, (13, 13, 1))
+    middle = uniform_filter(skin, (3, 3, 1)) - uniform_filter(skin, (9, 9, 1))
     skin += (own * MOTTLE * (1 + 0.3 * z[1]) * free)[..., None] * middle
     shape = skin.shape[:2]
     shade = np.zeros(shape, np.float32)

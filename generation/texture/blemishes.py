@@ -23,7 +23,7 @@ FRECKLES, FRECKLE = 700, 0.5  # how many at most, and the darkening of a middlin
 MOLES, MOLE = 20, 1.2
 SPOTS, SPOT = 45, 0.62  # of age
 PIMPLES, PIMPLE = 6, 0.45  # in haemoglobin
-VEINS = 0.34  # in haemoglobin, on nose and cheeks of the old and the ruddy
+VEINS = 0.24  # in haemoglobin, on nose and cheeks of the old and the ruddy
 PORES = {"female": 0.065, "male": 0.085}  # standard deviation, in melanin
 UNEVEN = 0.06  # standard deviation of wide patches of either chromophore
 COVERED = 0.45  # share of all this that full make-up hides
@@ -51,8 +51,8 @@ def blemishes(who: Identity) -> tuple[np.ndarray, np.ndarray]:
     veins = (1 - smoothstep(vessels, 0.0, 0.35)) * smoothstep(_field(rng, shape, 9.0), 0.0, 1.5)
     red += VEINS * (0.25 * skin.redness + 0.75 * older * amount[4] * light) * _flush() * veins
     patches = _field(rng, shape, 16.0), _field(rng, shape, 11.0)
-    dark += UNEVEN * (0.6 + 0.8 * older) * bare * patches[0]
-    red += UNEVEN * (1.0 + skin.redness) * bare * patches[1]
+    dark += UNEVEN * (0.6 + 0.4 * older) * bare * patches[0]
+    red += UNEVEN * (0.8 + skin.redness) * bare * patches[1]
     grain = rng.standard_normal(shape, dtype=np.float32)
     grain = gaussian_filter(grain, 0.7, truncate=2.5) - gaussian_filter(grain, 1.8, truncate=2.5)
     grain /= grain.std()

@@ -23,14 +23,17 @@ WIDE = 1.6  # cells: what is narrower is left as it is
 GAMMA = 2.2  # encoded light is about the power 1 / GAMMA of light
 # Share of the difference from the face's mean that is taken back.
 BEYOND, EARS, FACE, ORBITS, JAW = 0.85, 0.5, 0.2, 0.8, {"female": 0.6, "male": 0.35}
+HAIRLINE, NOSE = 0.8, 0.4
+OLD = 0.45  # of what that leaves on the face, at 85 years: the model paints the old as if sunburnt
 LIT = 50  # percent of the face, the darkest, that are left out of its mean: shade of eyes, nose and mouth
 
 
-def evened(albedo: np.ndarray, gender: str) -> np.ndarray:
+def evened(albedo: np.ndarray, gender: str, age: float) -> np.ndarray:
     """`albedo` uint8 [H, W, 3] with its wide differences from the face's mean colour lessened."""
     cells = albedo[1::2, 1::2].reshape(SKIN_HEIGHT // STEP, STEP // 2, SKIN_WIDTH // STEP, STEP // 2, 3)
     coarse = np.log(np.maximum(to_linear(cells.mean((1, 3), dtype=np.float32) / 255), 1e-3))
-    known, face, share = _places(gender)
+    known, face, share, inside = _places(gender)
+    share = share + OLD * float(np.clip((age - 35) / 50, 0, 1)) * inside * (1 - share)
     skin = coarse[face]
     bright = skin.sum(1)
     mean = skin[bright >= np.percentile(bright, LIT)].mean(0)
@@ -59,8 +62,9 @@ def _multiplied(albedo, gain):
 
 
 @cache
-def _places(gender: str) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Of the coarse map [H / 8, W / 8]: where skin is known, where the face's mean is taken, and the share."""
+def _places(gender: str) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
+    """Of the coarse map [H / 8, W / 8]: where skin is known, where the face's mean is taken, the share taken back, and
+    the face."""
     ex, ey = layout.EYES[0]
     holes = np.maximum.reduce([layout.both(ex, ey, 38, 16), layout.ellipse(*layout.MOUTH, 52, 32)])
     holes = np.maximum(holes, layout.both(*layout.NOSTRILS[0], 12, 9))
@@ -70,7 +74,9 @@ def _places(gender: str) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
         (layout.both(*layout.EARS[0], 50, 75, 0.8), EARS),
         (layout.both(ex + 4, ey - 14, 70, 44, 0.8), ORBITS),
         (layout.ellipse(layout.AXIS, 615, 130, 75, 0.8), JAW[gender]),
+        (layout.ellipse(layout.AXIS, 290, 170, 70, 0.8), HAIRLINE),
+        (layout.ellipse(layout.AXIS, 490, 40, 50, 0.8), NOSE),
     ):
         share = share + mask * (amount - share)
     cells = (slice(STEP // 2, None, STEP),) * 2
-    return (1 - holes)[cells], layout.face()[cells], share[cells].astype(np.float32)
+    return (1 - holes)[cells], layout.face()[cells], share[cells].astype(np.float32), inside[cells]

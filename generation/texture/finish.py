@@ -48,8 +48,8 @@ def finished(maps: SkinMaps, who: Identity) -> SkinMaps:
     # Hollows of the old: shade under the bags, beside nose and mouth, at the temples' side of the cheek.
     folds = who.skin.wrinkles
     shade = folds * ((0.24 + 0.06 * z[6]) * parts["bags"] + (0.26 + 0.08 * z[7]) * parts["folds"])
-    red = red + 0.12 * folds * parts["bags"] + 0.1 * old * light * parts["nose"]
-    albedo = evened(maps.albedo, who.gender)
+    red = red + 0.12 * folds * parts["bags"] + 0.05 * old * light * parts["nose"]
+    albedo = evened(maps.albedo, who.gender, who.age)
     skin = density(albedo[AREA])
     if smooth:
         even = uniform_filter(skin, (9, 9, 1))
