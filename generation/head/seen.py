@@ -78,9 +78,26 @@ SEXED = {"female": 1.4, "male": 1.0}  # the mean of how much of it a person has;
 SEXED_SPREAD = 0.22
 AGED = (1.0, 0.15)
 # Of it in women: jaw, nose and brow change less, lids, lips, folds and cheeks nearly as much, and earlier.
-AGED_FEMALE, SOFT_FEMALE, EARLIER = 0.2, 0.8, 0.75
+AGED_FEMALE, SOFT_FEMALE, EARLIER = 0.2, 0.85, 0.5
 SOFT = ("cheek-", "eye-", "mouth-", "neck-", "forehead-temple")
-OLD_FEMALE = {"cheek-volume": -0.7, "mouth-cupidsbow": -0.25}  # the young woman's round cheek goes
+# The young woman's round cheek goes; and what the base head's years add to her bones until they are a man's is taken back.
+OLD_FEMALE = {
+    "cheek-volume": -0.45,
+    "cheek-inner": 0.12,
+    "mouth-cupidsbow": -0.25,
+    "head-fat": -0.35,
+    "head-oval": 0.2,
+    "chin-jaw-drop": 0.12,
+    "chin-width": -0.5,
+    "chin-bones": -0.3,
+    "eyebrows-trans-forward": -0.35,
+    "eyebrows-trans-up": 0.15,
+    "nose-volume": -0.25,
+    "nose-scale-horiz": -0.2,
+    "nose-scale-depth": -0.08,
+    "mouth-upperlip-volume": 0.12,
+    "mouth-lowerlip-volume": 0.12,
+}
 # Millimetres, standard deviation: what sets women apart from each other beyond the scans' modes, whose faces are few.
 OWN_FEMALE = {
     "head-scale-horiz": 0.5,
@@ -114,9 +131,12 @@ def seen(seed: int, age: float, gender: str, names: Sequence[str], reaches: Sequ
     if gender == "female":
         own = child(seed, "own").standard_normal(len(OWN_FEMALE)).clip(-2, 2)
         shifts = {name: sexed * value for name, value in FEMALE.items()}
-        for name, value in {**OLD, **OLD_FEMALE}.items():
-            share = SOFT_FEMALE * older**EARLIER if name.startswith(SOFT) else AGED_FEMALE * older
+        soft = SOFT_FEMALE * older**EARLIER
+        for name, value in OLD.items():
+            share = soft if name.startswith(SOFT) else AGED_FEMALE * older
             shifts[name] = shifts.get(name, 0.0) + aged * share * value
+        for name, value in OLD_FEMALE.items():
+            shifts[name] = shifts.get(name, 0.0) + aged * older * value
     else:
         own = np.zeros(len(OWN_FEMALE))
         shifts = {name: sexed * value for name, value in MALE.items()}
