@@ -45,19 +45,18 @@ def evened(albedo: np.ndarray, gender: str, age: float) -> np.ndarray:
 @njit(cache=True, nogil=True)
 def _multiplied(albedo, gain):
     """`albedo` uint8 [H, W, 3] times a coarse `gain` float32 [H / 8, W / 8, 3], straight between its cells' middles."""
-    out = np.empty_like(albedo)
+    out, half = np.empty_like(albedo), np.float32(0.5)
     for i in range(albedo.shape[0]):
         y = min(max((i + 0.5) / STEP - 0.5, 0.0), gain.shape[0] - 1.001)
         top = int(y)
-        down = np.float32(y - top)
+        line = gain[top] + np.float32(y - top) * (gain[top + 1] - gain[top])
         for j in range(albedo.shape[1]):
-            x = min(max((j + 0.5) / STEP - 0.5, 0.0), gain.shape[1] - 1.001)
+            x = min(max((j + half) / np.float32(STEP) - half, np.float32(0)), np.float32(gain.shape[1] - 1.001))
             left = int(x)
             right = np.float32(x - left)
             for k in range(3):
-                one = gain[top, left, k] + right * (gain[top, left + 1, k] - gain[top, left, k])
-                two = gain[top + 1, left, k] + right * (gain[top + 1, left + 1, k] - gain[top + 1, left, k])
-                out[i, j, k] = min(albedo[i, j, k] * (one + down * (two - one)) + np.float32(0.5), np.float32(255))
+                times = line[left, k] + right * (line[left + 1, k] - line[left, k])
+                out[i, j, k] = min(albedo[i, j, k] * times + half, np.float32(255))
     return out
 
 

@@ -101,7 +101,9 @@ def test_age_moves_a_womans_bones_less_than_a_mans_but_lids_lips_and_folds_nearl
     )
 
     def share(*stems: str) -> float:
-        rows = [row for row, name in enumerate(head.base_names) if man[row] and name.removeprefix("l-").startswith(stems)]
+        rows = [
+            row for row, name in enumerate(head.base_names) if man[row] and name.removeprefix("l-").startswith(stems)
+        ]
         return float(np.abs(woman[rows]).sum() / np.abs(man[rows]).sum())
 
     assert share("chin-", "nose-", "eyebrows-") < 0.35
