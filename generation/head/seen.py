@@ -80,7 +80,7 @@ AGED = (1.0, 0.15)
 # Of it in women: jaw, nose and brow change less, lids, lips, folds and cheeks nearly as much, and earlier.
 AGED_FEMALE, SOFT_FEMALE, EARLIER = 0.2, 0.85, 0.5
 SOFT = ("cheek-", "eye-", "mouth-", "neck-", "forehead-temple")
-# The young woman's round cheek goes; what the base head's years add to her bones, until they are a man's, is taken back.
+# The young woman's round cheek goes, and so does what the base head's years add to her bones until they are a man's.
 OLD_FEMALE = {
     "cheek-volume": -0.45,
     "cheek-inner": 0.12,
