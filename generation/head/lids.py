@@ -84,7 +84,8 @@ class Lids:
         crest = top[column] * (1 - share) + top[column + 1] * share
         hem, soft, kept = hemmed(level - crest)
         still = np.zeros(len(around), np.float32)
-        held = np.minimum(0.99 * near[around], CLEAR) * ((near[around] - 1) / 0.03).clip(0, 1)  # no step at the ball
+        near = near[around]
+        held = np.minimum(0.99 * near, CLEAR) * (0.5 + (near - 1) / 0.06).clip(0.5, 1)  # rises gently from the ball
         return replace(
             self,
             rows=np.concatenate([self.rows, around]),

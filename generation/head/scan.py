@@ -21,13 +21,15 @@ from safetensors import safe_open
 from safetensors.numpy import save_file
 
 from threedpain.errors import MissingFile
+from threedpain.generation.compiling import njit
 from threedpain.generation.records import Identity
 from threedpain.generation.seeds import child
 
 from .cage import field_units
 from .lips import closing
 from .model import HeadModel, sparse_offsets
-from .shape import features, sample_shape
+from .seen import seen
+from .shape import sample_shape
 
 LACKING = ("ear", "head-back", "neck-", "measure-neck", "measure-shoulder", "torso", "eye-bag", "eye-epicanthus")
 WITHIN = 0.82  # the modes' share within a cell: scans hold the differences of age, sex and origin as well
@@ -41,96 +43,6 @@ ORIGINS, NEARER = ("african", "asian", "caucasian"), 0.42  # the base head's ori
 OPENED = {"l-eye-height2-incr": 0.03, "r-eye-height2-incr": 0.03}
 OPENED_EAST_ASIAN = {"l-eye-height2-incr": 0.15, "r-eye-height2-incr": 0.15, "eyebrows-trans-up": 0.3}
 STIFF = 2e-6  # square metres: how little a neighbourhood says of directions in which it is flat
-# The scans' mean is a man's: what sets a woman's face apart from it, added to the directions of the cell, as shifts of
-# `features` of the base head (Farkas 2005: narrower lower face, shorter nose, orbits as large in a smaller
-# face; Enlow 1990: flatter brow bone, fuller cheek), times the person's own share `SEXED`.
-FEMALE = {
-    "eyebrows-trans-forward": -0.55,
-    "eyebrows-trans-up": 0.3,
-    "chin-width": -0.6,
-    "chin-height": 0.04,
-    "chin-bones": -0.5,
-    "chin-prominent": -0.13,
-    "chin-triangle": 0.22,
-    "head-oval": 0.2,
-    "cheek-volume": 0.25,
-    "cheek-bones": 0.16,
-    "mouth-upperlip-volume": 0.16,
-    "mouth-lowerlip-volume": 0.16,
-    "mouth-upperlip-height": 0.15,
-    "mouth-lowerlip-height": 0.14,
-    "mouth-cupidsbow": 0.2,
-    "mouth-scale-horiz": -0.15,
-    "nose-scale-vert": -0.06,
-    "nose-scale-depth": -0.02,
-    "nose-scale-horiz": -0.11,
-    "nose-volume": -0.11,
-    "nose-hump": -0.1,
-    "nose-point-up": 0.18,
-    "eye-scale": 0.07,
-    "measure-neck-circ": -0.16,
-    "neck-scale-horiz": -0.14,
-}
-MALE = {
-    "eyebrows-trans-forward": 0.1,
-    "eyebrows-trans-up": -0.1,
-    "chin-width": 0.15,
-    "chin-bones": 0.15,
-}
-# What the base head's ageing leaves too weak to be seen (Albert, Ricanek and Patterson 2007), at 90 years; from 30 on.
-OLD = {
-    "cheek-trans-up": -0.35,
-    "cheek-inner": -0.35,
-    "chin-jaw-drop": 0.45,
-    "neck-double": 0.4,
-    "eye-bag": 0.5,
-    "eye-eyefold-up": -0.5,
-    "eye-eyefold-angle-up": -0.5,
-    "eye-corner2-up": -0.3,
-    "eye-height2": -0.35,
-    "head-age": 0.5,
-    "mouth-laugh-lines-out": -0.4,
-    "mouth-upperlip-height": -0.35,
-    "mouth-lowerlip-height": -0.3,
-    "mouth-upperlip-volume": -0.35,
-    "mouth-lowerlip-volume": -0.3,
-    "mouth-angles-up": -0.15,
-    "nose-point-up": -0.15,
-    "nose-scale-vert": 0.2,
-    "forehead-temple": -0.4,
-    "eyebrows-trans-up": -0.15,
-    "ear-scale": 0.15,
-}
-SEXED = {"female": 1.4, "male": 1.0}  # the mean of how much of it a person has; its standard deviation
-SEXED_SPREAD = 0.22
-AGED = (1.0, 0.15)
-# Of it in women: jaw, nose and brow change less, lids, lips, folds and cheeks nearly as much, and earlier.
-AGED_FEMALE, SOFT_FEMALE, EARLIER = 0.2, 0.8, 0.75
-SOFT = ("cheek-", "eye-", "mouth-", "neck-", "forehead-temple")
-OLD_FEMALE = {"cheek-volume": -0.7, "mouth-cupidsbow": -0.25}  # the young woman's round cheek goes
-# Millimetres, standard deviation: what sets women apart from each other beyond the scans' modes, whose faces are few.
-OWN_FEMALE = {
-    "head-scale-horiz": 0.5,
-    "head-fat": 1.0,
-    "chin-width": 1.5,
-    "chin-triangle": 0.6,
-    "chin-prominent": 0.8,
-    "cheek-volume": 1.1,
-    "cheek-bones": 1.0,
-    "nose-scale-horiz": 0.3,
-    "nose-scale-vert": 0.15,
-    "nose-hump": 0.8,
-    "nose-volume": 0.3,
-    "nose-point-up": 0.4,
-    "mouth-scale-horiz": 1.2,
-    "mouth-upperlip-height": 0.6,
-    "mouth-lowerlip-height": 0.6,
-    "eye-scale": 0.2,
-    "eye-eyefold-up": 0.4,
-    "eye-corner2-up": 0.5,
-    "eyebrows-trans-up": 0.9,
-    "forehead-scale-vert": 1.5,
-}
 LEAST_SQUEEZE = 0.6  # of AU7: narrower eyes than the mean's narrow by less, or they would shut
 ROUNDS = 8  # of smoothing a person's deformation
 
@@ -176,8 +88,9 @@ class ScanHeadModel(HeadModel):
         self.actions = (
             sparse_offsets(tensors, "action", len(self.cage)).toarray().T.reshape(len(action_names), -1, 3).copy()
         )
-        self._gradient = _gradient(base.tensors["quads"].astype(np.int64), self.mean)
         self._moving = np.flatnonzero(np.abs(self.actions).max(axis=(0, 2)) > 0)
+        rows = (3 * self._moving[:, None] + np.arange(3)).ravel()
+        self._gradient = _gradient(base.tensors["quads"].astype(np.int64), self.mean)[rows]
         self._crooked = tensors["mode_crooked"].astype(bool)
         self._opening = self._lids_apart()
         self._mean_opening = self._opening @ self.mean[:, 1]
@@ -203,37 +116,10 @@ class ScanHeadModel(HeadModel):
         for opened in (OPENED, OPENED_EAST_ASIAN if ethnicity == "east_asian" else {}):
             for name, more in opened.items():
                 cell[self.base_names.index(name)] += more
-        cell = cell + self._seen(seed, age, gender)
+        cell = cell + seen(seed, age, gender, self.base_names, self.base_reaches)
         own = child(seed, "scan").standard_normal(len(self._crooked)).clip(-FARTHEST, FARTHEST)
         own = WITHIN * own * np.where(self._crooked, CROOKED * lean, 1.0)
         return np.concatenate([cell, own]).astype(np.float32)
-
-    def _seen(self, seed: int, age: float, gender: str) -> np.ndarray:
-        """Coefficients [base S] of the sex and age that photographs show on top of the directions of the cell."""
-        z = child(seed, "sexed").standard_normal(2).clip(-2, 2)
-        sexed, aged = SEXED[gender] + SEXED_SPREAD * z[0], AGED[0] + AGED[1] * z[1]
-        older = float(np.clip((age - 30) / 60, 0, 1))
-        if gender == "female":
-            own = child(seed, "own").standard_normal(len(OWN_FEMALE)).clip(-2, 2)
-            shifts = {name: sexed * value for name, value in FEMALE.items()}
-            for name, value in {**OLD, **OLD_FEMALE}.items():
-                share = SOFT_FEMALE * older**EARLIER if name.startswith(SOFT) else AGED_FEMALE * older
-                shifts[name] = shifts.get(name, 0.0) + aged * share * value
-        else:
-            own = np.zeros(len(OWN_FEMALE))
-            shifts = {name: sexed * value for name, value in MALE.items()}
-            for name, value in OLD.items():
-                shifts[name] = shifts.get(name, 0.0) + aged * older * value
-        place = {name: row for row, name in enumerate(self.base_names)}
-        apart = dict(zip(OWN_FEMALE, own, strict=True))
-        out = np.zeros(len(self.base_names))
-        for name, low, high, reach in features(tuple(self.base_names), tuple(self.base_reaches)):
-            shift = shifts.get(name, 0.0) + apart.get(name, 0.0) * OWN_FEMALE.get(name, 0.0) / reach
-            end = high if shift >= 0 else low
-            if shift and end is not None:
-                for side in ("",) if end in place else ("l-", "r-"):
-                    out[place[side + end]] += abs(shift)
-        return out
 
     @staticmethod
     def _own_chance(name: str) -> float:
@@ -251,14 +137,10 @@ class ScanHeadModel(HeadModel):
     def fields(self, identity: Identity, cage: np.ndarray, surface: np.ndarray) -> np.ndarray:
         """The fields float32 [A, C, 3] of a person with this `cage` [C, 3]: each turned and stretched as the person's
         head is against the mean."""
-        local = (self._gradient @ (cage - self.mean)).reshape(-1, 3, 3)  # [C, along, of]
-        local = local[self._moving].clip(-0.45, 0.45).astype(np.float32)
-        moved = self.actions[:, self._moving]
-        out = np.zeros_like(self.actions)
-        out[:, self._moving] = moved + np.matmul(moved.transpose(1, 0, 2), local).transpose(1, 0, 2)
+        local = (self._gradient @ (cage - self.mean)).reshape(-1, 3, 3)  # [moving, along, of]
         opening = self._opening @ cage[:, 1] / self._mean_opening
-        out[self._squeezing] *= np.float32(np.clip(opening, LEAST_SQUEEZE, 1))
-        return out
+        squeezed = np.where(self._squeezing, np.clip(opening, LEAST_SQUEEZE, 1), 1).astype(np.float32)
+        return _carried(self.actions, self._moving, local.clip(-0.45, 0.45).astype(np.float32), squeezed)
 
     def _lids_apart(self) -> np.ndarray:
         """[C]: heights (y) of a cage -> how far the lids are apart in their middle third, both eyes' mean."""
@@ -267,6 +149,21 @@ class ScanHeadModel(HeadModel):
             for margins in zip(*((eye.upper, eye.lower) for eye in self.lids), strict=True)
         )
         return np.asarray(upper - lower).ravel()
+
+
+@njit(cache=True, nogil=True)
+def _carried(actions, moving, local, share):
+    """`actions` [A, C, 3], each times its `share` [A], turned and stretched at the points `moving` [M] by `local`
+    [M, along, of]; the others stay 0."""
+    out = np.zeros_like(actions)
+    for a in range(len(actions)):
+        for m in range(len(moving)):
+            row = moving[m]
+            x, y, z = actions[a, row, 0], actions[a, row, 1], actions[a, row, 2]
+            for k in range(3):
+                turned = x * local[m, 0, k] + y * local[m, 1, k] + z * local[m, 2, k]
+                out[a, row, k] = share[a] * (actions[a, row, k] + turned)
+    return out
 
 
 def _met(shapes: sp.csr_matrix, meet: sp.csr_matrix) -> sp.csr_matrix:

@@ -61,6 +61,7 @@ TEETH_COLOUR = np.array([0.70, 0.63, 0.53])
 LASH_PATTERN = np.array([9.0, 0.05])  # strand patterns over both lids and over a lash: hairs of a tenth of a millimetre
 LASH_FAN = 0.05  # of both lids' width by which the outermost lean to the temple
 LASH_TAPER = 1.0  # how soon lashes end, shorter ones between longer
+BALD = 0.8  # oil of a bare scalp over that of cheeks
 SLIT = 0.0022  # metres from where closed lids meet that are dark
 BLOOD = np.array([0.85, 0.42, 0.36])  # what vessels leave of the sclera's white
 
@@ -299,6 +300,7 @@ def skin_gloss(bust: Bust) -> np.ndarray:
         gloss += amount * np.exp(-(((bust.vertices - centre) / reach) ** 2).sum(1)).astype(np.float32)
     lips = topology.faces[topology.face_class == MASK_CLASSES.index("lips")]
     gloss[lips] = 1.7
+    gloss += BALD * topology.scalp  # hair takes it back where it covers
     return (gloss * (1 - 0.3 * topology.body)).astype(np.float32)
 
 

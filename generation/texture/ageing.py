@@ -13,14 +13,14 @@ from functools import cache
 import numpy as np
 from scipy.ndimage import gaussian_filter, uniform_filter
 
-from threedpain.generation.colour import to_srgb
 from threedpain.generation.geometry import smoothstep
 from threedpain.generation.records import Identity
 from threedpain.generation.seeds import child
 
 from . import layout
 from .creases import creases
-from .tone import HAEMOGLOBIN, MELANIN, density
+from .noise import enlarged
+from .tone import density, paint
 
 AREA = np.s_[252:700, 500:912]  # of the maps, rows and columns: hairline to chin, ear to ear
 # Grooves of the right half: points in texels, width in texels, darkening at 85 years. Each has a lighter bank above
@@ -36,19 +36,19 @@ GROOVES = {
     "temple": (((572, 372), (560, 400), (560, 425)), 12.0, 0.18),
 }
 
-MOTTLE = 0.9  # at 85 years: how much more of the skin's own unevenness of one to four millimetres
+MOTTLE = 0.75  # at 85 years: how much more of the skin's own unevenness of one to three millimetres
 GROOVE = 1.1  # times the darkening of `GROOVES`
-SHADE = np.array([0.46, 0.62, 0.60], np.float32)  # a groove's, set by eye: not pigment but less and redder light
 BLOTCH = 0.03  # standard deviation of each size of blotch, in melanin
 LINES = 0.08  # standard deviation of the net of lines, in melanin
 COVERED = 0.35  # share of the mottling that full make-up hides
 REACH = 16.0  # widths from a groove: farther away its profile is less than the smallest float32
+SOONER = {"female": 0.45, "male": 1.2}  # power of years: women's faces line from the forties on
 FINER = 0.75  # women's share of men's mottling, an assumption
 
 
 def aged(albedo: np.ndarray, who: Identity) -> np.ndarray:
     """`albedo` uint8 [H, W, 3] after a person's years; the same array for the young."""
-    older = float(np.clip((who.age - 28) / 57, 0, 1)) ** 1.2
+    older = float(np.clip((who.age - 28) / 57, 0, 1)) ** SOONER[who.gender]
     if older <= 0:
         return albedo
     rng = child(who.skin.seed, "ageing")
@@ -56,20 +56,17 @@ def aged(albedo: np.ndarray, who: Identity) -> np.ndarray:
     own = older * (0.55 + 0.45 * who.skin.wrinkles / max(older, 0.2)) * (1 + 0.12 * z[0])
     skin = density(albedo[AREA])
     free = _free() * ((FINER if who.gender == "female" else 1.0) * (1 - COVERED * who.skin.makeup))
-    middle = uniform_filter(skin, (3, 3, 1)) - uniform_filter(skin, (13, 13, 1))
+    middle = uniform_filter(skin, (3, 3, 1)) - uniform_filter(skin, (9, 9, 1))
     skin += (own * MOTTLE * (1 + 0.3 * z[1]) * free)[..., None] * middle
     shape = skin.shape[:2]
-    shade = np.zeros(shape, np.float32)
-    for k, groove in enumerate(_grooves()):
-        shade += own * GROOVE * (1 + 0.3 * z[4 + k]) * groove
+    shade = np.einsum("g,gij->ij", (own * GROOVE * (1 + 0.3 * z[4:])).astype(np.float32), _grooves())
     blotches = BLOTCH * (1 + 0.3 * z[2]) * (_noise(rng, shape, 3) + _noise(rng, shape, 6))
     lines = LINES * (1 + 0.3 * z[3]) * _lines(rng, shape)
-    dark = own * free * (blotches + lines)
-    red = own * free * 0.5 * BLOTCH * _noise(rng, shape, 5)
+    dark = np.float32(own) * free * (blotches + lines)
+    red = np.float32(0.5 * BLOTCH * own) * free * _noise(rng, shape, 5)
     shade += creases(who, min(own, 1.0)) * _free()
-    skin -= shade[..., None] * SHADE + dark[..., None] * MELANIN + red[..., None] * HAEMOGLOBIN
     out = albedo.copy()
-    out[AREA] = (to_srgb(np.exp(skin)).clip(0, 1) * 255 + 0.5).astype(np.uint8)
+    paint(out[AREA], skin, dark, red, shade)
     return out
 
 
@@ -77,17 +74,8 @@ def _noise(rng: np.random.Generator, shape: tuple[int, int], size: int) -> np.nd
     """Soft noise of unit size, blobs about `size` texels across."""
     step = max(size // 2, 1)
     coarse = gaussian_filter(rng.standard_normal((shape[0] // step + 3, shape[1] // step + 3)).astype(np.float32), 1.2)
-    fine = _enlarged(coarse, step)[: shape[0], : shape[1]] if step > 1 else coarse[: shape[0], : shape[1]]
+    fine = enlarged(coarse, step)[: shape[0], : shape[1]] if step > 1 else coarse[: shape[0], : shape[1]]
     return fine / fine.std()
-
-
-def _enlarged(grid: np.ndarray, times: int) -> np.ndarray:
-    """[H, W] -> [times H, times W], corners on corners, straight between neighbours."""
-    for _ in range(2):
-        at = np.linspace(0, len(grid) - 1, times * len(grid), dtype=np.float32)
-        first = np.minimum(at.astype(np.intp), len(grid) - 2)
-        grid = (grid[first] + (at - first)[:, None].astype(np.float32) * (grid[first + 1] - grid[first])).T
-    return grid
 
 
 def _lines(rng: np.random.Generator, shape: tuple[int, int]) -> np.ndarray:
@@ -96,7 +84,7 @@ def _lines(rng: np.random.Generator, shape: tuple[int, int]) -> np.ndarray:
     half = (shape[0] // 2, shape[1] // 2)
     for weight, sigma in zip(_stripes(), ((0.8, 6.0), (4.5, 0.8)), strict=True):
         noise = gaussian_filter(rng.standard_normal(half).astype(np.float32), sigma, truncate=2.5)
-        out += weight * _enlarged(noise / noise.std(), 2)
+        out += weight * enlarged(noise / noise.std(), 2)
     return out
 
 
@@ -117,8 +105,9 @@ def _stripes() -> tuple[np.ndarray, np.ndarray]:
 
 
 @cache
-def _grooves() -> tuple[np.ndarray, ...]:
-    """Each groove with its banks, both sides [rows, columns] of `AREA`, 1 at the middle of its course."""
+def _grooves() -> np.ndarray:
+    """Each groove with its banks, both sides, float32 [grooves, rows, columns] of `AREA`: its depth at the middle of
+    its course."""
     y, x = np.mgrid[AREA[0], AREA[1]].astype(np.float32) + np.float32(0.5)
     out = []
     for points, width, depth in GROOVES.values():
@@ -140,7 +129,7 @@ def _grooves() -> tuple[np.ndarray, ...]:
             t = np.sqrt(squared) / width
             total[near] += weight * (np.exp(-0.5 * t**2) - 0.45 * np.exp(-0.5 * ((t - 2.2) / 0.9) ** 2))
         out.append(depth * total)
-    return tuple(out)
+    return np.stack(out)
 
 
 def _box(course: np.ndarray, reach: float, x: np.ndarray, y: np.ndarray) -> tuple[slice, slice]:

@@ -17,13 +17,14 @@ from threedpain.generation.records import Identity
 from threedpain.generation.seeds import child
 
 from . import layout
+from .noise import field
 
 AREA = np.s_[252:700, 500:912]  # of the maps, rows and columns: hairline to chin, ear to ear
 FRECKLES, FRECKLE = 700, 0.5  # how many at most, and the darkening of a middling one, in melanin
 MOLES, MOLE = 20, 1.2
 SPOTS, SPOT = 45, 0.62  # of age
 PIMPLES, PIMPLE = 6, 0.45  # in haemoglobin
-VEINS = 0.34  # in haemoglobin, on nose and cheeks of the old and the ruddy
+VEINS = 0.24  # in haemoglobin, on nose and cheeks of the old and the ruddy
 PORES = {"female": 0.065, "male": 0.085}  # standard deviation, in melanin
 UNEVEN = 0.06  # standard deviation of wide patches of either chromophore
 COVERED = 0.45  # share of all this that full make-up hides
@@ -47,12 +48,12 @@ def blemishes(who: Identity) -> tuple[np.ndarray, np.ndarray]:
     red = np.zeros(shape, np.float32)
     for x, y in _places(rng, bare, rng.poisson(PIMPLES * (0.3 + skin.redness) * amount[3])):
         _disc(red, x, y, rng.uniform(1.2, 3.0), PIMPLE * rng.uniform(0.4, 1.0), 0.9, rng.uniform(0, 6, 2))
-    vessels = np.abs(_field(rng, shape, 2.2))
-    veins = (1 - smoothstep(vessels, 0.0, 0.35)) * smoothstep(_field(rng, shape, 9.0), 0.0, 1.5)
+    vessels = np.abs(field(rng, shape, 2.2))
+    veins = (1 - smoothstep(vessels, 0.0, 0.35)) * smoothstep(field(rng, shape, 9.0), 0.0, 1.5)
     red += VEINS * (0.25 * skin.redness + 0.75 * older * amount[4] * light) * _flush() * veins
-    patches = _field(rng, shape, 16.0), _field(rng, shape, 11.0)
-    dark += UNEVEN * (0.6 + 0.8 * older) * bare * patches[0]
-    red += UNEVEN * (1.0 + skin.redness) * bare * patches[1]
+    patches = field(rng, shape, 16.0), field(rng, shape, 11.0)
+    dark += UNEVEN * (0.6 + 0.4 * older) * bare * patches[0]
+    red += UNEVEN * (0.8 + skin.redness) * bare * patches[1]
     grain = rng.standard_normal(shape, dtype=np.float32)
     grain = gaussian_filter(grain, 0.7, truncate=2.5) - gaussian_filter(grain, 1.8, truncate=2.5)
     grain /= grain.std()
@@ -61,18 +62,10 @@ def blemishes(who: Identity) -> tuple[np.ndarray, np.ndarray]:
     return shown * dark + pores * grain, shown * red
 
 
-def _field(rng: np.random.Generator, shape: tuple[int, int], size: float) -> np.ndarray:
-    """Smooth noise of unit size over `size` texels."""
-    step = max(int(size / 2), 1)
-    small = rng.standard_normal((shape[0] // step + 2, shape[1] // step + 2), dtype=np.float32)
-    whole = np.repeat(np.repeat(gaussian_filter(small, size / step), step, 0), step, 1)[: shape[0], : shape[1]]
-    if step > 1:
-        whole = gaussian_filter(whole, step / 2, truncate=2.0)
-    return whole / whole.std()
-
-
 def _places(rng: np.random.Generator, where: np.ndarray, count: int) -> np.ndarray:
     """Places (x, y) float [count, 2] within `where` [rows, columns], with its probability."""
+    if not count:
+        return np.empty((0, 2))
     sums = np.cumsum(where.ravel(), dtype=np.float64)
     cells = np.searchsorted(sums, rng.uniform(0, sums[-1], count))
     y, x = np.divmod(cells, where.shape[1])
@@ -82,8 +75,9 @@ def _places(rng: np.random.Generator, where: np.ndarray, count: int) -> np.ndarr
 def _freckles(rng: np.random.Generator, count: int, where: np.ndarray) -> np.ndarray:
     """Soft small spots of three sizes, of about unit depth; the small ones are the most."""
     out = np.zeros(where.shape, np.float32)
-    if count:
-        where = where * np.exp(0.8 * _field(rng, where.shape, 22.0))  # they come in clouds
+    if not count:
+        return out
+    where = where * np.exp(0.8 * field(rng, where.shape, 22.0))  # they come in clouds
     for sigma, share in ((0.7, 0.6), (1.0, 0.3), (1.5, 0.1)):
         spots = np.zeros(where.shape, np.float32)
         n = int(share * count)

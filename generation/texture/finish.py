@@ -12,18 +12,17 @@ from functools import cache
 import numpy as np
 from scipy.ndimage import uniform_filter
 
-from threedpain.generation.colour import to_srgb
 from threedpain.generation.geometry import smoothstep
 from threedpain.generation.records import Identity, SkinMaps
 from threedpain.generation.seeds import child
 
 from . import layout
-from .ageing import SHADE, aged
+from .ageing import aged
 from .blemishes import AREA as MARKS
 from .blemishes import blemishes
 from .brows import brows
 from .even import evened
-from .tone import HAEMOGLOBIN, MELANIN, density
+from .tone import density, paint
 
 AREA = np.s_[360:700, 520:891]  # of the maps, rows and columns: brows to chin, cheek to cheek
 
@@ -48,14 +47,13 @@ def finished(maps: SkinMaps, who: Identity) -> SkinMaps:
     # Hollows of the old: shade under the bags, beside nose and mouth, at the temples' side of the cheek.
     folds = who.skin.wrinkles
     shade = folds * ((0.24 + 0.06 * z[6]) * parts["bags"] + (0.26 + 0.08 * z[7]) * parts["folds"])
-    red = red + 0.12 * folds * parts["bags"] + 0.1 * old * light * parts["nose"]
-    albedo = evened(maps.albedo, who.gender)
+    red = red + 0.12 * folds * parts["bags"] + 0.05 * old * light * parts["nose"]
+    albedo = evened(maps.albedo, who.gender, who.age)
     skin = density(albedo[AREA])
     if smooth:
         even = uniform_filter(skin, (9, 9, 1))
         skin += (smooth * parts["even"])[..., None] * (even - skin)
-    skin -= red[..., None] * HAEMOGLOBIN + dark[..., None] * MELANIN + shade[..., None] * SHADE
-    albedo[AREA] = (to_srgb(np.exp(skin)).clip(0, 1) * 255 + 0.5).astype(np.uint8)
+    paint(albedo[AREA], skin, *(np.asarray(layer, np.float32) for layer in (dark, red, shade)))
     albedo = aged(_marked(albedo, who), who)
     return SkinMaps(albedo=albedo, brows=brows(who))
 
@@ -63,8 +61,7 @@ def finished(maps: SkinMaps, who: Identity) -> SkinMaps:
 def _marked(albedo: np.ndarray, who: Identity) -> np.ndarray:
     """`albedo` uint8 [H, W, 3], written over, with the person's own marks."""
     dark, red = blemishes(who)
-    skin = density(albedo[MARKS]) - dark[..., None] * MELANIN - red[..., None] * HAEMOGLOBIN
-    albedo[MARKS] = (to_srgb(np.exp(skin)).clip(0, 1) * 255 + 0.5).astype(np.uint8)
+    paint(albedo[MARKS], density(albedo[MARKS]), dark, red, np.zeros_like(dark))
     return albedo
 
 
