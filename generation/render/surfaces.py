@@ -46,6 +46,7 @@ from threedpain.generation.render.shading.model import (
 from threedpain.generation.seeds import child
 from threedpain.generation.worn.accessories import Fitted
 from threedpain.generation.worn.mesh import HairMesh, strand_pattern
+from threedpain.generation.worn.weaves import patterns
 from threedpain.regions import REGIONS, inside
 
 from .colours import brow_colour, lash_colour, lash_cover, sclera_colour
@@ -106,7 +107,7 @@ class Surfaces:
     face_class: np.ndarray  # uint8 [F]
     test: tuple  # coverage test of lashes, hair and clothes, as raster_nearest takes it
     colours: Colours
-    strands: np.ndarray  # uint8 [A, A, 2]
+    strands: np.ndarray  # uint8 [A, A, P], see worn.weaves.patterns
     worn: Fitted | None  # whose points are the last of all
 
 
@@ -169,7 +170,7 @@ def dress(head: HeadSurfaces, hair: HairMesh, worn: Fitted | None = None) -> Sur
         face_class=np.concatenate([head.face_class, hair.face_class]).astype(np.uint8),
         test=(head.tested, np.concatenate([uvs[head.tested :], opacity[:, :, None]], 2).astype(np.float32), ranks),
         colours=person_colours(head, hair),
-        strands=strand_pattern(),
+        strands=patterns(),
         worn=worn,
     )
 

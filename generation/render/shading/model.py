@@ -46,6 +46,7 @@ OPTICS = np.array(
 )
 
 EVEN, EVENEST = 1.1, 0.45  # how much less strands differ, by the green of their colour, and at the most
+APART = 64  # squares of the pattern in u between cloth of one tone and each weave
 LINING = 0.6  # of its light that the inner side of cloth lacks: it lies against the body
 TURNED = 0.2  # cosine by which smooth normals of cloth may look away at an outline and it is still the outer side
 
@@ -64,7 +65,7 @@ class Geometry(NamedTuple):
     uvs: Any  # float32 [F, 3, 2]
     material: Any  # uint8 [F], index into MATERIALS
     table: Any  # float32 [V, 16], columns as above
-    strands: Any  # uint8 [A, A, 2], the pattern of hair and cloth
+    strands: Any  # uint8 [A, A, P]: ranks and tones of strands, then tones of weaves
 
 
 class Skin(NamedTuple):
