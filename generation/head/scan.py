@@ -27,6 +27,7 @@ from threedpain.generation.seeds import child
 from .cage import field_units
 from .lips import closing
 from .model import HeadModel, sparse_offsets
+from .motion import landmarks
 from .shape import features, sample_shape
 
 LACKING = ("ear", "head-back", "neck-", "measure-neck", "measure-shoulder", "torso", "eye-bag", "eye-epicanthus")
@@ -132,6 +133,7 @@ OWN_FEMALE = {
     "forehead-scale-vert": 1.5,
 }
 LEAST_SQUEEZE = 0.6  # of AU7: narrower eyes than the mean's narrow by less, or they would shut
+FROWN, STEEP = (0.65, 1.4), 1.7  # of AU4, by the brows' room above the lids: they would lie on eyes that have little
 ROUNDS = 8  # of smoothing a person's deformation
 
 
@@ -182,7 +184,10 @@ class ScanHeadModel(HeadModel):
         self._opening = self._lids_apart()
         self._mean_opening = self._opening @ self.mean[:, 1]
         # what a corrective takes back of AU7 as well
-        self._squeezing = np.array([name.rstrip("LR").endswith("AU7") for name in action_names])
+        self._squeezing, self._lowering = (
+            np.array([name.rstrip("LR").endswith(unit) for name in action_names]) for unit in ("AU7", "AU4")
+        )
+        self._mean_room = self._brow_room(self.surface(self.mean))
 
     def save_pretrained(self, folder: Path) -> None:
         """Write `head.safetensors` and `head-scan.safetensors`: the bytes they were loaded from."""
@@ -258,7 +263,13 @@ class ScanHeadModel(HeadModel):
         out[:, self._moving] = moved + np.matmul(moved.transpose(1, 0, 2), local).transpose(1, 0, 2)
         opening = self._opening @ cage[:, 1] / self._mean_opening
         out[self._squeezing] *= np.float32(np.clip(opening, LEAST_SQUEEZE, 1))
+        out[self._lowering] *= np.float32(np.clip((self._brow_room(surface) / self._mean_room) ** STEEP, *FROWN))
         return out
+
+    def _brow_room(self, surface: np.ndarray) -> float:
+        """How high the brows' middles lie above the upper lids' on a smooth surface [N, 3], both sides' mean."""
+        marks = landmarks(self.topology, surface)[:, 1]
+        return float(marks[[18, 19, 20, 23, 24, 25]].mean() - marks[[37, 38, 43, 44]].mean())
 
     def _lids_apart(self) -> np.ndarray:
         """[C]: heights (y) of a cage -> how far the lids are apart in their middle third, both eyes' mean."""
