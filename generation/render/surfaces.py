@@ -13,7 +13,7 @@ import numpy as np
 
 from threedpain.generation.colour import to_linear
 from threedpain.generation.compiling import njit
-from threedpain.generation.geometry import vertex_normals
+from threedpain.generation.geometry import smoothstep, vertex_normals
 from threedpain.generation.head.bust import Bust, Face
 from threedpain.generation.head.motion import landmarks
 from threedpain.generation.head.wrinkles import wrinkle_places
@@ -256,15 +256,18 @@ def _nearest(points, lids, reach):
 
 
 def mouth_light(face: Face) -> np.ndarray:
-    """Light inside the mouth, float32 [H]: it enters between the lips and fades with the depth behind them."""
-    topology = face.bust.topology
-    lips = landmarks(topology, face.vertices)[[48, 54, 60, 62, 64, 66]]
+    """Light inside the mouth, float32 [H]: it enters between the lips and fades with the depth behind them, towards the
+    corners and close under the upper lip."""
     skull, shift = face.head_pose[:, :3], face.head_pose[:, 3]
-    depth = ((face.vertices - shift) @ skull)[:, 2]
-    front = ((lips - shift) @ skull)[3:5, 2].mean()
-    gap = np.linalg.norm(lips[3] - lips[5])
-    open_ = np.clip(gap / 0.014, 0, 1)
-    return ((0.08 + 0.8 * open_) * np.exp(-np.maximum(front - depth - 0.006, 0) / 0.014)).astype(np.float32)
+    x, y, z = ((face.vertices - shift) @ skull).T
+    lips = (landmarks(face.bust.topology, face.vertices) - shift) @ skull
+    front, gap = lips[[62, 64], 2].mean(), np.linalg.norm(lips[62] - lips[66])
+    deep = np.exp(-np.maximum(front - z - 0.006, 0) / 0.014)
+    right, left = lips[60, 0], lips[64, 0]
+    aside = np.abs(2 * x - right - left) / (left - right)
+    below = np.interp(x, lips[60:65, 0], lips[60:65, 1]) - y
+    shaded = (1 - 0.8 * smoothstep(aside, 0.25, 1.0)) * (0.4 + 0.6 * smoothstep(below, 0.0, 0.006))
+    return ((0.08 + 0.8 * np.clip(gap / 0.014, 0, 1)) * deep * shaded).astype(np.float32)
 
 
 def resting_landmarks(bust: Bust) -> np.ndarray:

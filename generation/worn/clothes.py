@@ -14,7 +14,7 @@ from threedpain.generation.seeds import child
 
 from .mesh import HairMesh, empty, finer
 from .surface import Surface, waves
-from .weaves import laid, share_of
+from .weaves import CUT, laid, share_of
 
 CLOTHES_KINDS = ("gown", "crew", "collar", "vneck", "none")
 CLOTH = MASK_CLASSES.index("clothes")
@@ -85,8 +85,7 @@ def build_clothes(bust: Bust, clothes: Clothes) -> HairMesh:
         shade = 1 - 0.5 * np.exp(-(beside**2))  # of its edge, on the cloth below
     elif clothes.kind != "vneck":
         mesh = replace(mesh, colour=mesh.colour * (1 + (TRIM[clothes.kind] - 1) * inwards)[:, None].astype(np.float32))
-    # Steep, so that the edge is a line whatever the strand pattern's ranks are where the weave lies.
-    opacity = 0.5 - level_here / 0.00005
+    opacity = 0.5 - level_here / CUT
     return replace(mesh, opacity=opacity.astype(np.float32), occlusion=mesh.occlusion * shade.astype(np.float32))
 
 

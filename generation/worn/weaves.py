@@ -17,6 +17,7 @@ from threedpain.generation.seeds import child
 from .mesh import STRANDS as SIDE
 from .mesh import strand_pattern
 
+CUT = 5e-5  # metres over which cloth ends: its edge is a line whatever the strands' ranks are where the weave lies
 WEAVES = ("jersey", "knit", "checks", "tartan", "print")
 
 
@@ -25,7 +26,7 @@ def laid(weave: str, across: np.ndarray, along: np.ndarray) -> np.ndarray:
     return np.stack([across + APART * (WEAVES.index(weave) + 1.5), along], axis=1)
 
 
-def share_of(weave: str, runs: tuple[int, int]) -> float:
+def share_of(weave: str, runs: tuple[int, int] = (1, 1)) -> float:
     """The mean share of the cloth's colour where it runs across and along (1) or keeps its first place there (0)."""
     square = weaves()[:, :, WEAVES.index(weave)]
     across, along = runs
