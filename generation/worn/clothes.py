@@ -85,6 +85,9 @@ def build_clothes(bust: Bust, clothes: Clothes) -> HairMesh:
         shade = 1 - 0.5 * np.exp(-(beside**2))  # of its edge, on the cloth below
     elif clothes.kind != "vneck":
         mesh = replace(mesh, colour=mesh.colour * (1 + (TRIM[clothes.kind] - 1) * inwards)[:, None].astype(np.float32))
+    # Behind the neck the rim's inner side is seen, which light from behind would show as bright slits.
+    inner = smoothstep(level_here, -0.03, -0.005) * smoothstep(bust.neck_pivot[2] - skin_points[:, 2], -0.03, 0.01)
+    mesh = replace(mesh, colour=mesh.colour * (1 - 0.7 * inner)[:, None].astype(np.float32))
     opacity = 0.5 - level_here / CUT
     return replace(mesh, opacity=opacity.astype(np.float32), occlusion=mesh.occlusion * shade.astype(np.float32))
 

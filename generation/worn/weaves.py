@@ -50,8 +50,8 @@ def weaves() -> np.ndarray:
     # Jersey: mixed fibres, longer along the thread than across.
     noise = np.fft.rfft2(rng.standard_normal((SIDE, SIDE)))
     across, along = np.fft.rfftfreq(SIDE), np.fft.fftfreq(SIDE)[:, None]
-    fibres = np.fft.irfft2(noise * np.exp(-((across / 0.10) ** 2) - (along / 0.03) ** 2), s=(SIDE, SIDE))
-    jersey = 0.94 + 0.05 * np.clip(fibres / fibres.std(), -2, 2)
+    fibres = np.fft.irfft2(noise * np.exp(-((across / 0.12) ** 2) - (along / 0.06) ** 2), s=(SIDE, SIDE))
+    jersey = 0.95 + 0.025 * np.clip(fibres / fibres.std(), -2, 2)
 
     # Knit: 8 ribs, each of two slanting rows of stitches.
     rib = np.abs((8 * u) % 1 - 0.5)
@@ -64,14 +64,14 @@ def weaves() -> np.ndarray:
 
     # Checks: dark where stripes cross; at one place in u, where no stripe runs along, stripes alone.
     checks = (1 - 0.34 * band(u, 0.5, 0.25)) * (1 - 0.34 * band(v, 0.5, 0.25))
-    tartan = 1.0
+    tartan: np.ndarray = np.ones_like(u)
     for x in (u, v):
         tartan = tartan * (1 - 0.34 * band(x, 0.5, 0.2)) * (1 - 0.25 * band(x, 0.0, 0.05))
 
     # Print: small lozenges and dots in turn, as on gowns.
-    prints = np.ones_like(u)
-    for x, y, lozenge in ((0.25, 0.25, True), (0.75, 0.75, True), (0.75, 0.25, False), (0.25, 0.75, False)):
-        dx, dy = np.abs(u - x), np.abs(v - y)
+    prints: np.ndarray = np.ones_like(u)
+    for right, down, lozenge in ((0.25, 0.25, True), (0.75, 0.75, True), (0.75, 0.25, False), (0.25, 0.75, False)):
+        dx, dy = np.abs(u - right), np.abs(v - down)
         away = dx + 0.7 * dy if lozenge else np.hypot(dx, dy)
         size = 0.10 if lozenge else 0.045
         prints = prints - 0.3 * (1 - smoothstep(away, size - 0.02, size + 0.02))
