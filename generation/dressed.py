@@ -18,10 +18,10 @@ from .colour import to_srgb
 from .export import corners, textured, to_trimesh
 from .geometry import above
 from .records import MASK_CLASSES, SkinMaps
-from .render.shading.model import APART, COLOUR, NORMAL, OCCLUSION, PAINT, POSITION
+from .render.shading.model import COLOUR, NORMAL, OCCLUSION, PAINT, POSITION
 from .render.surfaces import Posed
 from .worn.mesh import strand_pattern
-from .worn.weaves import patterns
+from .worn.weaves import APART, patterns
 
 if TYPE_CHECKING:
     import trimesh

@@ -11,12 +11,12 @@ from functools import lru_cache
 import numpy as np
 
 from threedpain.generation.geometry import smoothstep
-from threedpain.generation.render.shading.model import APART
 from threedpain.generation.seeds import child
 
 from .mesh import STRANDS as SIDE
 from .mesh import strand_pattern
 
+APART = 64  # squares in u between cloth of one tone and each weave; a garment is narrower than half of it
 CUT = 5e-5  # metres over which cloth ends: its edge is a line whatever the strands' ranks are where the weave lies
 WEAVES = ("jersey", "knit", "checks", "tartan", "print")
 

@@ -8,6 +8,7 @@ import numpy as np
 
 from threedpain.generation.compiling import njit
 from threedpain.generation.render.raster.nearest import barycentric, centre
+from threedpain.generation.worn.weaves import APART
 
 from .light import (
     AO,
@@ -30,7 +31,6 @@ from .light import (
 )
 from .maps import bump, gradient, level, texture
 from .model import (
-    APART,
     CLOTH,
     EVEN,
     EVENEST,

@@ -46,7 +46,6 @@ OPTICS = np.array(
 )
 
 EVEN, EVENEST = 1.1, 0.45  # how much less strands differ, by the green of their colour, and at the most
-APART = 64  # squares of the pattern in u between cloth of one tone and each weave
 LINING = 0.6  # of its light that the inner side of cloth lacks: it lies against the body
 TURNED = 0.2  # cosine by which smooth normals of cloth may look away at an outline and it is still the outer side
 

@@ -7,8 +7,9 @@ import math
 import torch
 from torch import Tensor
 
+from threedpain.generation.worn.weaves import APART
+
 from .model import (
-    APART,
     CLOTH,
     EVEN,
     EVENEST,
