@@ -21,6 +21,7 @@ from .records import MASK_CLASSES, SkinMaps
 from .render.shading.model import COLOUR, NORMAL, OCCLUSION, PAINT, POSITION
 from .render.surfaces import Posed
 from .worn.mesh import strand_pattern
+from .worn.weaves import APART, patterns
 
 if TYPE_CHECKING:
     import trimesh
@@ -84,10 +85,13 @@ def _mesh(posed: Posed, faces: np.ndarray, kind: int) -> trimesh.Trimesh:
 
 
 def tone_at(uv: np.ndarray) -> np.ndarray:
-    """What the strand pattern makes of colours [N, 1] at uv [N, 2], as the renderer does."""
-    pattern = strand_pattern()
+    """What the pattern makes of colours [N, 1] at uv [N, 2], as the renderer does; weaves are evened out, for which
+    vertices are too few."""
+    pattern = patterns()
     column, row = (np.floor(uv * len(pattern)).astype(int) % len(pattern)).T
-    return pattern[row, column, 1:] / 128.0
+    weave = np.floor(uv[:, 0] / APART).astype(int).clip(0, pattern.shape[2] - 2)
+    even = pattern.mean(axis=(0, 1))[1 + weave]
+    return np.where(weave > 0, even, pattern[row, column, 1])[:, None] / 128.0
 
 
 def _material(kind: int, tint: np.ndarray) -> trimesh.visual.material.PBRMaterial:

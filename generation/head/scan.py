@@ -28,6 +28,7 @@ from threedpain.generation.seeds import child
 from .cage import field_units
 from .lips import closing
 from .model import HeadModel, sparse_offsets
+from .motion import landmarks
 from .seen import seen
 from .shape import sample_shape
 
@@ -44,6 +45,7 @@ OPENED = {"l-eye-height2-incr": 0.03, "r-eye-height2-incr": 0.03}
 OPENED_EAST_ASIAN = {"l-eye-height2-incr": 0.15, "r-eye-height2-incr": 0.15, "eyebrows-trans-up": 0.3}
 STIFF = 2e-6  # square metres: how little a neighbourhood says of directions in which it is flat
 LEAST_SQUEEZE = 0.6  # of AU7: narrower eyes than the mean's narrow by less, or they would shut
+FROWN, STEEP = (0.65, 1.4), 1.7  # of AU4, by the brows' room above the lids: they would lie on eyes that have little
 ROUNDS = 8  # of smoothing a person's deformation
 
 
@@ -95,7 +97,10 @@ class ScanHeadModel(HeadModel):
         self._opening = self._lids_apart()
         self._mean_opening = self._opening @ self.mean[:, 1]
         # what a corrective takes back of AU7 as well
-        self._squeezing = np.array([name.rstrip("LR").endswith("AU7") for name in action_names])
+        self._squeezing, self._lowering = (
+            np.array([name.rstrip("LR").endswith(unit) for name in action_names]) for unit in ("AU7", "AU4")
+        )
+        self._mean_room = self._brow_room(self.surface(self.mean))
 
     def save_pretrained(self, folder: Path) -> None:
         """Write `head.safetensors` and `head-scan.safetensors`: the bytes they were loaded from."""
@@ -139,8 +144,15 @@ class ScanHeadModel(HeadModel):
         head is against the mean."""
         local = (self._gradient @ (cage - self.mean)).reshape(-1, 3, 3)  # [moving, along, of]
         opening = self._opening @ cage[:, 1] / self._mean_opening
-        squeezed = np.where(self._squeezing, np.clip(opening, LEAST_SQUEEZE, 1), 1).astype(np.float32)
-        return _carried(self.actions, self._moving, local.clip(-0.45, 0.45).astype(np.float32), squeezed)
+        share = np.ones(len(self.actions), np.float32)
+        share[self._squeezing] = np.clip(opening, LEAST_SQUEEZE, 1)
+        share[self._lowering] = np.clip((self._brow_room(surface) / self._mean_room) ** STEEP, *FROWN)
+        return _carried(self.actions, self._moving, local.clip(-0.45, 0.45).astype(np.float32), share)
+
+    def _brow_room(self, surface: np.ndarray) -> float:
+        """How high the brows' middles lie above the upper lids' on a smooth surface [N, 3], both sides' mean."""
+        marks = landmarks(self.topology, surface)[:, 1]
+        return float(marks[[18, 19, 20, 23, 24, 25]].mean() - marks[[37, 38, 43, 44]].mean())
 
     def _lids_apart(self) -> np.ndarray:
         """[C]: heights (y) of a cage -> how far the lids are apart in their middle third, both eyes' mean."""

@@ -13,7 +13,7 @@ import numpy as np
 
 from threedpain.generation.colour import to_linear
 from threedpain.generation.compiling import njit
-from threedpain.generation.geometry import vertex_normals
+from threedpain.generation.geometry import smoothstep, vertex_normals
 from threedpain.generation.head.bust import Bust, Face
 from threedpain.generation.head.motion import landmarks
 from threedpain.generation.head.wrinkles import wrinkle_places
@@ -46,6 +46,7 @@ from threedpain.generation.render.shading.model import (
 from threedpain.generation.seeds import child
 from threedpain.generation.worn.accessories import Fitted
 from threedpain.generation.worn.mesh import HairMesh, strand_pattern
+from threedpain.generation.worn.weaves import patterns
 from threedpain.regions import REGIONS, inside
 
 from .colours import brow_colour, lash_colour, lash_cover, sclera_colour
@@ -107,7 +108,7 @@ class Surfaces:
     face_class: np.ndarray  # uint8 [F]
     test: tuple  # coverage test of lashes, hair and clothes, as raster_nearest takes it
     colours: Colours
-    strands: np.ndarray  # uint8 [A, A, 2]
+    strands: np.ndarray  # uint8 [A, A, P], see worn.weaves.patterns
     worn: Fitted | None  # whose points are the last of all
 
 
@@ -170,7 +171,7 @@ def dress(head: HeadSurfaces, hair: HairMesh, worn: Fitted | None = None) -> Sur
         face_class=np.concatenate([head.face_class, hair.face_class]).astype(np.uint8),
         test=(head.tested, np.concatenate([uvs[head.tested :], opacity[:, :, None]], 2).astype(np.float32), ranks),
         colours=person_colours(head, hair),
-        strands=strand_pattern(),
+        strands=patterns(),
         worn=worn,
     )
 
@@ -256,15 +257,18 @@ def _nearest(points, lids, reach):
 
 
 def mouth_light(face: Face) -> np.ndarray:
-    """Light inside the mouth, float32 [H]: it enters between the lips and fades with the depth behind them."""
-    topology = face.bust.topology
-    lips = landmarks(topology, face.vertices)[[48, 54, 60, 62, 64, 66]]
+    """Light inside the mouth, float32 [H]: it enters between the lips and fades with the depth behind them, towards the
+    corners and close under the upper lip."""
     skull, shift = face.head_pose[:, :3], face.head_pose[:, 3]
-    depth = ((face.vertices - shift) @ skull)[:, 2]
-    front = ((lips - shift) @ skull)[3:5, 2].mean()
-    gap = np.linalg.norm(lips[3] - lips[5])
-    open_ = np.clip(gap / 0.014, 0, 1)
-    return ((0.08 + 0.8 * open_) * np.exp(-np.maximum(front - depth - 0.006, 0) / 0.014)).astype(np.float32)
+    x, y, z = ((face.vertices - shift) @ skull).T
+    lips = (landmarks(face.bust.topology, face.vertices) - shift) @ skull
+    front, gap = lips[[62, 64], 2].mean(), np.linalg.norm(lips[62] - lips[66])
+    deep = np.exp(-np.maximum(front - z - 0.006, 0) / 0.014)
+    right, left = lips[60, 0], lips[64, 0]
+    aside = np.abs(2 * x - right - left) / (left - right)
+    below = np.interp(x, lips[60:65, 0], lips[60:65, 1]) - y
+    shaded = (1 - 0.8 * smoothstep(aside, 0.25, 1.0)) * (0.4 + 0.6 * smoothstep(below, 0.0, 0.006))
+    return ((0.08 + 0.8 * np.clip(gap / 0.014, 0, 1)) * deep * shaded).astype(np.float32)
 
 
 def resting_landmarks(bust: Bust) -> np.ndarray:

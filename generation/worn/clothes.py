@@ -14,10 +14,13 @@ from threedpain.generation.seeds import child
 
 from .mesh import HairMesh, empty, finer
 from .surface import Surface, waves
+from .weaves import CUT, laid, share_of
 
 CLOTHES_KINDS = ("gown", "crew", "collar", "vneck", "none")
 CLOTH = MASK_CLASSES.index("clothes")
 EDGE, EDGE_HALVINGS = 0.008, 2  # metres around a neckline where triangles are cut finer, and how often
+HEM, LEAF = 0.011, 0.036  # metres from a neckline to its seam, and to the edge of a collar's leaf
+TRIM = {"crew": 0.8, "gown": 1.12}  # of the cloth's colour, what is sewn along the edge
 ROUND = 0.006  # metres by which a neckline's corners are rounded
 
 
@@ -51,34 +54,74 @@ def build_clothes(bust: Bust, clothes: Clothes) -> HairMesh:
     folds = waves(points * [1.6, 0.5, 1.6], rng, 0.09) + 0.5 * waves(points * [2.0, 0.6, 2.0], rng, 0.04)
     lift = 0.0035 + loose * (0.006 + 0.0022 * folds * smoothstep(radius, 0.06, 0.16))
     if clothes.kind == "collar":
-        lift = lift + 0.007 * smoothstep(level_here, -0.035, -0.02) * (1 - 0.4 * smoothstep(level_here, -0.02, 0.0))
+        lift = lift + 0.008 * smoothstep(level_here, -LEAF, 0.015 - LEAF) * (1 - 0.4 * smoothstep(level_here, -0.02, 0))
     points = points + lift[:, None] * shell.smooth(shell.normals, 6)
     points = surface.push_out(points, 0.0025)
 
-    hem = np.exp(-(((level_here + 0.006) / 0.005) ** 2)) if clothes.kind in ("crew", "gown") else np.zeros(len(points))
-    trim = 0.75 if clothes.kind == "crew" else 1.25
-    colour = np.asarray(clothes.colour) * (1 + (trim - 1) * hem)[:, None]
+    uv, mean = _laid_out(shell.points, bust, clothes)
     shadow = np.ones(len(level))
     skin = surface.cut(level < 0.04)
     shadow[skin.rows] = skin.smooth(0.35 + 0.65 * smoothstep(level[skin.rows], -0.002, 0.02), 2)
     mesh = shell.mesh(
         points,
         CLOTH,
-        np.clip(colour, 0.0, 0.9),
+        np.clip(np.asarray(clothes.colour) / mean, 0.0, 0.9),  # light and dark of a weave lie about the colour
         occlusion=1 - 0.12 * smoothstep(-folds, 0.3, 1.6) * loose,
         shadow=shadow,
+        uv=uv,
     )
     # The skin's triangles measure up to 15 mm here, too coarse for a curve: those at the edge are cut finer.
     skin_points, weight = shell.points.astype(np.float64), bust.neck_weight[shell.rows]
     for _ in range(EDGE_HALVINGS):
-        near = np.abs(level_here) < EDGE
+        near = (np.abs(level_here) < EDGE) | ((clothes.kind == "collar") & (np.abs(level_here + LEAF) < EDGE))
         near[mesh.faces[np.ptp(np.sign(level_here[mesh.faces]), axis=1) > 0]] = True
         mesh, pairs = finer(mesh, near)
         skin_points, weight = (np.concatenate([a, a[pairs].mean(axis=1)]) for a in (skin_points, weight))
         level_here = above(skin_points, weight)
-    return replace(mesh, opacity=(0.5 - level_here / 0.0015).astype(np.float32))
+    inwards = smoothstep(level_here, -HEM - 0.001, 0.001 - HEM)  # what is sewn along the edge, and its seam
+    shade = 1 - 0.3 * np.exp(-(((level_here + HEM) / 0.0015) ** 2))
+    if clothes.kind == "collar":
+        beside = np.minimum(-LEAF - level_here, 0) / 0.001 + np.maximum(-LEAF - level_here, 0) / 0.006
+        shade = 1 - 0.5 * np.exp(-(beside**2))  # of its edge, on the cloth below
+    elif clothes.kind != "vneck":
+        mesh = replace(mesh, colour=mesh.colour * (1 + (TRIM[clothes.kind] - 1) * inwards)[:, None].astype(np.float32))
+    # Behind the neck the rim's inner side is seen, which light from behind would show as bright slits.
+    inner = smoothstep(level_here, -0.03, -0.005) * smoothstep(bust.neck_pivot[2] - skin_points[:, 2], -0.03, 0.01)
+    mesh = replace(mesh, colour=mesh.colour * (1 - 0.7 * inner)[:, None].astype(np.float32))
+    opacity = 0.5 - level_here / CUT
+    return replace(mesh, opacity=opacity.astype(np.float32), occlusion=mesh.occlusion * shade.astype(np.float32))
 
 
+def _laid_out(points: np.ndarray, bust: Bust, clothes: Clothes) -> tuple[np.ndarray, float]:
+    """uv [N, 2] of a garment's points on the skin in its weave, and the share of its colour that this leaves. The cloth
+    falls from a seam on the shoulders, to the front and the back."""
+    rng = child(clothes.seed, "weave")
+    chance = _WEAVES[clothes.kind]
+    pick, size, sway = str(rng.choice(list(chance), p=list(chance.values()))), rng.uniform(0.8, 1.25), rng.random(2)
+    across = points[:, 0] + 0.0015 * waves(points, rng, 0.07)
+    along = points[:, 1] - 0.8 * np.abs(points[:, 2] - bust.neck_pivot[2]) + 0.0015 * waves(points, rng, 0.07)
+    weave, repeat, both = _REPEATS[pick]
+    uv = laid(weave, both[0] * (across / (size * repeat) + sway[0]), both[1] * (along / (size * repeat) + sway[1]))
+    return uv, share_of(weave, both)
+
+
+# What cloth is like -> its weave, the metres of one repeat, and whether it runs across and along.
+_REPEATS = {
+    "jersey": ("jersey", 0.06, (1, 1)),
+    "knit": ("knit", 0.035, (1, 1)),
+    "stripes": ("checks", 0.022, (0, 1)),
+    "pinstripes": ("checks", 0.007, (1, 0)),
+    "checks": ("checks", 0.016, (1, 1)),
+    "tartan": ("tartan", 0.05, (1, 1)),
+    "print": ("print", 0.022, (1, 1)),
+}
+# Kind -> how often it is of which cloth.
+_WEAVES = {
+    "crew": {"jersey": 0.5, "knit": 0.2, "stripes": 0.3},
+    "gown": {"jersey": 0.35, "print": 0.5, "checks": 0.15},
+    "vneck": {"jersey": 0.55, "knit": 0.45},
+    "collar": {"jersey": 0.35, "tartan": 0.25, "checks": 0.2, "pinstripes": 0.2},
+}
 # Kind -> neck weight of the neckline's lowest point in front and highest behind, width relative to the neck's own,
 # depth and half width of its V in metres.
 _NECKLINES = {

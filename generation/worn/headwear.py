@@ -17,8 +17,10 @@ from .outside import Ground, Outside
 from .scalp import Scalp
 from .styles import dress
 from .surface import Shell, Surface, waves
+from .weaves import CUT, laid, share_of
 
 CLOTH = MASK_CLASSES.index("clothes")
+CREPE, RIBS = 0.02, 0.05  # metres of one repeat of a scarf's weave, of a knitted cap's
 EAR_ROOM = 0.003  # metres between an ear and the scarf over it
 
 
@@ -60,19 +62,20 @@ def wrap_scarf(surface: Surface, hair: Hair, rng: np.random.Generator) -> list[H
     shown = _spanned(shell, shown, shell.smooth(folded.astype(float), 3) > 0.02)
     shown /= np.maximum(np.linalg.norm(shown, axis=1, keepdims=True), 1e-9)
     edge = np.exp(-(((level[shell.rows] + 0.004) / 0.004) ** 2))
-    colour = np.asarray(hair.headwear) * (1 - 0.18 * edge)[:, None]
+    colour = np.asarray(hair.headwear) * (1 - 0.18 * edge)[:, None] / share_of("jersey")
     return [
         shell.mesh(
             points,
             CLOTH,
             colour,
             normals=shown,
-            opacity=0.5 - level[shell.rows] / 0.0015,
+            uv=laid("jersey", 0.09 * turn / CREPE, slope / CREPE),
+            opacity=0.5 - level[shell.rows] / CUT,
             anchor=shell.rows,
             occlusion=1
             - (0.3 + 0.15 * neck) * smoothstep(-folds, 0.0, 1.8) * inside
             - 0.2 * smoothstep(-pleats, 0.0, 1.0) * around,
-            shadow=0.72 + 0.28 * smoothstep(level, -0.002, 0.010),
+            shadow=0.55 + 0.45 * smoothstep(level, -0.002, 0.014),
         )
     ]
 
@@ -122,7 +125,12 @@ def wear_cap(surface: Surface, hair: Hair, rng: np.random.Generator) -> list[Hai
     points = surface.push_out(points + lift[:, None] * normals, 0.003)
     colour = np.asarray(hair.headwear)
     shadow = 0.6 + 0.4 * smoothstep(level, 0.0, 0.012 if knitted else 0.035)  # a brim's falls on the forehead
-    meshes = [shell.mesh(points, CLOTH, colour, opacity=0.5 - here / 0.0012, occlusion=occlusion, shadow=shadow)]
+    uv, share = np.zeros((len(points), 2)), 1.0
+    if knitted:
+        round_ = np.arctan2(shell.points[:, 0], shell.points[:, 2] - scalp.centre[2])
+        uv, share = laid("knit", 0.09 * round_ / RIBS, points[:, 1] / RIBS), share_of("knit")
+    given = {"uv": uv, "occlusion": occlusion, "shadow": shadow}
+    meshes = [shell.mesh(points, CLOTH, colour / share, opacity=0.5 - here / CUT, **given)]
     if not knitted:
         meshes.append(_brim(shell, points, here, scalp, colour))
     below = smoothstep(level, -0.02, -0.008)

@@ -176,5 +176,6 @@ def test_the_scans_own_fields_mix_nothing_and_take_nothing_back():
     expressions = {name: np.full((2, 3), 0.001 * (1 + k)) for k, name in enumerate(sorted(names))}
     ours, scanned = scan_fields(expressions), scanned_fields(expressions)
     assert set(ours) - set(scanned) == {pair + side for pair in PAIRS for side in "LR"}
-    assert np.allclose(scanned["AU7L"], 4.8 * expressions["eyeSquint_L"])  # our AU7 bends this towards its limit
+    squint = RECIPES["AU7"]["eyeSquint_{side}"] * expressions["eyeSquint_L"]
+    assert np.allclose(scanned["AU7L"], squint)  # our AU7 bends this towards its limit
     assert np.allclose(scanned["AU4R"], ours["AU4R"])

@@ -14,10 +14,10 @@ from threedpain import facs
 RECIPES: dict[str, dict[str, float]] = {
     "AU1": {"browInnerUp_{side}": 1.8},
     "AU2": {"browOuterUp_{side}": 1.0},
-    "AU4": {"browDown_{side}": 2.65},
+    "AU4": {"browDown_{side}": 3.3},
     "AU5": {"eyeWide_{side}": 1.0},
     "AU6": {"cheekSquint_{side}": 1.0, "cheekRaiser_{side}": 1.0},
-    "AU7": {"eyeSquint_{side}": 4.8, "cheekSquint_{side}": 0.45, "eyeWide_{side}": 0.3},
+    "AU7": {"eyeSquint_{side}": 5.6, "cheekSquint_{side}": 0.45, "eyeWide_{side}": 0.3},
     "AU9": {"noseSneer_{side}": 1.3, "mouthUpperUp_{side}": -0.8},  # the lip is left to AU10
     "AU10": {"mouthUpperUp_{side}": 1.08, "mouthShrugUpper": 0.3, "mouthSmile_{side}": -0.18},
     "AU12": {"mouthSmile_{side}": 1.44},

@@ -8,6 +8,7 @@ import numpy as np
 
 from threedpain.generation.compiling import njit
 from threedpain.generation.render.raster.nearest import barycentric, centre
+from threedpain.generation.worn.weaves import APART
 
 from .light import (
     AO,
@@ -160,7 +161,10 @@ def _light(count, pixel, triangle, place, share, batch, geometry, skin, lights, 
         if kind == HAIR or kind == CLOTH or kind == PLASTIC or kind == FLESH:
             rows = strands.shape[0]
             i, j = int(math.floor(v * rows)) & (rows - 1), int(math.floor(u * rows)) & (rows - 1)
-            shine = F(strands[i, j, 1]) / F(128)
+            tone = 1
+            if kind == CLOTH:  # its weave
+                tone += min(max(int(math.floor(u / F(APART))), 0), strands.shape[2] - 2)
+            shine = F(strands[i, j, tone]) / F(128)
             if kind == HAIR:  # light that passes through fair hair evens out its strands
                 shine += (ONE - shine) * min(F(EVEN) * a[11], F(EVENEST))
             for k in range(3):

@@ -64,7 +64,7 @@ class Geometry(NamedTuple):
     uvs: Any  # float32 [F, 3, 2]
     material: Any  # uint8 [F], index into MATERIALS
     table: Any  # float32 [V, 16], columns as above
-    strands: Any  # uint8 [A, A, 2], the pattern of hair and cloth
+    strands: Any  # uint8 [A, A, P]: ranks and tones of strands, then tones of weaves
 
 
 class Skin(NamedTuple):

@@ -7,6 +7,8 @@ import math
 import torch
 from torch import Tensor
 
+from threedpain.generation.worn.weaves import APART
+
 from .model import (
     CLOTH,
     EVEN,
@@ -121,7 +123,9 @@ def _lit(
     strands = geometry.strands
     side = len(strands)
     place = torch.floor(points.uv * side).long() & (side - 1)
-    shine = strands[place[:, 1], place[:, 0], 1].float() / 128
+    weave = torch.floor(points.uv[:, 0] / APART).long().clamp(0, strands.shape[2] - 2)
+    tone = torch.where(kind == CLOTH, 1 + weave, 1)
+    shine = strands[place[:, 1], place[:, 0], tone].float() / 128
     even = (EVEN * known[:, 11]).clamp(max=EVENEST)  # light that passes through fair hair evens out its strands
     shine = torch.where(kind == HAIR, shine + (1 - shine) * even, shine)
     albedo[worn] = (known[:, 10:13] * shine[:, None])[worn]
