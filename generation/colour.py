@@ -58,6 +58,9 @@ _PIGMENT = np.array(
     [[0.42, 0.30, 0.165], [0.20, 0.118, 0.058], [0.085, 0.046, 0.024], [0.034, 0.020, 0.0125], [0.013, 0.0105, 0.0095]]
 )
 
+_BROWS_LATER = 0.87  # of the head's grey is seen in the brows
+_PENCIL = 0.8  # of the brows' grey goes under the fullest make-up
+
 _RED = np.array([0.30, 0.085, 0.026])
 
 
@@ -78,3 +81,8 @@ def mass_colour(hair: Hair) -> np.ndarray:
 def visible_grey(grey: float | np.ndarray) -> float | np.ndarray:
     """Share of light that white hairs add: the first ones hide under the others."""
     return np.asarray(grey) ** 1.7
+
+
+def brow_grey(hair: Hair, makeup: float) -> float:
+    """Share of light that white hairs add in brows: they come a little later there, and most go under make-up."""
+    return float(visible_grey(_BROWS_LATER * hair.grey * (1 - _PENCIL * makeup)))

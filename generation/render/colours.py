@@ -6,14 +6,13 @@ from dataclasses import replace
 
 import numpy as np
 
-from threedpain.generation.colour import mass_colour, pigment, visible_grey
+from threedpain.generation.colour import brow_grey, mass_colour, pigment, visible_grey
 from threedpain.generation.records import Hair, Identity
 
-BROWS_LATER, LASHES_LATER = 0.78, 0.6  # of the head's grey is seen there
+LASHES_LATER = 0.6  # of the head's grey is seen there
 SPARSE = 0.5  # of the light that a mass of hair throws back comes from sparse brows
-PENCIL = 0.8  # of the brows' grey goes under the fullest make-up
 UNSEEN = 0.4, 1.5  # times the skin's light: pigmented brows are darker than the first unless lighter than the second
-WHITE_BROW = 0.22  # of white hairs in each other's shadow
+WHITE_BROW = 0.42  # of white hairs in each other's shadow
 
 
 def brow_colour(hair: Hair, skin: np.ndarray, makeup: float = 0.0) -> np.ndarray:
@@ -25,8 +24,8 @@ def brow_colour(hair: Hair, skin: np.ndarray, makeup: float = 0.0) -> np.ndarray
     ratio, (most, lighter) = dark.mean() / skin.mean(), UNSEEN
     if ratio < lighter:
         dark = dark * min(1.0, most / ratio)
-    white = visible_grey(BROWS_LATER * hair.grey * (1 - PENCIL * makeup))
-    return dark * (1 - white) + WHITE_BROW * tint**0.25 * white
+    white = brow_grey(hair, makeup)
+    return dark * (1 - white) + WHITE_BROW * tint**0.5 * white
 
 
 def lash_colour(hair: Hair) -> np.ndarray:
