@@ -11,6 +11,7 @@ from threedpain.generation.records import Hair, Identity
 
 LASHES_LATER = 0.6  # of the head's grey is seen there
 SPARSE = 0.5  # of the light that a mass of hair throws back comes from sparse brows
+THROUGH = 0.22  # of the skin's colour is seen through bare lashes
 UNSEEN = 0.4, 1.5  # times the skin's light: pigmented brows are darker than the first unless lighter than the second
 WHITE_BROW = 0.42  # of white hairs in each other's shadow
 
@@ -28,16 +29,18 @@ def brow_colour(hair: Hair, skin: np.ndarray, makeup: float = 0.0) -> np.ndarray
     return dark * (1 - white) + WHITE_BROW * tint**0.5 * white
 
 
-def lash_colour(hair: Hair) -> np.ndarray:
-    """Darker than the head's hair, and never light."""
+def lash_colour(hair: Hair, skin: np.ndarray, makeup: float = 0.0) -> np.ndarray:
+    """Darker than the head's hair, and never light; hairs of a tenth of a millimetre let the skin [3] shine through
+    unless mascara covers them."""
     mass = mass_colour(replace(hair, grey=LASHES_LATER * hair.grey))
-    return mass * min(0.45, 0.04 / mass.mean())
+    dark = mass * min(0.45, 0.04 / mass.mean())
+    return dark + THROUGH * (1 - makeup) * (skin - dark)
 
 
 def lash_cover(who: Identity) -> float:
     """Share of the upper lid's edge that lashes cover: mascara thickens them, age thins them."""
     female = who.gender == "female"
-    full = (0.58 if female else 0.42) + 0.3 * who.skin.makeup
+    full = (0.50 if female else 0.36) + 0.34 * who.skin.makeup
     return full * (1 - 0.3 * float(np.clip((who.age - 45) / 45, 0, 1)))
 
 
