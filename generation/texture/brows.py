@@ -145,7 +145,8 @@ def _hairs(
     y = row[:, None] - length[:, None] * s * np.sin(bend)
     taper = np.interp(s[0], [-0.5, -0.35, 0.1, 0.5], [0.5, 1.0, 0.85, 0.1])[None]
     strength = rng.uniform(0.5, 1.3, len(t))
-    strength *= np.where(rng.random(len(t)) < shape.white, WHITE_COVER, 1.0)
+    white = rng.random(len(t)) < shape.white
+    strength = np.where(white, WHITE_COVER * strength**2, strength)  # wiry ones stand out
     free = 1 - smoothstep(y, *LID) * (np.abs(x - EYE[0]) < EYE[1])
     return x, y, COVER[not female] * strength[:, None] * taper * free * (length[:, None] / STEPS)
 
