@@ -6,14 +6,14 @@ from dataclasses import replace
 
 import numpy as np
 
-from threedpain.generation.colour import brow_grey, mass_colour, pigment, visible_grey
+from threedpain.generation.colour import brow_grey, mass_colour, pigment
 from threedpain.generation.records import Hair, Identity
 
 LASHES_LATER = 0.6  # of the head's grey is seen there
 SPARSE = 0.5  # of the light that a mass of hair throws back comes from sparse brows
 THROUGH = 0.22  # of the skin's colour is seen through bare lashes
 UNSEEN = 0.4, 1.5  # times the skin's light: pigmented brows are darker than the first unless lighter than the second
-WHITE_BROW = 0.42  # of white hairs in each other's shadow
+WHITE_BROW = 0.30  # of white hairs in each other's shadow
 
 
 def brow_colour(hair: Hair, skin: np.ndarray, makeup: float = 0.0) -> np.ndarray:
@@ -26,7 +26,7 @@ def brow_colour(hair: Hair, skin: np.ndarray, makeup: float = 0.0) -> np.ndarray
     if ratio < lighter:
         dark = dark * min(1.0, most / ratio)
     white = brow_grey(hair, makeup)
-    return dark * (1 - white) + WHITE_BROW * tint**0.5 * white
+    return dark * (1 - white) + WHITE_BROW * tint**0.55 * white
 
 
 def lash_colour(hair: Hair, skin: np.ndarray, makeup: float = 0.0) -> np.ndarray:
