@@ -26,7 +26,7 @@ def brow_colour(hair: Hair, skin: np.ndarray, makeup: float = 0.0) -> np.ndarray
     if ratio < lighter:
         dark = dark * min(1.0, most / ratio)
     white = brow_grey(hair, makeup)
-    return dark * (1 - white) + WHITE_BROW * tint**0.55 * white
+    return dark * (1 - white) + WHITE_BROW * tint**0.25 * white
 
 
 def lash_colour(hair: Hair, skin: np.ndarray, makeup: float = 0.0) -> np.ndarray:
