@@ -9,6 +9,7 @@ from __future__ import annotations
 import numpy as np
 
 from .records import Hair
+from .seeds import child
 
 _TO_XYZ = np.array(
     [[0.4124564, 0.3575761, 0.1804375], [0.2126729, 0.7151522, 0.0721750], [0.0193339, 0.1191920, 0.9503041]]
@@ -58,6 +59,9 @@ _PIGMENT = np.array(
     [[0.42, 0.30, 0.165], [0.20, 0.118, 0.058], [0.085, 0.046, 0.024], [0.034, 0.020, 0.0125], [0.013, 0.0105, 0.0095]]
 )
 
+_BROWS_LATER = 0.68, 1.0  # of the head's grey is seen in the brows: of whose is least, and most
+_PENCIL = 0.8  # of the brows' grey goes under the fullest make-up
+
 _RED = np.array([0.30, 0.085, 0.026])
 
 
@@ -78,3 +82,10 @@ def mass_colour(hair: Hair) -> np.ndarray:
 def visible_grey(grey: float | np.ndarray) -> float | np.ndarray:
     """Share of light that white hairs add: the first ones hide under the others."""
     return np.asarray(grey) ** 1.7
+
+
+def brow_grey(hair: Hair, makeup: float) -> float:
+    """Share of light that white hairs add in brows: they come later there, how much is everyone's
+    own, and most go under make-up."""
+    later = child(hair.seed, "brows' grey").uniform(*_BROWS_LATER)
+    return float(visible_grey(later * hair.grey * (1 - _PENCIL * makeup)))

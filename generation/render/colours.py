@@ -6,14 +6,14 @@ from dataclasses import replace
 
 import numpy as np
 
-from threedpain.generation.colour import mass_colour, pigment, visible_grey
+from threedpain.generation.colour import brow_grey, mass_colour, pigment
 from threedpain.generation.records import Hair, Identity
 
-BROWS_LATER, LASHES_LATER = 0.78, 0.6  # of the head's grey is seen there
+LASHES_LATER = 0.6  # of the head's grey is seen there
 SPARSE = 0.5  # of the light that a mass of hair throws back comes from sparse brows
-PENCIL = 0.8  # of the brows' grey goes under the fullest make-up
+THROUGH = 0.22  # of the skin's colour is seen through bare lashes
 UNSEEN = 0.4, 1.5  # times the skin's light: pigmented brows are darker than the first unless lighter than the second
-WHITE_BROW = 0.22  # of white hairs in each other's shadow
+WHITE_BROW = 0.30  # of white hairs in each other's shadow
 
 
 def brow_colour(hair: Hair, skin: np.ndarray, makeup: float = 0.0) -> np.ndarray:
@@ -25,20 +25,22 @@ def brow_colour(hair: Hair, skin: np.ndarray, makeup: float = 0.0) -> np.ndarray
     ratio, (most, lighter) = dark.mean() / skin.mean(), UNSEEN
     if ratio < lighter:
         dark = dark * min(1.0, most / ratio)
-    white = visible_grey(BROWS_LATER * hair.grey * (1 - PENCIL * makeup))
+    white = brow_grey(hair, makeup)
     return dark * (1 - white) + WHITE_BROW * tint**0.25 * white
 
 
-def lash_colour(hair: Hair) -> np.ndarray:
-    """Darker than the head's hair, and never light."""
+def lash_colour(hair: Hair, skin: np.ndarray, makeup: float = 0.0) -> np.ndarray:
+    """Darker than the head's hair, and never light; hairs of a tenth of a millimetre let the skin [3] shine through
+    unless mascara covers them."""
     mass = mass_colour(replace(hair, grey=LASHES_LATER * hair.grey))
-    return mass * min(0.45, 0.04 / mass.mean())
+    dark = mass * min(0.45, 0.04 / mass.mean())
+    return dark + THROUGH * (1 - makeup) * (skin - dark)
 
 
 def lash_cover(who: Identity) -> float:
     """Share of the upper lid's edge that lashes cover: mascara thickens them, age thins them."""
     female = who.gender == "female"
-    full = (0.58 if female else 0.42) + 0.3 * who.skin.makeup
+    full = (0.50 if female else 0.36) + 0.34 * who.skin.makeup
     return full * (1 - 0.3 * float(np.clip((who.age - 45) / 45, 0, 1)))
 
 

@@ -61,7 +61,7 @@ LID_SHADOW = 0.0095, 0.0045  # metres on the eyeball below the upper and above t
 TEETH_COLOUR = np.array([0.70, 0.63, 0.53])
 LASH_PATTERN = np.array([9.0, 0.05])  # strand patterns over both lids and over a lash: hairs of a tenth of a millimetre
 LASH_FAN = 0.05  # of both lids' width by which the outermost lean to the temple
-LASH_TAPER = 1.0  # how soon lashes end, shorter ones between longer
+LASH_TAPER = 1.25  # how soon lashes end, shorter ones between longer
 BALD = 0.8  # oil of a bare scalp over that of cheeks
 SLIT = 0.0022  # metres from where closed lids meet that are dark
 BLOOD = np.array([0.85, 0.42, 0.36])  # what vessels leave of the sclera's white
@@ -303,7 +303,7 @@ def skin_gloss(bust: Bust) -> np.ndarray:
     ):
         gloss += amount * np.exp(-(((bust.vertices - centre) / reach) ** 2).sum(1)).astype(np.float32)
     lips = topology.faces[topology.face_class == MASK_CLASSES.index("lips")]
-    gloss[lips] = 1.7
+    gloss[lips] = 1.05 + 0.5 * bust.identity.skin.makeup  # women's alone
     gloss += BALD * topology.scalp  # hair takes it back where it covers
     return (gloss * (1 - 0.3 * topology.body)).astype(np.float32)
 
@@ -325,7 +325,7 @@ def lash_pattern(uvs: np.ndarray, full: float) -> tuple[np.ndarray, np.ndarray]:
     ends = np.clip(np.minimum(beside / 0.08, (1 - beside) / 0.12), 0, 1)
     places = uvs * LASH_PATTERN
     places[:, :, 0] -= LASH_PATTERN[0] * LASH_FAN * (beside - 0.3) * along
-    return places, np.where(below, 0.35, 1.0) * full * ends * np.clip(1 - along, 0, 1) ** LASH_TAPER
+    return places, np.where(below, 0.25, 1.0) * full * ends * np.clip(1 - along, 0, 1) ** LASH_TAPER
 
 
 def person_colours(head: HeadSurfaces, hair: HairMesh) -> Colours:
@@ -336,7 +336,7 @@ def person_colours(head: HeadSurfaces, hair: HairMesh) -> Colours:
         neck=neck,
         scalp=hair.scalp_colour,
         brows=brow_colour(who.hair, neck, who.skin.makeup),
-        lashes=lash_colour(who.hair),
+        lashes=lash_colour(who.hair, neck, who.skin.makeup),
         iris=who.eyes.iris,
         iris_angle=np.arcsin(min(IRIS_RADIUS * who.eyes.iris_scale / bust.eye_radius, 1)),
         pupil=who.eyes.pupil,

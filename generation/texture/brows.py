@@ -14,6 +14,7 @@ import numpy as np
 from scipy.interpolate import PchipInterpolator
 from scipy.ndimage import gaussian_filter
 
+from threedpain.generation.colour import brow_grey
 from threedpain.generation.geometry import smoothstep
 from threedpain.generation.records import SKIN_HEIGHT, SKIN_WIDTH, Identity
 from threedpain.generation.seeds import child
@@ -22,15 +23,19 @@ from . import layout
 
 WINDOW = np.s_[356:456, 545:867]  # of the maps, rows and columns, where hairs may lie
 INNER, LONG = 20.0, 114.0  # a brow begins so far from the axis and runs so far outwards
-START = 407.8, 411.0  # rows of the upper edge at the inner end, women's and men's
-ARCH = 12.0, 11.0  # and how far the upper edge rises from there
-DROP = 20.0  # from its highest place to the tail's end
+START = 406.8, 411.0  # rows of the upper edge at the inner end, women's and men's
+ARCH = 11.0, 10.5  # and how far the upper edge rises from there
+DROP = 17.0, 19.0  # from its highest place to the tail's end, women's and men's
 STRAIGHTER = 3.5  # the less for East Asian brows
-WIDE = (3.2, 7.7), (5.5, 12.0)  # height of the body: of the thinnest, and how much more of the fullest
+WIDE = (3.0, 7.2), (4.6, 11.0)  # height of the body: of the thinnest, and how much more of the fullest
 PLUCKED = 0.16, 0.66  # share of women who pluck theirs thin, and to what share of the height
 HAIRS = 0.62, 0.74  # hairs a square texel of brow, before gaps
+ROUND = (-0.09, -0.03, 0.03, 0.09)  # of a brow's run over which its edge is averaged: a frown bends a knee to a chevron
+EYE = 69.0, 46.0  # where the lid lies, outwards from the axis, and half its width
+LID = 417.0, 425.0  # rows over the eye from which on hairs fade: the skin there is stretched over the closed eye
 STEPS = 14  # points a hair is drawn with
 COVER = 0.34, 0.34  # opacity of one hair at its root
+WHITE_COVER, WIRY = 0.75, 0.45  # and of a white one, times that, and the share that is thick enough to be seen
 SHADE = 0.30  # of the hairs' opacity is smoothed: fine hairs and the skin's shade between those that are seen
 
 
@@ -50,6 +55,7 @@ class Shape:
     long: float  # of a hair of the body
     tail: float  # share of the tail's hairs
     unruly: float  # radians by which hairs leave their direction
+    white: float  # share of white hairs: they hide less of the skin, the dark ones between them stand out
 
 
 def brows(who: Identity) -> np.ndarray:
@@ -64,7 +70,7 @@ def brows(who: Identity) -> np.ndarray:
         x, y = layout.AXIS + side * hairs[0] - WINDOW[1].start, hairs[1] - WINDOW[0].start
         _splat(window, x, y, hairs[2])
     soft = gaussian_filter(window, (1.5, 2.0))
-    pencil = SHADE + 0.25 * who.skin.makeup
+    pencil = SHADE * (1 - 0.7 * shape.white) + 0.25 * who.skin.makeup  # white hairs throw no shade
     cover = 1 - np.exp(-((1 - 0.5 * pencil) * window + pencil * soft))
     out = np.zeros((SKIN_HEIGHT, SKIN_WIDTH), np.uint8)
     out[WINDOW] = (255 * cover.clip(0, 1) + 0.5).astype(np.uint8)
@@ -81,9 +87,9 @@ def _shape(who: Identity, rng: np.random.Generator) -> Shape:
     return Shape(
         start=START[man] + 1.1 * z[1],
         arch=float(np.clip(ARCH[man] - straight + 2.8 * z[2], 3.0, 19.0)),
-        peak=0.54 - 0.02 * man + 0.08 * float(2 * u[1] - 1),
-        sharp=float(u[2]),
-        drop=float(np.clip(DROP - 0.6 * straight + 3.0 * z[3], 11.0, 27.0)),
+        peak=0.58 - 0.05 * man + 0.08 * float(2 * u[1] - 1),
+        sharp=float(u[2]) * (0.5 + 0.5 * man),
+        drop=float(np.clip(DROP[man] - 0.6 * straight + 3.0 * z[3], 11.0, 27.0)),
         wide=float(wide * (PLUCKED[1] if plucked else 1.0)),
         taper=float(np.clip(0.62 + 0.12 * z[4] - 0.03 * man, 0.3, 0.85)),
         end=float(np.clip(0.97 + 0.05 * z[5] - 0.1 * old * (not man), 0.78, 1.06)),
@@ -91,6 +97,7 @@ def _shape(who: Identity, rng: np.random.Generator) -> Shape:
         long=(14.0 + 1.6 * z[7]) * (1.0 + 0.12 * man + 0.25 * man * old * u[3]) * (0.8 if plucked else 1.0),
         tail=float(np.clip(0.8 + 0.15 * z[8] - 0.55 * old * (1 - 0.5 * man), 0.15, 1.0)),
         unruly=(0.13, 0.19)[man] * float(np.exp(0.25 * z[9])) * (1 + 0.6 * old * man),
+        white=brow_grey(who.hair, who.skin.makeup),
     )
 
 
@@ -103,7 +110,8 @@ def _edge(shape: Shape, lean: np.ndarray, t: np.ndarray) -> np.ndarray:
     share = 0.62 - 0.04 * shape.sharp
     fall = shape.drop + lean[2]
     rows = [low + 2.5, low, low + share * (top - low), top, top + (0.40 + 0.12 * shape.sharp) * fall, top + 1.25 * fall]
-    return PchipInterpolator(knots, rows)(t)
+    edge = PchipInterpolator(knots, rows)
+    return np.mean([edge(t + step) for step in ROUND], axis=0)
 
 
 def _hairs(
@@ -112,9 +120,10 @@ def _hairs(
     """One side's hairs as points: texels outwards from the axis, rows and opacity, each [N, STEPS]."""
     count = int(HAIRS[not female] * LONG * shape.wide)
     t, across = rng.uniform(-0.03, 1.08, count), rng.uniform(-1, 1, count)  # across: -1 upper edge .. 1 lower edge
-    across = np.sign(across) * np.abs(across) ** 1.15  # densest in the middle
-    front = smoothstep(t, 0.0, 0.3 if female else 0.14)
-    ramp = (0.15 if female else 0.4) * smoothstep(t, -0.04, 0.05) + (0.85 if female else 0.6) * front
+    across = np.sign(across) * np.abs(across) ** 1.3  # densest in the middle
+    front = smoothstep(t, 0.0, 0.3 if female else 0.2)
+    first = 0.15 if female else 0.26
+    ramp = first * smoothstep(t, -0.04, 0.05) + (1 - first) * front
     thin = 1 - (1 - shape.tail) * smoothstep(t, 0.5, 0.85)
     wave = rng.uniform(0, 2 * np.pi, 5)
     patchy = sum(np.sin((7 + 6 * k) * t + (1 + k % 3) * across + p) / (1 + 0.4 * k) for k, p in enumerate(wave))
@@ -135,8 +144,11 @@ def _hairs(
     x = INNER + LONG * t[:, None] + length[:, None] * s * np.cos(bend)
     y = row[:, None] - length[:, None] * s * np.sin(bend)
     taper = np.interp(s[0], [-0.5, -0.35, 0.1, 0.5], [0.5, 1.0, 0.85, 0.1])[None]
-    strength = COVER[not female] * rng.uniform(0.5, 1.3, (len(t), 1))
-    return x, y, strength * taper * (length[:, None] / STEPS)
+    strength = rng.uniform(0.5, 1.3, len(t))
+    white = rng.random(len(t)) < shape.white
+    strength = np.where(white, WHITE_COVER * (rng.random(len(t)) < WIRY) * strength, strength)
+    free = 1 - smoothstep(y, *LID) * (np.abs(x - EYE[0]) < EYE[1])
+    return x, y, COVER[not female] * strength[:, None] * taper * free * (length[:, None] / STEPS)
 
 
 def _splat(into: np.ndarray, x: np.ndarray, y: np.ndarray, amount: np.ndarray) -> None:

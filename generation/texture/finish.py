@@ -10,7 +10,7 @@ from __future__ import annotations
 from functools import cache
 
 import numpy as np
-from scipy.ndimage import uniform_filter
+from scipy.ndimage import gaussian_filter, uniform_filter
 
 from threedpain.generation.geometry import smoothstep
 from threedpain.generation.records import Identity, SkinMaps
@@ -25,6 +25,8 @@ from .even import evened
 from .tone import density, paint
 
 AREA = np.s_[360:700, 520:891]  # of the maps, rows and columns: brows to chin, cheek to cheek
+LIPS = np.s_[545:620, 650:761]  # and of the lips
+PLUM = np.array([0.5, 0.2, -0.9])  # density that turns coral to plum
 
 
 def finished(maps: SkinMaps, who: Identity) -> SkinMaps:
@@ -35,13 +37,12 @@ def finished(maps: SkinMaps, who: Identity) -> SkinMaps:
     makeup = who.skin.makeup
     light = float(np.clip((who.skin.tone + 30) / 75, 0, 1))  # red shows less on dark skin
     if female:
-        red = (0.32 + 0.04 * z[0] + (0.46 + 0.14 * z[1]) * makeup) * (1 - 0.25 * old) * parts["lips"]
-        red += (0.05 + 0.03 * z[2]) * makeup * parts["cheeks"]
+        red = (0.05 + 0.03 * z[2]) * makeup * parts["cheeks"]
         dark = (0.22 + 0.03 * z[3] + 0.55 * makeup) * (1 - 0.15 * old) * parts["liner"]
-        dark += (0.05 + 0.05 * z[4]) * makeup * parts["lids"] + (0.04 + 0.12 * makeup) * parts["lips"]
+        dark += (0.05 + 0.05 * z[4]) * makeup * parts["lids"]
         smooth = np.clip(0.32 + 0.12 * z[5] + 0.3 * makeup - 0.4 * old, 0, 0.7)
     else:
-        red = -0.06 * parts["lips"]
+        red = 0.0
         dark = (0.06 + 0.2 * who.skin.stubble) * (0.3 + 0.7 * light) * parts["beard"]
         smooth = 0.0
     # Hollows of the old: shade under the bags, beside nose and mouth, at the temples' side of the cheek.
@@ -54,8 +55,30 @@ def finished(maps: SkinMaps, who: Identity) -> SkinMaps:
         even = uniform_filter(skin, (9, 9, 1))
         skin += (smooth * parts["even"])[..., None] * (even - skin)
     paint(albedo[AREA], skin, *(np.asarray(layer, np.float32) for layer in (dark, red, shade)))
+    _lips(albedo[LIPS], who, z[:2], old)
     albedo = aged(_marked(albedo, who), who)
     return SkinMaps(albedo=albedo, brows=brows(who))
+
+
+def _lips(albedo: np.ndarray, who: Identity, z: np.ndarray, old: float) -> None:
+    """Colours `albedo` uint8 [rows, columns, 3] of `LIPS`: fullest where they meet, none of it quite level, with fine
+    upright lines that grow with age. Lipstick is a share of make-up, of each woman's own hue."""
+    own = child(who.skin.seed, "lips")
+    red, inner = _lip_parts()
+    lines = gaussian_filter(own.standard_normal(red.shape), (4.0, 0.9))
+    lines = lines / lines.std() * (0.07 + 0.08 * old)
+    patches = gaussian_filter(own.standard_normal(red.shape), 5.0)
+    stick = smoothstep(who.skin.makeup, 0.3, 0.9) if who.gender == "female" else 0.0
+    hue = own.uniform(-1, 1)  # coral .. plum
+    if who.gender == "female":
+        blood = (0.25 + 0.04 * z[0]) * (1 - 0.55 * old) + (0.46 + 0.14 * z[1]) * stick * (1 - 0.3 * old)
+        brown = 0.05 + 0.05 * own.normal() + (0.18 + 0.24 * own.random()) * stick
+    else:
+        blood, brown = -0.18 - 0.06 * old, 0.12 + 0.05 * own.normal()
+    shape = red * (0.72 + 0.28 * inner)
+    layers = brown * shape, blood * shape, red * (lines + 0.04 * patches / patches.std())
+    skin = density(albedo) - (0.18 * stick * hue * red)[..., None] * PLUM
+    paint(albedo, *(np.asarray(layer, np.float32) for layer in (skin, *layers)))
 
 
 def _marked(albedo: np.ndarray, who: Identity) -> np.ndarray:
@@ -63,6 +86,16 @@ def _marked(albedo: np.ndarray, who: Identity) -> np.ndarray:
     dark, red = blemishes(who)
     paint(albedo[MARKS], density(albedo[MARKS]), dark, red, np.zeros_like(dark))
     return albedo
+
+
+@cache
+def _lip_parts() -> tuple[np.ndarray, np.ndarray]:
+    """The red of the lips, narrow at their corners, and where they meet, soft masks [rows, columns] of `LIPS`."""
+    gx, gy = layout.grid()
+    x, y = layout.MOUTH
+    corner = 1 - smoothstep(np.abs(gx - x), 30.0, 47.0) * smoothstep(np.abs(gy - y), 1.0, 7.0)
+    inner = np.exp(-(((gy - y) / 9.0) ** 2)) * np.ones_like(gx)
+    return (layout.lips() * corner)[LIPS].astype(np.float32), inner[LIPS].astype(np.float32)
 
 
 @cache

@@ -15,6 +15,7 @@ from .mesh import HairMesh
 from .strands import grow, hair_colour, ribbons, sample_roots
 from .surface import Surface, waves
 
+WARM = np.array([1.06, 1.0, 0.90])  # the light that skin throws up between a beard's hairs
 STROKES = 6000  # of stubble
 FACIAL_HAIR = MASK_CLASSES.index("facial_hair")
 
@@ -22,7 +23,7 @@ FACIAL_HAIR = MASK_CLASSES.index("facial_hair")
 def grow_beard(surface: Surface, hair: Hair, rng: np.random.Generator) -> list[HairMesh]:
     """Meshes of a beard other than "none"."""
     mask = _mask(surface, hair, rng)
-    grey = 0.6 * hair.grey  # dark hairs stay in a grey beard, the fewest of them on the chin
+    grey = 0.8 * hair.grey  # dark hairs stay in a grey beard, the fewest of them on the chin
     if hair.beard == "stubble":
         return [_stubble(surface, hair, mask, grey, rng)]
     shell = surface.cut(mask > 0.1)
@@ -35,7 +36,7 @@ def grow_beard(surface: Surface, hair: Hair, rng: np.random.Generator) -> list[H
     cover = shell.mesh(
         points,
         FACIAL_HAIR,
-        hair_colour(hair, rng, 64, grey).mean(axis=0),
+        WARM * hair_colour(hair, rng, 64, grey).mean(axis=0),
         uv=uv,
         opacity=(inside - 0.35) * 1.2,
         occlusion=np.full(len(points), 0.7),
@@ -46,12 +47,12 @@ def grow_beard(surface: Surface, hair: Hair, rng: np.random.Generator) -> list[H
     chin = surface.landmarks[8]
     near_chin = np.exp(-np.sum(((roots.points - chin) / [0.035, 0.03, 0.05]) ** 2, axis=1))
     upper = _upper_lip(surface, roots.points)
-    length = (0.006 + 0.006 * hair.length + (0.006 + 0.022 * hair.length) * near_chin) * (1 - 0.55 * upper)
+    length = (0.006 + 0.006 * hair.length + (0.006 + 0.022 * hair.length) * near_chin) * (1 - 0.4 * upper)
     length = length * rng.uniform(0.85, 1.1, len(length)) * (0.35 + 0.65 * smoothstep(roots.weight, 0.3, 0.9))
 
     def comb(points: np.ndarray, normals: np.ndarray) -> np.ndarray:
         up = _upper_lip(surface, points)[:, None]
-        out = np.clip(points[:, :1] / 0.015, -1, 1) * [[0.75, 0.0, 0.0]] + [[0.0, -0.7, 0.0]]
+        out = np.clip(points[:, :1] / 0.025, -1, 1) * [[0.5, 0.0, 0.0]] + [[0.0, -1.0, 0.1]]
         down = np.array([[0.0, -1.0, 0.15]]) + 0.25 * waves(points, child(0, "beard waves"), 0.02)[:, None] * [
             1.0,
             0,
@@ -77,13 +78,15 @@ def grow_beard(surface: Surface, hair: Hair, rng: np.random.Generator) -> list[H
     apart = 0.10 * (1 - 0.6 * upper) * length
     wobble += t * apart[:, None, None] * rng.normal(0, 1, (len(length), 1, 3))
     normals = np.repeat(roots.normals[:, None], 4, axis=1)
-    colours = hair_colour(hair, rng, len(length), grey + 0.2 * hair.grey * near_chin)
+    share = np.clip(grey + 0.2 * hair.grey * near_chin, 0, 1)
+    share = np.clip(share + 0.9 * share * (1 - share) * rng.normal(0, 1, len(length)), 0, 1)  # white beside dark ones
+    colours = WARM * hair_colour(hair, rng, len(length), share)
     strands = ribbons(
         surface,
         curves + wobble,
         normals,
         rng.uniform(0.0014, 0.0024, len(length)) * (0.5 + 0.5 * smoothstep(roots.weight, 0.3, 0.9)),
-        0.4 * colours + 0.6 * colours.mean(axis=0),  # single hairs mix within a ribbon
+        0.7 * colours + 0.3 * colours.mean(axis=0),  # single hairs mix within a ribbon
         FACIAL_HAIR,
         rng,
         opacity=(0.75 * (0.6 + 0.4 * hair.density), 0.3),
@@ -136,7 +139,7 @@ def _mask(surface: Surface, hair: Hair, rng: np.random.Generator) -> np.ndarray:
     z, u = own.standard_normal(4).clip(-2, 2), own.random(6)
     patchy = 0.12 * waves(v, rng, 0.035)
     across = np.abs(v[:, 0])
-    upper = _upper_lip(surface, v, droop=0.004 - 0.010 * u[0])
+    upper = _upper_lip(surface, v, droop=0.004 - 0.010 * u[0], wide=0.012 + 0.003 * z[2])
     wide = 0.03 + 0.006 * z[0]
     chin = np.exp(-((v[:, 0] / wide) ** 4)) * smoothstep(marks[57, 1] + 0.001 - v[:, 1], 0.0, 0.006)
     beside = np.exp(-(((across - marks[54, 0] - 0.006) / 0.008) ** 2)) * smoothstep(marks[33, 1] - v[:, 1], 0.0, 0.006)
@@ -153,10 +156,10 @@ def _mask(surface: Surface, hair: Hair, rng: np.random.Generator) -> np.ndarray:
     )
     mask = mask + burns * (smoothstep(mask, 0.02, 0.4) - mask)  # up to the hair, narrow as it is there
     mask = mask * (1 - (0.2 + 0.65 * u[4]) * _beside_soul_patch(surface))
-    mask = np.clip(mask * part * np.maximum(cheek, burns) * (1 + patchy), 0, 1)
+    mask = np.clip(mask * part * np.maximum(cheek, np.maximum(burns, upper)) * (1 + patchy), 0, 1)
     sparse = 0.45 * u[5] * np.exp(-(((across - 0.045) / 0.014) ** 2)) * smoothstep(v[:, 1], marks[8, 1], marks[54, 1])
     ragged = 0.16 * waves(v, own, 0.028) + 0.20 * waves(v, own, 0.010)
-    mask = np.clip(mask * (1 - sparse) + 3 * mask * (1 - mask) * (1 - 0.6 * burns) * ragged, 0, 1)
+    mask = np.clip(mask * (1 - sparse) + 3 * mask * (1 - mask) * (1 - 0.6 * burns) * (1 - 0.7 * upper) * ragged, 0, 1)
     jaw = np.interp(v[:, 1], marks[12:17, 1], marks[12:17, 0])
     return np.where(surface.ears & (across > jaw + 0.003), 0.0, mask)  # none on the lobes
 
@@ -179,8 +182,8 @@ def _beside_soul_patch(surface: Surface) -> np.ndarray:
     return side * smoothstep(under, -1.2, -0.4) * (1 - smoothstep(under, 0.45, 1.0))
 
 
-def _upper_lip(surface: Surface, points: np.ndarray, droop: float = -0.006) -> np.ndarray:
-    """1 between nose and mouth, to a little beyond its corners and `droop` metres over them, 0 elsewhere."""
+def _upper_lip(surface: Surface, points: np.ndarray, droop: float = -0.006, wide: float = 0.012) -> np.ndarray:
+    """1 between nose and mouth, to `wide` metres beyond its corners and `droop` over them, 0 elsewhere."""
     marks = surface.landmarks
     corner, nose, lip = marks[54], marks[33], marks[51]
     beyond = np.maximum(np.abs(points[:, 0]) - corner[0], 0)
@@ -188,6 +191,6 @@ def _upper_lip(surface: Surface, points: np.ndarray, droop: float = -0.006) -> n
     return (
         smoothstep(points[:, 1] - low, -0.002, 0.002)
         * smoothstep(nose[1] + 0.003 - points[:, 1], 0.0, 0.004)
-        * smoothstep(0.012 - beyond, 0.0, 0.008)
+        * smoothstep(wide - beyond, 0.0, 0.010)
         * smoothstep(points[:, 2], corner[2] - 0.025, lip[2] - 0.02)
     )
