@@ -379,7 +379,7 @@ def _coily(scalp: Scalp, rng: np.random.Generator) -> list[HairMesh]:
         HAIR,
         rng,
         opacity=(0.85, 0.6),
-        occlusion=(0.6, 0.9),
+        occlusion=(0.6 + 0.1 * hair.grey, 0.9 - 0.12 * hair.grey),  # white curls are lit through: no specks
         depth=rng.random(len(near)),
         tip=0.9,
         tip_shade=1.0,
