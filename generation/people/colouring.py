@@ -59,7 +59,7 @@ WOMEN = {
     "short": (0.04, 0.14, 0.34, 0.42),
     "medium": (0.38, 0.50, 0.46, 0.42),  # a bob
     "long": (0.50, 0.30, 0.06, 0.02),
-    "tied_back": (0.05, 0.06, 0.07, 0.07),  # from the front it cannot be told from cropped hair
+    "tied_back": (0.05, 0.05, 0.045, 0.045),  # from the front it cannot be told from cropped hair
     "coily": (0.0, 0.0, 0.0, 0.0),
 }
 # Share of women whose straight hair is set or permed, by age, and the curl this gives: assumptions too.

@@ -44,7 +44,8 @@ class Parting:
         elif hair.style == "short":  # to the lobes of the ears
             self.end = chin + 0.062 - 0.03 * hair.length
         else:
-            self.end = chin + 0.028 - 0.088 * hair.length
+            older = np.clip((scalp.surface.bust.identity.age - 50) / 25, 0, 1)  # bobs are cut shorter
+            self.end = chin + 0.028 - 0.088 * hair.length * (1 - 0.6 * older)
 
     def side(self, points: np.ndarray) -> np.ndarray:
         """-1 or 1 [N]: to which side of the parting these points [N, 3] lie."""
