@@ -21,11 +21,11 @@ TONES = {  # mean and standard deviation of the individual typology angle, degre
     "east_asian": (38.0, 10.0),
 }
 MELANIN = {  # hair, 0 blond .. 1 black
-    "black": (0.97, 0.03),
+    "black": (0.95, 0.05),
     "white": (0.5, 0.25),
     "middle_eastern": (0.87, 0.1),
-    "south_asian": (0.95, 0.05),
-    "east_asian": (0.95, 0.05),
+    "south_asian": (0.93, 0.07),
+    "east_asian": (0.93, 0.07),
 }
 CURL = {
     "black": (0.88, 0.1),
@@ -51,6 +51,19 @@ IRIS_SHARES = {
     "south_asian": (0.66, 0.29, 0.03, 0.01, 0.0, 0.01),
     "east_asian": (0.76, 0.23, 0.01, 0, 0, 0),
 }
+# Shares of women's styles by age, an assumption: with the years hair is cut shorter, set or tied; long hair is rare.
+WOMEN_AGES = (45, 60, 72, 85)
+WOMEN = {
+    "bald": (0.002, 0.002, 0.004, 0.005),
+    "buzz": (0.008, 0.006, 0.004, 0.004),
+    "short": (0.04, 0.14, 0.34, 0.42),
+    "medium": (0.38, 0.50, 0.46, 0.42),  # a bob
+    "long": (0.50, 0.30, 0.06, 0.02),
+    "tied_back": (0.05, 0.05, 0.045, 0.045),  # from the front it cannot be told from cropped hair
+    "coily": (0.0, 0.0, 0.0, 0.0),
+}
+# Share of women whose straight hair is set or permed, by age, and the curl this gives: assumptions too.
+PERMED, SET = ((50, 62, 80), (0.05, 0.3, 0.65)), (0.35, 0.62)
 RELAXED = 0.65  # share of women with coily hair who wear it straightened, twisted or braided, an assumption
 LIGHTER = {"female": 2.0, "male": -2.0}  # degrees of the typology angle
 # Share of the grey who dye, by age: few go on past seventy.
@@ -113,6 +126,9 @@ def sample_hair(rng: np.random.Generator, age: float, gender: str, ethnicity: st
     if rng.random() < np.interp(age, *DYED[gender]):
         grey *= float(np.interp(age, *DYED_GREY))
         melanin = min(melanin, float(np.interp(age, *DYED_MELANIN)))
+    permed, tight = rng.random(2)
+    if not male and permed < np.interp(age, *PERMED):
+        curl = max(curl, SET[0] + (SET[1] - SET[0]) * tight)
     return Hair(
         style=_style(u[1], u[2], age, male, ethnicity, curl),
         beard=_beard(u[3], u[4]) if male else "none",
@@ -152,15 +168,7 @@ def _style(u: float, cover: float, age: float, male: bool, ethnicity: str, curl:
             "coily": 0.0,
         }
     else:
-        shares = {
-            "bald": 0.002,
-            "buzz": 0.008,
-            "short": 0.04 + 0.06 * (age > 55),
-            "medium": 0.38 + 0.14 * (age > 55),  # a bob
-            "long": 0.5 - 0.16 * (age > 55),
-            "tied_back": 0.05,  # from the front it cannot be told from cropped hair
-            "coily": 0.0,
-        }
+        shares = {style: float(np.interp(age, WOMEN_AGES, by_age)) for style, by_age in WOMEN.items()}
     if curl > 0.7:  # coily hair stands instead of falling, but for what women have in twists and braids
         standing = 0.5 if male else 0.1
         shares["coily"] = shares.pop("medium") + 0.7 * shares.get("short", 0) + standing * shares["long"]

@@ -19,10 +19,8 @@ SWING = 62.0  # degrees from along the neck towards down; the pillow and the nec
 LOCKS, APART = 0.03, 0.14  # metres across a lock, and how unlike in their swing they are: straight hair is no board
 BLOCKED = 0.35  # of the swing is left to hair on the side away from the pillow
 REACH = 0.09  # metres a lock falls before it lies on the pillow
-SHOULDERS, RESTS = (
-    (0.1, 0.16),
-    (0.01, 0.05),
-)  # metres: so low and so near to the skin it lies on the shoulders and stays
+SHOULDERS, RESTS = (0.1, 0.16), (0.01, 0.05)  # metres: so low and so near to the skin it lies on the shoulders
+CARRIED = (0.0, 0.5)  # cosine of the skin under it with up: from there on the skin carries it and it stays
 ABOVE = 0.005  # metres over the skin
 
 
@@ -37,7 +35,8 @@ def fallen(hair: HairMesh, bust: Bust, down: tuple[float, float, float]) -> Hair
     below = LEVEL - points[:, 1]
     held = np.where(points @ toward < 0, BLOCKED, 1.0)  # head and neck are in the way
     held *= np.clip(1 + APART * waves(points * [1, 0, 1], child(0, "fallen"), LOCKS), 0.5, 1.3)
-    resting = smoothstep(below, *SHOULDERS) * (1 - smoothstep(surface.height(points)[0], *RESTS))
+    height, out = surface.height(points)
+    resting = smoothstep(below, *SHOULDERS) * (1 - smoothstep(height, *RESTS)) * smoothstep(-out @ toward, *CARRIED)
     swing = np.sin(np.radians(SWING) * held * smoothstep(below, 0.0, FREE)) * (1 - resting)
     bent = np.tanh(below * swing / REACH)
     points += (REACH * bent)[:, None] * toward

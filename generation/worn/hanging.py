@@ -30,17 +30,22 @@ class Parting:
         self.part = float(rng.choice([-0.42, -0.3, 0.0, 0.05, 0.3, 0.42])) + 0.03 * rng.normal()  # of the half width
         tucked = rng.random() < TUCKED["female" if female else "male"]
         self.frame = 0.0 if tucked else rng.uniform(0.6, 1.0)  # 0 behind the temples .. 1 over the edge of the face
-        self.arch = rng.uniform(1.0, 2.6) if not tucked else 8.0  # how early it leaves the middle of the forehead
+        self.arch = rng.uniform(1.7, 3.4) if not tucked else 8.0  # how early it leaves the middle of the forehead
         self.volume = volume * rng.uniform(0.85, 1.25) * (0.65 + 0.4 * hair.density) * (1 + 0.7 * hair.curl)
         self.forward = rng.random(2) < 0.6  # left and right: before the shoulder or behind it
         self.bend = rng.uniform(0.0, 1.0)  # how much the ends turn in
         self.layers = rng.uniform(0.002, 0.03)  # metres from the shortest to the longest of neighbours
         self.shorter = rng.uniform(0.0, 0.06) * (rng.random() < 0.5)  # of what hangs beside the face
+        if hair.style == "short":
+            self.shorter *= 0.2
         chin = scalp.jaw[8, 1]
         if hair.style == "long":
             self.end = chin - 0.13 - 0.16 * hair.length
+        elif hair.style == "short":  # to the lobes of the ears
+            self.end = chin + 0.062 - 0.03 * hair.length
         else:
-            self.end = chin + 0.028 - 0.088 * hair.length
+            older = np.clip((scalp.surface.bust.identity.age - 50) / 25, 0, 1)  # bobs are cut shorter
+            self.end = chin + 0.028 - 0.088 * hair.length * (1 - 0.6 * older)
 
     def side(self, points: np.ndarray) -> np.ndarray:
         """-1 or 1 [N]: to which side of the parting these points [N, 3] lie."""
@@ -84,6 +89,7 @@ class Parting:
         step = reach / STEPS
         points, normals = roots.points, roots.normals
         heading = unit(self.comb(points, normals, side) + 0.25 * normals)
+        within = child(scalp.hair.seed, "within").random(len(depth))
         path = [points]
         for k in range(1, STEPS + 1):
             moved = points + step * heading
@@ -93,7 +99,7 @@ class Parting:
             height, normals = surface.height(moved)
             held = np.maximum(floor - height, 0) - 0.85 * above * np.maximum(height - floor, 0)
             moved = moved + held[:, None] * (normals + self._off_the_ridge(moved, normals, before))
-            moved = self.keep_off(moved, side)
+            moved = self.keep_off(moved, side, within)
             want = self.comb(moved, normals, side)
             low = smoothstep(-moved[:, 1], 0.0, 0.10)[:, None]
             if long:  # it passes before or behind the shoulder
@@ -112,8 +118,9 @@ class Parting:
         on = smoothstep(-points[:, 1], 0.07, 0.10) * normals[:, 1].clip(0, 1)
         return np.stack([0 * on, -0.8 * on, np.where(before > 0.4, 2.2, -2.2) * on], axis=1)
 
-    def keep_off(self, points: np.ndarray, side: np.ndarray) -> np.ndarray:
-        """Points [N, 3] outside an arch from the parting over the forehead to the edges of the cheeks."""
+    def keep_off(self, points: np.ndarray, side: np.ndarray, within: np.ndarray) -> np.ndarray:
+        """Points [N, 3] outside an arch from the parting over the forehead to the edges of the cheeks; `within` [N]: 0
+        on the arch itself .. 1 at the edge of the face, so that no skin shows between a lock and the hairline."""
         if not self.frame:
             return self.scalp.clear_face(points)
         scalp, points = self.scalp, points.copy()
@@ -122,7 +129,7 @@ class Parting:
         bound = np.interp(y, edge_y, edge_x) - BESIDE * self.frame
         high = np.clip((y - scalp.brow - 0.004) / (scalp.hairline - scalp.brow), 0, 1)
         part = self.part * scalp.half[0]
-        arch = part + (side * bound - part) * (1 - high**self.arch)
+        arch = part + (side * bound - part) * (1 - (1 - within) * high**self.arch)
         on_face = (points[:, 2] > scalp.centre[2] + 0.03) & (high > 0)
         points[:, 0] = np.where(on_face, side * np.maximum(side * points[:, 0], side * arch), points[:, 0])
         beyond = np.maximum(np.abs(points[:, 0]) - bound, 0)

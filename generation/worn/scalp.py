@@ -83,7 +83,8 @@ class Scalp:
         forelock = 0.35 * np.exp(-((q[:, 0] / 0.22) ** 2)) * (1 - loss)
         front = q[:, 2] - (0.875 - 1.3 * loss + forelock)
         forehead = smoothstep(q[:, 2], 0.40, 0.65) * (1 - smoothstep(np.abs(q[:, 0]), 0.60, 0.80))
-        high = q[:, 1] - 0.55 + 0.6 * forehead  # a low hairline leaves no fringe behind
+        slant = 0.5 * smoothstep(q[:, 2], -0.1, 0.55)  # what is left at the sides sinks towards the temples
+        high = q[:, 1] - 0.55 + np.maximum(0.6 * forehead, slant)  # a low hairline leaves no fringe behind
         turn = np.hypot(np.maximum(TURN - front, 0), np.maximum(TURN - high, 0))  # a round corner where the two meet
         gone = smoothstep(np.maximum(TURN, np.minimum(front, high)) - turn, -0.12, 0.12)
         crown = loss * np.exp(-(((q[:, 2] + 0.35) / 0.45) ** 2 + (q[:, 0] / 0.5) ** 2)) * smoothstep(q[:, 1], 0.6, 0.8)

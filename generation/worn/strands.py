@@ -24,7 +24,7 @@ def hair_colour(hair: Hair, rng: np.random.Generator, count: int, grey: float | 
     """
     grey = visible_grey(hair.grey if grey is None else grey)
     lock = pigment(hair) * np.exp(rng.normal(0, 0.08, (count, 1)) + rng.normal(0, 0.02, (count, 3)))
-    white = np.clip(grey + 0.12 * np.sqrt(grey * (1 - grey) + 1e-9) * rng.normal(size=count), 0, 1)[:, None]
+    white = np.clip(grey + 0.06 * np.sqrt(grey * (1 - grey) + 1e-9) * rng.normal(size=count), 0, 1)[:, None]
     return lock * (1 - white) + _WHITE * np.exp(rng.normal(0, 0.04, (count, 1))) * white
 
 

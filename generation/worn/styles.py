@@ -39,15 +39,17 @@ class Cut:
 
 
 CUTS = {
-    "short": Cut(0.042, 0.014, 0.007, 840, 2, 0.0036, "swept", 0.35, 0.75, 3),
-    "receding": Cut(0.030, 0.014, 0.005, 760, 2, 0.0034, "swept", 0.25, 0.8, 3),
-    "medium": Cut(0.17, 0.13, 0.017, 490, 2, 0.0088, "parted", 0.4, 0.85, 10, 0.95, 0.88),
+    "short": Cut(0.042, 0.014, 0.007, 840, 3, 0.0027, "swept", 0.35, 0.75, 3, fades=0.5),
+    "coif": Cut(0.12, 0.09, 0.023, 540, 2, 0.0078, "parted", 0.4, 0.85, 9, 0.88, 0.8),  # a woman's short hair
+    "receding": Cut(0.030, 0.014, 0.005, 760, 3, 0.0025, "swept", 0.25, 0.8, 3, fades=0.45),
+    "medium": Cut(0.17, 0.13, 0.017, 490, 2, 0.0088, "parted", 0.4, 0.85, 10, 0.9, 0.82),
     "long": Cut(0.36, 0.31, 0.016, 400, 2, 0.0102, "parted", 0.4, 0.85, 13, 0.94, 0.86),
-    "tied_back": Cut(0.15, 0.13, 0.006, 430, 2, 0.0060, "slick", 0.0, 1.0, 7),
+    "tied_back": Cut(0.15, 0.13, 0.006, 430, 2, 0.0052, "slick", 0.0, 1.0, 8),
 }
 
 
 TEMPLES = (0.6, 0.8)  # from the first to the second, skull coordinates, hair is as grey as it is at the temples
+SHORN = 0.015  # metres over the ends of hanging hair below which the neck is shorn
 FRINGES = 0.3  # of the women with medium or long hair that is not curly
 
 
@@ -60,7 +62,9 @@ def dress(surface: Surface, hair: Hair, rng: np.random.Generator, keep: np.ndarr
     elif hair.style == "coily":
         meshes = _coily(scalp, rng)
     else:
-        meshes = [_cover(scalp, CUTS[hair.style], rng), *_combed(scalp, CUTS[hair.style], rng)]
+        coif = hair.style == "short" and surface.bust.identity.gender == "female"
+        cut = CUTS["coif" if coif else hair.style]
+        meshes = [_cover(scalp, cut, rng), *_combed(scalp, cut, rng)]
     return [_lit(mesh) for mesh in meshes]
 
 
@@ -119,7 +123,7 @@ def _combed(scalp: Scalp, cut: Cut, rng: np.random.Generator) -> list[HairMesh]:
     surface, hair = scalp.surface, scalp.hair
     crown, locks, at = 0.0, float(cut.locks), scalp.q(surface.vertices)
     if cut.comb == "swept":  # below the ears it is shorn: it would stand out under them like earrings
-        crown = -0.66 * smoothstep(-at[:, 1], 0.35, 0.7) * smoothstep(np.abs(at[:, 0]), 0.4, 0.7)
+        crown = -0.66 * _below_ears(scalp)
     if cut.comb == "parted":  # it parts there, and falls over the temples from there
         crown = smoothstep(at[:, 1], 0.5, 0.9) + smoothstep(at[:, 2], 0.2, 0.6)
         locks = locks / (1 + 0.5 * hair.curl)  # curls have more bends
@@ -132,9 +136,11 @@ def _combed(scalp: Scalp, cut: Cut, rng: np.random.Generator) -> list[HairMesh]:
     if not len(roots.points):
         return []
     if cut.comb == "parted":
-        parting, depth = Parting(scalp, cut.volume), rng.random(len(roots.points))
+        parting = Parting(scalp, cut.volume)
+        roots = roots[roots.points[:, 1] > parting.end + SHORN]  # what begins below the ends would stand as spikes
+        depth = rng.random(len(roots.points))
         curves = parting.hang(roots, depth, round(cut.segments * (1 + 0.6 * hair.curl)))
-        share = 0.75 if hair.style == "long" else 0.4
+        share = 0.75 if hair.style == "long" else 0.2
         curves = curled(gathered(curves, share, child(hair.seed, "locks")), hair.curl, rng, held=0.14)
         flat = surface.push_out(curves.reshape(-1, 3), 0.002)
         curves = flat.reshape(curves.shape)
@@ -157,7 +163,7 @@ def _combed(scalp: Scalp, cut: Cut, rng: np.random.Generator) -> list[HairMesh]:
     low = 1.0 if cut.comb != "swept" else 0.45 + 0.55 * smoothstep(q[:, 1], 0.3, 0.75)
     clearance = (0.0022 + thick * (0.78 + 0.36 * depth)) * low
     if cut.comb == "slick":  # it lies flat from the root on
-        clearance = 0.0012 + thick * (0.74 + 0.08 * depth)
+        clearance = 0.0010 + thick * (0.73 + 0.05 * depth)
     comb = COMBS[cut.comb](scalp, rng)
     curves = grow(
         surface,
@@ -167,7 +173,7 @@ def _combed(scalp: Scalp, cut: Cut, rng: np.random.Generator) -> list[HairMesh]:
         clearance,
         lift=cut.lift * (0.5 + rng.random(len(q))),
         segments=cut.segments,
-        rise=1 if cut.comb == "slick" else 3,
+        rise=4 if cut.comb == "slick" else 3,  # slick locks come out of the cover without a step
         stiffness=0.4,
         limit=scalp.clear_face,
         through_ears=cut.comb == "swept",
@@ -185,9 +191,17 @@ def _combed(scalp: Scalp, cut: Cut, rng: np.random.Generator) -> list[HairMesh]:
     return meshes
 
 
+def _below_ears(scalp: Scalp) -> np.ndarray:
+    """1 where hair of the neck would be seen beside the lobes of the ears .. 0, at head vertices [V]."""
+    q = scalp.q(scalp.surface.vertices)
+    return smoothstep(-q[:, 1], 0.2, 0.5) * smoothstep(np.abs(q[:, 0]), 0.25, 0.55)
+
+
 def _hairline(scalp: Scalp, comb: Comb, cut: Cut, rng: np.random.Generator) -> HairMesh:
     """Short fine hairs where the hair begins, ever fewer towards the bare skin."""
     edge = smoothstep(scalp.mask, 0.2, 0.5) * (1 - smoothstep(scalp.mask, 0.7, 0.95))
+    if cut.comb == "swept":
+        edge = edge * (1 - _below_ears(scalp))
     roots = sample_roots(scalp.surface, edge, int(700 * scalp.left), rng)
     size = rng.random(len(roots.points))
     length = (0.35 + 0.65 * smoothstep(roots.weight, 0.1, 0.9)) * (0.006 + 0.012 * size)
@@ -240,10 +254,10 @@ def _lay(
         HAIR,
         rng,
         opacity=(0.9, 0.0),
-        occlusion=(0.7, 1.0),
+        occlusion=(0.7, 0.88 if cut.comb == "swept" else 1.0),  # bright tips of short hair would be scales
         depth=depth,
         follow=follow,
-        tip=0.5,
+        tip=0.8 if cut.comb == "parted" else 0.5,
         fades=cut.fades,
     )
     soft = np.repeat(0.55 + 0.45 * front, 2 * curves.shape[1]).astype(np.float32)
@@ -353,7 +367,7 @@ def _coily(scalp: Scalp, rng: np.random.Generator) -> list[HairMesh]:
     size = size * fine[:, None, None]
     curves = start[:, None] + size * (np.cos(angle) * across[:, None] + np.sin(angle) * outward[:, None])
     curves = _faced(scalp, curves.reshape(-1, 3)).reshape(curves.shape)
-    facing = np.repeat(outward[:, None] + 0.35 * rng.normal(0, 1, (len(near), 1, 3)), 5, axis=1)
+    facing = np.repeat(outward[:, None] + 0.35 * (1 - 0.6 * hair.grey) * rng.normal(0, 1, (len(near), 1, 3)), 5, axis=1)
     facing /= np.linalg.norm(facing, axis=2, keepdims=True)
     colours = hair_colour(hair, rng, len(near))
     curls = ribbons(
@@ -365,7 +379,7 @@ def _coily(scalp: Scalp, rng: np.random.Generator) -> list[HairMesh]:
         HAIR,
         rng,
         opacity=(0.85, 0.6),
-        occlusion=(0.6, 0.9),
+        occlusion=(0.6 + 0.1 * hair.grey, 0.9 - 0.12 * hair.grey),  # white curls are lit through: no specks
         depth=rng.random(len(near)),
         tip=0.9,
         tip_shade=1.0,
