@@ -68,7 +68,7 @@ def _lips(albedo: np.ndarray, who: Identity, z: np.ndarray, old: float) -> None:
     lines = gaussian_filter(own.standard_normal(red.shape), (4.0, 0.9))
     lines = lines / lines.std() * (0.07 + 0.08 * old)
     patches = gaussian_filter(own.standard_normal(red.shape), 5.0)
-    stick = smoothstep(who.skin.makeup, 0.3, 0.9) if who.gender == "female" else 0.0
+    stick = smoothstep(np.asarray(who.skin.makeup), 0.3, 0.9) if who.gender == "female" else 0.0
     hue = own.uniform(-1, 1)  # coral .. plum
     if who.gender == "female":
         blood = (0.25 + 0.04 * z[0]) * (1 - 0.55 * old) + (0.46 + 0.14 * z[1]) * stick * (1 - 0.3 * old)

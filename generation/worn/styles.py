@@ -121,7 +121,8 @@ def _cover(scalp: Scalp, cut: Cut, rng: np.random.Generator) -> HairMesh:
 
 def _combed(scalp: Scalp, cut: Cut, rng: np.random.Generator) -> list[HairMesh]:
     surface, hair = scalp.surface, scalp.hair
-    crown, locks, at = 0.0, float(cut.locks), scalp.q(surface.vertices)
+    at = scalp.q(surface.vertices)
+    crown, locks = np.zeros(len(at)), float(cut.locks)
     if cut.comb == "swept":  # below the ears it is shorn: it would stand out under them like earrings
         crown = -0.66 * _below_ears(scalp)
     if cut.comb == "parted":  # it parts there, and falls over the temples from there
