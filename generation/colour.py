@@ -56,7 +56,7 @@ def typology_angle(colour: np.ndarray) -> np.ndarray:
 
 # Albedo of a mass of hair by melanin, linear RGB, from black to light blond; between them the logarithm is linear.
 _PIGMENT = np.array(
-    [[0.42, 0.30, 0.165], [0.20, 0.118, 0.058], [0.085, 0.046, 0.024], [0.034, 0.020, 0.0125], [0.019, 0.0138, 0.0110]]
+    [[0.42, 0.30, 0.165], [0.20, 0.118, 0.058], [0.085, 0.046, 0.024], [0.034, 0.020, 0.0125], [0.0155, 0.0118, 0.0100]]
 )
 
 _BROWS_LATER = 0.68, 1.0  # of the head's grey is seen in the brows: of whose is least, and most

@@ -155,7 +155,7 @@ def hair(b, environment, keys):
             th = tx * hx + ty * hy + tz * hz
             one, two = th + F(0.10), th - F(0.12)
             gate *= b[SHINE + n]
-            white = gate * _fade(F(0.5) * sharp * one * one) * F(0.08)
+            white = gate * _fade(F(0.5) * sharp * one * one) * F(0.058)
             tinted = diffuse + gate * _fade(F(0.4) * sharp * two * two) * F(0.55)
             b[LIT_RED + n] += key_red * visible * (b[RED + n] * tinted + white)
             b[LIT_GREEN + n] += key_green * visible * (b[GREEN + n] * tinted + white)

@@ -256,7 +256,7 @@ def _hair(normal, tangent, view, known, albedo, shine, environment, keys) -> Ten
         gate = (cosine + 0.3).clamp(0, 1)
         across = _dot(tangent, _unit(towards + view))
         sharp = 60 / (1 + 3 * size)
-        white = torch.exp(-0.5 * sharp * (across + 0.10) ** 2) * 0.08
+        white = torch.exp(-0.5 * sharp * (across + 0.10) ** 2) * 0.058
         tinted = torch.exp(-0.4 * sharp * (across - 0.12) ** 2) * 0.55
         bright = (gate * shine)[:, None] * (white[:, None] + tinted[:, None] * albedo)
         light = light + colour * visible[:, None] * (albedo * diffuse[:, None] + bright)
