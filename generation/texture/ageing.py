@@ -18,11 +18,11 @@ from threedpain.generation.records import Identity
 from threedpain.generation.seeds import child
 
 from . import layout
+from .blemishes import AREA
 from .creases import creases
 from .noise import enlarged
 from .tone import density, paint
 
-AREA = np.s_[252:700, 500:912]  # of the maps, rows and columns: hairline to chin, ear to ear
 # Grooves of the right half: points in texels, width in texels, darkening at 85 years. Each has a lighter bank above
 # or beside it: it is the shade of a form.
 GROOVES = {

@@ -109,7 +109,6 @@ def _parts() -> dict[str, np.ndarray]:
     line = np.interp(gy, [505, 520, 545, 565, 590, 612, 635], [27, 37, 50, 54, 52, 51, 47])
     run = smoothstep(gy, 502.0, 520.0) * (1 - smoothstep(gy, 612.0, 640.0))
     parts = {
-        "lips": layout.lips(),
         "cheeks": layout.both(598, 515, 50, 34, 1.4),
         "lids": layout.both(ex, ey - 13, 36, 13, 0.8),
         "liner": layout.both(ex, ey - 1, 36, 12, 0.5),

@@ -88,7 +88,8 @@ def test_labels_and_geometry_stay_to_the_byte(people, name):
         shown = np.isin(worn.mask, WORN)
         assert set(np.unique(worn.mask[shown])) == {WORN[0] if "glasses" in name else WORN[1]}
     assert shown.sum() > (10 if name == "hearing_aid" else 20), "nothing of it is seen"  # hair falls over ears
-    assert (worn.heatmap[shown] != 0).sum() <= 5  # skin seen at the edge of what covers it
+    edge = 5 if name in COVERS else 0  # what lies nearer than before may be the neck's own skin at a cover's edge
+    assert (worn.heatmap[shown] != 0).sum() <= edge
     away = ~binary_dilation(shown | (worn.mask != bare.mask), iterations=2)
     for truth in ("mask", "heatmap", "depth", "regions"):
         same = getattr(worn, truth)[away] == getattr(bare, truth)[away]
