@@ -42,9 +42,14 @@ RECIPES: dict[str, dict[str, float]] = {
     },
     "AU43": {"eyeBlink_{side}": 1.2},  # what the upper lid does not: that one closes by `lids`
 }
-# Metres that no point of a field goes beyond, softly: what is strong at the lid is no longer strong on the cheek, which
-# would be drawn over the eye like a sheet.
-LIMITS: dict[str, float] = {"AU7": 0.008}
+# Metres that no point of a field goes beyond, softly, and how suddenly: what is strong at the lid is no longer strong
+# on the cheek, which would be drawn over the eye like a sheet (2: what hardly moves moves less, and the field reaches no
+# farther than before); what lowers the whole brow does not lay its middle on the eye (1).
+LIMITS: dict[str, tuple[float, int]] = {"AU4": (0.02, 1), "AU7": (0.008, 2)}
+UNFOLDED, SHORTEST = (
+    ("AU4",),
+    0.45,
+)  # units that would fold the skin over itself, and the least an edge keeps of its length
 # Rounds of averaging over neighbours: our cage is coarser than the scans at the corners of the mouth.
 SMOOTHED = {"AU12": 2, "AU20": 1}
 # Correctives "A*B": the share of B's field taken back when both are at their maxima.
@@ -68,7 +73,7 @@ def scan_fields(expressions: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
                 weight * expressions[name.format(side=side)].astype(np.float64) for name, weight in recipe.items()
             )
             if unit in LIMITS:
-                fields[unit + side] = _limited(fields[unit + side], LIMITS[unit])
+                fields[unit + side] = _limited(fields[unit + side], *LIMITS[unit])
     for pair, share in PAIRS.items():
         for side in ("L", "R"):
             fields[pair + side] = share * fields[pair.partition("*")[2] + side]
@@ -98,8 +103,7 @@ def _looks(expressions: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
     }
 
 
-def _limited(field: np.ndarray, limit: float) -> np.ndarray:
-    """The field [C, 3] with its lengths bent towards `limit`; what hardly moves moves less, so that it reaches no
-    farther than before."""
+def _limited(field: np.ndarray, limit: float, power: int) -> np.ndarray:
+    """The field [C, 3] with its lengths bent towards `limit`."""
     length = np.linalg.norm(field, axis=1, keepdims=True)
-    return field * limit * np.tanh((length / limit) ** 2) / np.maximum(length, 1e-12)
+    return field * limit * np.tanh((length / limit) ** power) / np.maximum(length, 1e-12)
