@@ -96,6 +96,7 @@ OLD_FEMALE = {
     "nose-scale-depth": -0.08,
     "mouth-upperlip-volume": 0.12,
     "mouth-lowerlip-volume": 0.12,
+    "ear-lobe": -0.3,  # the base head's old woman has long lobes already, which her cell's years draw to a point
 }
 # Millimetres, standard deviation: what sets women apart from each other beyond the scans' modes, whose faces are few.
 OWN_FEMALE = {
