@@ -20,13 +20,13 @@ from .shape import features
 FEMALE = {
     "eyebrows-trans-forward": -0.55,
     "eyebrows-trans-up": 0.3,
-    "chin-width": -0.6,
-    "chin-height": 0.04,
+    "chin-width": -0.5,
+    "chin-height": 0.12,
     "chin-bones": -0.5,
     "chin-prominent": -0.13,
-    "chin-triangle": 0.22,
-    "head-oval": 0.2,
-    "cheek-volume": 0.25,
+    "chin-triangle": 0.16,
+    "cheek-volume": 0.1,
+    "forehead-scale-vert": -0.1,
     "cheek-bones": 0.16,
     "mouth-upperlip-volume": 0.16,
     "mouth-lowerlip-volume": 0.16,
@@ -40,7 +40,7 @@ FEMALE = {
     "nose-volume": -0.11,
     "nose-hump": -0.1,
     "nose-point-up": 0.18,
-    "eye-scale": 0.07,
+    "eye-scale": 0.06,
     "measure-neck-circ": -0.16,
     "neck-scale-horiz": -0.14,
 }
@@ -85,10 +85,9 @@ OLD_FEMALE = {
     "cheek-volume": -0.45,
     "cheek-inner": 0.12,
     "mouth-cupidsbow": -0.25,
-    "head-fat": -0.35,
-    "head-oval": 0.2,
+    "head-fat": -0.25,
     "chin-jaw-drop": 0.12,
-    "chin-width": -0.5,
+    "chin-width": -0.4,
     "chin-bones": -0.3,
     "eyebrows-trans-forward": -0.35,
     "eyebrows-trans-up": 0.15,
@@ -97,6 +96,7 @@ OLD_FEMALE = {
     "nose-scale-depth": -0.08,
     "mouth-upperlip-volume": 0.12,
     "mouth-lowerlip-volume": 0.12,
+    "ear-lobe": -0.3,  # the base head's old woman has long lobes already, which her cell's years draw to a point
 }
 # Millimetres, standard deviation: what sets women apart from each other beyond the scans' modes, whose faces are few.
 OWN_FEMALE = {

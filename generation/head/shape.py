@@ -139,7 +139,7 @@ SHIFTS: dict[str, dict[str, float]] = {
     "eye-height2": {"all": 0.5, "age": -0.3, "east_asian": -0.3},
     "eye-scale": {"male": -0.16},
     "eye-push1-out": {"age": -0.2},
-    "ear-lobe": {"age": 0.75},
+    "ear-lobe": {"age": 0.45},
     "ear-scale": {"age": 0.25, "male": 0.06},
     "ear-scale-vert": {"age": 0.25},
     "forehead-scale-vert": {"all": -0.3, "age": 0.05, "male": 0.03},

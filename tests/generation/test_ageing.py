@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 from scipy.ndimage import gaussian_filter
 
+from threedpain.generation.head.motion import landmarks
 from threedpain.generation.head.rig import rig
 from threedpain.generation.head.scan import ScanHeadModel
 from threedpain.generation.head.seen import seen
@@ -127,3 +128,18 @@ def test_temples_and_cheeks_lose_fat_faster_past_fifty() -> None:
             for age in (25, 50, 75)
         )
         assert old - middle > 1.3 * (middle - young) > 0, name
+
+
+def test_womens_faces_are_smaller_than_mens_in_breadth_as_in_height() -> None:
+    """Farkas 2005: both are about .93 of a man's; broader than high they look like children's."""
+    head = ScanHeadModel.load()
+
+    def sizes(gender: str) -> np.ndarray:
+        rows = []
+        for seed in range(8):
+            who = sample_identity(seed, age=35, gender=gender, ethnicity="white", head=head)
+            marks = landmarks(head.topology, head.surface(head.cage + (head.shapes @ who.shape).reshape(-1, 3)))
+            rows.append([np.linalg.norm(marks[a] - marks[b]) for a, b in ((1, 15), (27, 8))])
+        return np.mean(rows, axis=0)
+
+    assert (sizes("female") / sizes("male") < 0.99).all()
