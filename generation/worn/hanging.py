@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import numpy as np
+from scipy.spatial import cKDTree
 
 from threedpain.generation.geometry import smoothstep
 from threedpain.generation.seeds import child
@@ -17,6 +18,7 @@ BESIDE = 0.010  # metres by which hair may cover the edges of the face
 TUCKED = {"female": 0.12, "male": 0.45}  # of people wear it behind the temples
 CLUMP = 0.017  # metres between the tips in which locks gather
 SWAY = 0.004  # metres by which locks leave a straight line: no hair is a plank
+LONE, FEW = 0.010, 6  # a lock on the forehead with fewer knots than these so near, in metres, is alone
 THINNING = 0.035  # metres over which the ends of long hair grow fewer, at the least
 NECK = 0.006  # metres that hanging hair keeps from neck and shoulders
 
@@ -92,7 +94,7 @@ class Parting:
         step = reach / STEPS
         points, normals = roots.points, roots.normals
         heading = unit(self.comb(points, normals, side) + 0.25 * normals)
-        within = child(scalp.hair.seed, "within").random(len(depth))
+        within = 0.4 + 0.6 * child(scalp.hair.seed, "within").random(len(depth))  # no lone lock crosses the forehead
         path = [points]
         for k in range(1, STEPS + 1):
             moved = points + step * heading
@@ -148,6 +150,18 @@ class Parting:
         soft = 0.5 * self.layers * waves(path[:, 0], rng, 0.05)
         end = self.end + soft + self.layers * rng.random(len(path)) + self.shorter * ahead
         return cut_at(path, end, segments)
+
+
+def company(scalp: Scalp, curves: np.ndarray) -> np.ndarray:
+    """Which curves [N, K, 3] are not alone on the bare forehead: a single lock across it would look stuck on, bool
+    [N]."""
+    flat = curves.reshape(-1, 3)
+    over = (flat[:, 1] > scalp.brow + 0.012) & (flat[:, 2] > scalp.centre[2] + 0.03)
+    over &= scalp.mask[scalp.surface.nearest(flat)] < 0.05
+    near = cKDTree(flat).query_ball_point(flat[over], LONE, return_length=True)
+    alone = np.zeros(len(flat), bool)
+    alone[over] = near < FEW
+    return ~alone.reshape(curves.shape[:2]).any(axis=1)
 
 
 def _rounded(path: np.ndarray) -> np.ndarray:

@@ -11,7 +11,7 @@ from threedpain.generation.records import MASK_CLASSES, Hair
 from threedpain.generation.seeds import child
 
 from .combs import COMBS, Comb, tie
-from .hanging import Parting, fringe, gathered
+from .hanging import Parting, company, fringe, gathered
 from .mesh import HairMesh
 from .scalp import Scalp
 from .strands import curled, grow, hair_colour, lock_of, ribbons, sample_roots
@@ -51,7 +51,7 @@ CUTS = {
 
 TEMPLES = (0.6, 0.8)  # from the first to the second, skull coordinates, hair is as grey as it is at the temples
 SHORN = 0.015  # metres over the ends of hanging hair below which the neck is shorn
-INNER = 0.75  # of the light does not reach the innermost hair beside the neck
+INNER = 0.55  # of the light does not reach the innermost hair beside the neck
 FRINGES = 0.3  # of the women with medium or long hair that is not curly
 
 
@@ -156,8 +156,9 @@ def _combed(scalp: Scalp, cut: Cut, rng: np.random.Generator) -> list[HairMesh]:
         flat = surface.push_out(curves.reshape(-1, 3), 0.002)
         curves = flat.reshape(curves.shape)
         curves[:, 0] = roots.points
+        kept = company(scalp, curves)
         meshes = [
-            _lay(scalp, curves, cut, roots.weight, depth, rng, free=False),
+            _lay(scalp, curves[kept], cut, roots.weight[kept], depth[kept], rng, free=False),
             _hairline(scalp, parting.comb, cut, rng),
         ]
         female = surface.bust.identity.gender == "female"
@@ -279,7 +280,7 @@ def _lay(
     soft = 1 - 0.45 * (1 - front)[:, None] * rooted  # thin at the hairline; what hangs from there is not
     mesh.opacity[:] = mesh.opacity * np.repeat(soft.ravel(), 2).astype(np.float32)
     if cut.comb == "parted":  # what hangs within is in the shadow of what hangs without, so it is no veil
-        inner = (1 - smoothstep(depth, 0.0, 0.7))[:, None] * smoothstep(-scalp.q(curves)[..., 1], -0.2, 0.5)
+        inner = (1 - smoothstep(depth, 0.0, 0.7))[:, None] * smoothstep(-scalp.q(curves)[..., 1], 0.1, 0.8)
         mesh.occlusion[:] = mesh.occlusion * np.repeat(1 - INNER * inner.ravel(), 2).astype(np.float32)
     return mesh
 
