@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import numpy as np
+from scipy.spatial import cKDTree
 
 from threedpain.generation.geometry import smoothstep
 from threedpain.generation.seeds import child
@@ -17,6 +18,8 @@ BESIDE = 0.010  # metres by which hair may cover the edges of the face
 TUCKED = {"female": 0.12, "male": 0.45}  # of people wear it behind the temples
 CLUMP = 0.017  # metres between the tips in which locks gather
 SWAY = 0.004  # metres by which locks leave a straight line: no hair is a plank
+LONE, FEW = 0.010, 6  # a lock on the forehead with fewer knots than these so near, in metres, is alone
+THINNING = 0.035  # metres over which the ends of long hair grow fewer, at the least
 NECK = 0.006  # metres that hanging hair keeps from neck and shoulders
 
 
@@ -32,7 +35,8 @@ class Parting:
         self.frame = 0.0 if tucked else rng.uniform(0.6, 1.0)  # 0 behind the temples .. 1 over the edge of the face
         self.arch = rng.uniform(1.7, 3.4) if not tucked else 8.0  # how early it leaves the middle of the forehead
         self.volume = volume * rng.uniform(0.85, 1.25) * (0.65 + 0.4 * hair.density) * (1 + 0.7 * hair.curl)
-        self.forward = rng.random(2) < 0.6  # left and right: before the shoulder or behind it
+        before = rng.random(2) < 0.6
+        self.forward = bool(before[0])  # before the shoulders or behind them: alike, or one side looks cut off
         self.bend = rng.uniform(0.0, 1.0)  # how much the ends turn in
         self.layers = rng.uniform(0.002, 0.03)  # metres from the shortest to the longest of neighbours
         self.shorter = rng.uniform(0.0, 0.06) * (rng.random() < 0.5)  # of what hangs beside the face
@@ -40,7 +44,8 @@ class Parting:
             self.shorter *= 0.2
         chin = scalp.jaw[8, 1]
         if hair.style == "long":
-            self.end = chin - 0.13 - 0.16 * hair.length
+            self.layers = THINNING + 1.5 * self.layers  # long hair thins out where it ends
+            self.end = chin - 0.13 - 0.16 * hair.length - 0.5 * self.layers
         elif hair.style == "short":  # to the lobes of the ears
             self.end = chin + 0.062 - 0.03 * hair.length
         else:
@@ -81,7 +86,7 @@ class Parting:
             roots.points + 0.02 * scalp.half * child(scalp.hair.seed, "strays").normal(size=(len(depth), 3))
         )
         ahead = smoothstep(q0[:, 2], -0.25, 0.35)  # 0 grows behind the ears, 1 before them
-        before = ahead * self.forward[(side > 0).astype(int)]
+        before = ahead * self.forward
         long = scalp.hair.style == "long"
         aim_x = side * (0.050 + 0.035 * depth)
         aim_z = np.where(before > 0.4, 0.055, -0.085)
@@ -89,7 +94,7 @@ class Parting:
         step = reach / STEPS
         points, normals = roots.points, roots.normals
         heading = unit(self.comb(points, normals, side) + 0.25 * normals)
-        within = child(scalp.hair.seed, "within").random(len(depth))
+        within = 0.4 + 0.6 * child(scalp.hair.seed, "within").random(len(depth))  # no lone lock crosses the forehead
         path = [points]
         for k in range(1, STEPS + 1):
             moved = points + step * heading
@@ -111,7 +116,7 @@ class Parting:
             heading = unit(0.45 * unit(moved - points) + 0.55 * unit(want))
             points = moved
             path.append(points)
-        return self._cut(np.stack(path, axis=1), ahead, segments)
+        return self._cut(_rounded(np.stack(path, axis=1)), ahead, segments)
 
     def _off_the_ridge(self, points: np.ndarray, normals: np.ndarray, before: np.ndarray) -> np.ndarray:
         """What leads hair [N, 3] that meets a shoulder to its front or back, instead of to lie on top."""
@@ -130,8 +135,10 @@ class Parting:
         high = np.clip((y - scalp.brow - 0.004) / (scalp.hairline - scalp.brow), 0, 1)
         part = self.part * scalp.half[0]
         arch = part + (side * bound - part) * (1 - (1 - within) * high**self.arch)
-        on_face = (points[:, 2] > scalp.centre[2] + 0.03) & (high > 0)
-        points[:, 0] = np.where(on_face, side * np.maximum(side * points[:, 0], side * arch), points[:, 0])
+        # Above the hairline there is nothing to keep off, and the crown is narrower than the face.
+        on_face = (points[:, 2] > scalp.centre[2] + 0.03) * (high > 0)
+        on_face = on_face * (1 - smoothstep(points[:, 1], scalp.hairline - 0.008, scalp.hairline + 0.022))
+        points[:, 0] += on_face * side * np.maximum(side * (arch - points[:, 0]), 0)
         beyond = np.maximum(np.abs(points[:, 0]) - bound, 0)
         limit = np.where(y < edge_y[0], 0.08, np.interp(y, edge_y, edge_z)) + 0.022 * self.frame + 0.3 * beyond
         points[:, 2] = np.where(high > 0, points[:, 2], np.minimum(points[:, 2], limit))
@@ -143,6 +150,26 @@ class Parting:
         soft = 0.5 * self.layers * waves(path[:, 0], rng, 0.05)
         end = self.end + soft + self.layers * rng.random(len(path)) + self.shorter * ahead
         return cut_at(path, end, segments)
+
+
+def company(scalp: Scalp, curves: np.ndarray) -> np.ndarray:
+    """Which curves [N, K, 3] are not alone on the bare forehead: a single lock across it would look stuck on, bool
+    [N]."""
+    flat = curves.reshape(-1, 3)
+    over = (flat[:, 1] > scalp.brow + 0.012) & (flat[:, 2] > scalp.centre[2] + 0.03)
+    over &= scalp.mask[scalp.surface.nearest(flat)] < 0.05
+    near = cKDTree(flat).query_ball_point(flat[over], LONE, return_length=True)
+    alone = np.zeros(len(flat), bool)
+    alone[over] = near < FEW
+    return ~alone.reshape(curves.shape[:2]).any(axis=1)
+
+
+def _rounded(path: np.ndarray) -> np.ndarray:
+    """Paths [N, K, 3] without corners, their roots and ends where they were."""
+    for _ in range(3):
+        path = path.copy()
+        path[:, 1:-1] = 0.5 * path[:, 1:-1] + 0.25 * (path[:, :-2] + path[:, 2:])
+    return path
 
 
 def cut_at(path: np.ndarray, end: np.ndarray, segments: int) -> np.ndarray:
@@ -186,7 +213,7 @@ def fringe(scalp: Scalp, rng: np.random.Generator) -> tuple[np.ndarray, np.ndarr
     depth = rng.random(len(roots.points))
     taste = child(scalp.hair.seed, "fringe kind")
     side = float(taste.choice([0.0, 0.12, 0.75])) * float(taste.choice([-1.0, 1.0]))
-    thin = taste.uniform(0.004, 0.012)  # metres over which its hairs end
+    thin = taste.uniform(0.003, 0.007)  # metres over which its hairs end
 
     def comb(points: np.ndarray, normals: np.ndarray) -> np.ndarray:
         lower = np.clip((scalp.hairline - points[:, 1]) / 0.05, 0, 1)
@@ -201,5 +228,5 @@ def fringe(scalp: Scalp, rng: np.random.Generator) -> tuple[np.ndarray, np.ndarr
     line = scalp.brow + 0.003 - 0.008 * np.clip(path[:, -1, 0] / 0.055, -1, 1) ** 2
     line = line + 0.0025 * waves(roots.points, child(scalp.hair.seed, "fringe ends"), 0.035)
     curves = cut_at(path, line + thin * np.abs(rng.normal(0, 1, len(depth))), 6)
-    curves = gathered(curves, 0.6, child(scalp.hair.seed, "fringe locks"), size=0.009)
+    curves = gathered(curves, 0.25, child(scalp.hair.seed, "fringe locks"), size=0.009)
     return curves, roots.weight, depth

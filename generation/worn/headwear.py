@@ -7,7 +7,7 @@ from dataclasses import replace
 import numpy as np
 import scipy.sparse as sp
 from scipy.sparse.linalg import spsolve
-from scipy.spatial import ConvexHull
+from scipy.spatial import ConvexHull, cKDTree
 
 from threedpain.generation.geometry import smoothstep, vertex_normals
 from threedpain.generation.records import MASK_CLASSES, Hair
@@ -21,6 +21,8 @@ from .weaves import CUT, laid, share_of
 
 CLOTH = MASK_CLASSES.index("clothes")
 CREPE, RIBS = 0.02, 0.05  # metres of one repeat of a scarf's weave, of a knitted cap's
+PRESSED = 0.022  # metres below a cap's edge where hair has its own thickness again
+TIED = -0.45  # how high hair is tied under a cap, skull coordinates: at the nape
 EAR_ROOM = 0.003  # metres between an ear and the scarf over it
 
 
@@ -136,7 +138,19 @@ def wear_cap(surface: Surface, hair: Hair, rng: np.random.Generator) -> list[Hai
     below = smoothstep(level, -0.02, -0.008)
     male = surface.bust.identity.gender == "male"
     under = replace(hair, style="short" if male else ("long" if hair.length > 0.4 else "tied_back"))
-    return meshes + dress(surface, under, rng, keep=below)
+    around = vertex_normals(points.astype(np.float32), shell.faces)
+
+    def beneath(mesh: HairMesh) -> HairMesh:
+        """Hair pressed under the cap as far as the cap reaches, and a little below its edge."""
+        at = mesh.vertices.astype(np.float64)
+        t = smoothstep(at[:, 2], scalp.centre[2] - scalp.half[2], scalp.centre[2] + scalp.half[2])
+        held = 1 - smoothstep(back + (front - back) * t - at[:, 1], 0.002, PRESSED)
+        near = cKDTree(points).query(at)[1]
+        out = np.einsum("nd,nd->n", at - points[near], around[near]) + 0.0025
+        at = surface.push_out(at - (held * np.maximum(out, 0))[:, None] * around[near], 0.0006)
+        return replace(mesh, vertices=at.astype(np.float32))
+
+    return meshes + [beneath(mesh) for mesh in dress(surface, under, rng, below, TIED)]
 
 
 def _brim(shell: Shell, points: np.ndarray, level: np.ndarray, scalp: Scalp, colour: np.ndarray) -> HairMesh:

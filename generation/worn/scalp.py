@@ -30,6 +30,7 @@ class Scalp:
         self.mask = self._lowered(surface.bust.topology.scalp.astype(np.float64))
         if hair.style == "receding":
             self.mask = self.mask * self._receded(rng)
+        self.tied = -0.15 + 0.75 * child(hair.seed, "knot").random()  # how high a knot sits, q
         contour = surface.landmarks[:17]
         self.jaw = 0.5 * (contour[:9] * [-1, 1, 1] + contour[16:7:-1][:9])  # ear to chin, one side, x > 0
         self.brow = surface.landmarks[17:27, 1].max()

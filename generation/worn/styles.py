@@ -10,8 +10,8 @@ from threedpain.generation.geometry import smoothstep
 from threedpain.generation.records import MASK_CLASSES, Hair
 from threedpain.generation.seeds import child
 
-from .combs import COMBS, Comb, knot_place
-from .hanging import Parting, fringe, gathered
+from .combs import COMBS, Comb, tie
+from .hanging import Parting, company, fringe, gathered
 from .mesh import HairMesh
 from .scalp import Scalp
 from .strands import curled, grow, hair_colour, lock_of, ribbons, sample_roots
@@ -36,26 +36,36 @@ class Cut:
     segments: int = 6
     shortest: float = 0.78  # of the hairs in a lock, part of the longest
     fades: float = 0.7  # part of the length from which hairs end
+    tip: float = 0.5  # of a ribbon's width, at its end
 
 
 CUTS = {
-    "short": Cut(0.042, 0.014, 0.007, 840, 3, 0.0027, "swept", 0.35, 0.75, 3, fades=0.5),
-    "coif": Cut(0.12, 0.09, 0.023, 540, 2, 0.0078, "parted", 0.4, 0.85, 9, 0.88, 0.8),  # a woman's short hair
-    "receding": Cut(0.030, 0.014, 0.005, 760, 3, 0.0025, "swept", 0.25, 0.8, 3, fades=0.45),
-    "medium": Cut(0.17, 0.13, 0.017, 490, 2, 0.0088, "parted", 0.4, 0.85, 10, 0.9, 0.82),
-    "long": Cut(0.36, 0.31, 0.016, 400, 2, 0.0102, "parted", 0.4, 0.85, 13, 0.94, 0.86),
+    "short": Cut(0.042, 0.014, 0.007, 840, 3, 0.0032, "swept", 0.25, 0.85, 3, fades=0.3, tip=0.6),
+    "coif": Cut(0.12, 0.09, 0.023, 540, 2, 0.0078, "parted", 0.4, 0.85, 9, 0.85, 0.75, 0.6),  # a woman's short hair
+    "receding": Cut(0.030, 0.014, 0.005, 760, 3, 0.0030, "swept", 0.15, 0.9, 3, fades=0.25, tip=0.6),
+    "medium": Cut(0.17, 0.13, 0.017, 490, 2, 0.0088, "parted", 0.4, 0.85, 10, 0.88, 0.78, 0.6),
+    "long": Cut(0.36, 0.31, 0.016, 400, 2, 0.0102, "parted", 0.4, 0.85, 13, 0.9, 0.78, 0.45),
     "tied_back": Cut(0.15, 0.13, 0.006, 430, 2, 0.0052, "slick", 0.0, 1.0, 8),
 }
 
 
 TEMPLES = (0.6, 0.8)  # from the first to the second, skull coordinates, hair is as grey as it is at the temples
 SHORN = 0.015  # metres over the ends of hanging hair below which the neck is shorn
+INNER = 0.55  # of the light does not reach the innermost hair beside the neck
 FRINGES = 0.3  # of the women with medium or long hair that is not curly
 
 
-def dress(surface: Surface, hair: Hair, rng: np.random.Generator, keep: np.ndarray | float = 1.0) -> list[HairMesh]:
-    """Meshes of the head hair, where `keep` [V] lets it grow; the first carries the scalp's paint."""
+def dress(
+    surface: Surface,
+    hair: Hair,
+    rng: np.random.Generator,
+    keep: np.ndarray | float = 1.0,
+    tied: float | None = None,
+) -> list[HairMesh]:
+    """Meshes of the head hair, where `keep` [V] lets it grow; the first carries the scalp's paint. `tied`: how high the
+    knot sits, skull coordinates, if not where this person likes it."""
     scalp = Scalp(surface, hair, rng)
+    scalp.tied = scalp.tied if tied is None else tied
     scalp.mask = scalp.mask * keep
     if hair.style == "buzz":
         meshes = [_buzz(scalp, rng)]
@@ -75,7 +85,7 @@ def _fair(colour: np.ndarray) -> np.ndarray:
 
 def _lit(mesh: HairMesh) -> HairMesh:
     """Light passes through fair hair from strand to strand, so what lies deep in it is less dark."""
-    through = 0.72 * _fair(mesh.colour)
+    through = 0.6 * _fair(mesh.colour)
     return replace(mesh, occlusion=1 - (1 - mesh.occlusion) * (1 - through))
 
 
@@ -146,13 +156,14 @@ def _combed(scalp: Scalp, cut: Cut, rng: np.random.Generator) -> list[HairMesh]:
         flat = surface.push_out(curves.reshape(-1, 3), 0.002)
         curves = flat.reshape(curves.shape)
         curves[:, 0] = roots.points
+        kept = company(scalp, curves)
         meshes = [
-            _lay(scalp, curves, cut, roots.weight, depth, rng, free=False),
+            _lay(scalp, curves[kept], cut, roots.weight[kept], depth[kept], rng, free=False),
             _hairline(scalp, parting.comb, cut, rng),
         ]
         female = surface.bust.identity.gender == "female"
         if female and hair.curl < 0.6 and child(hair.seed, "fringe").random() < FRINGES:
-            narrow = replace(cut, width=0.0026, strands=2, shortest=0.88, fades=0.75)
+            narrow = replace(cut, width=0.0045, strands=2, shortest=0.88, fades=0.68, tip=0.8)
             ends, weight, depth = fringe(scalp, rng)
             meshes.append(_lay(scalp, ends, narrow, weight, depth, rng, free=False))
         return meshes
@@ -178,9 +189,12 @@ def _combed(scalp: Scalp, cut: Cut, rng: np.random.Generator) -> list[HairMesh]:
         stiffness=0.4,
         limit=scalp.clear_face,
         through_ears=cut.comb == "swept",
-        hug=lambda p: cut.hug * smoothstep(scalp.q(p)[:, 1], -0.5, 0.1),
+        hug=lambda p: cut.hug * smoothstep(scalp.q(p)[:, 1], -0.9, -0.3),
     )
-    if cut.comb != "slick":
+    if cut.comb == "slick":  # what would be drawn across an ear runs behind it instead, with the rest
+        across = surface.ears[surface.nearest(curves.reshape(-1, 3))].reshape(curves.shape[:2]).any(axis=1)
+        curves, roots, depth = curves[~across], roots[~across], depth[~across]
+    else:
         curves = curled(curves, hair.curl * (0.35 if cut.comb == "swept" else 1.0), rng)
         flat = curves.reshape(-1, 3)
         flat = surface.push_out(scalp.clear_face(flat), 0.002, through_ears=cut.comb == "swept")
@@ -188,7 +202,7 @@ def _combed(scalp: Scalp, cut: Cut, rng: np.random.Generator) -> list[HairMesh]:
         curves[:, 0] = roots.points
     meshes = [_lay(scalp, curves, cut, roots.weight, depth, rng), _hairline(scalp, comb, cut, rng)]
     if cut.comb == "slick":
-        meshes.append(_knot(scalp, rng))
+        meshes.append(tie(scalp, HAIR, rng))
     return meshes
 
 
@@ -254,60 +268,21 @@ def _lay(
         colours,
         HAIR,
         rng,
-        opacity=(0.9, 0.0),
+        opacity=(1.0 if cut.comb == "parted" else 0.9, 0.0),  # what hangs is thick: nothing shines through
         occlusion=(0.7, 0.88 if cut.comb == "swept" else 1.0),  # bright tips of short hair would be scales
         depth=depth,
         follow=follow,
-        tip=0.8 if cut.comb == "parted" else 0.5,
+        tip=cut.tip,
         fades=cut.fades,
     )
-    soft = np.repeat(0.55 + 0.45 * front, 2 * curves.shape[1]).astype(np.float32)
-    mesh.opacity[:] = mesh.opacity * soft
+    knots = np.linspace(0, 1, curves.shape[1])
+    rooted = 1 - smoothstep(knots, 0.0, 0.25) if cut.comb == "parted" else np.ones_like(knots)
+    soft = 1 - 0.45 * (1 - front)[:, None] * rooted  # thin at the hairline; what hangs from there is not
+    mesh.opacity[:] = mesh.opacity * np.repeat(soft.ravel(), 2).astype(np.float32)
+    if cut.comb == "parted":  # what hangs within is in the shadow of what hangs without, so it is no veil
+        inner = (1 - smoothstep(depth, 0.0, 0.7))[:, None] * smoothstep(-scalp.q(curves)[..., 1], 0.1, 0.8)
+        mesh.occlusion[:] = mesh.occlusion * np.repeat(1 - INNER * inner.ravel(), 2).astype(np.float32)
     return mesh
-
-
-def _knot(scalp: Scalp, rng: np.random.Generator) -> HairMesh:
-    """A bun, or a tail falling from the knot."""
-    surface, hair = scalp.surface, scalp.hair
-    place, count = knot_place(scalp), 110
-    out = place - scalp.centre - [0, 0.4 * scalp.half[1], 0]
-    out /= np.linalg.norm(out)
-    t = np.linspace(0, 1, 10)[None, :, None]
-    if hair.length < 0.5 or hair.curl > 0.6:  # a bun: loops over a ball
-        radius = 0.022 + 0.016 * hair.density + 0.014 * hair.curl
-        centre = place + (0.55 * radius) * out
-        axis = rng.normal(size=(count, 3)) * 0.5 + out
-        axis /= np.linalg.norm(axis, axis=1, keepdims=True)
-        first = np.cross(axis, rng.normal(size=(count, 3)))
-        first /= np.linalg.norm(first, axis=1, keepdims=True)
-        second = np.cross(axis, first)
-        angle = 2.6 * t + 0.0
-        tilt = rng.uniform(-0.6, 0.6, (count, 1, 1))
-        around = np.cos(angle) * first[:, None] + np.sin(angle) * second[:, None] + tilt * axis[:, None]
-        around /= np.linalg.norm(around, axis=2, keepdims=True)
-        curves = centre + radius * rng.uniform(0.88, 1.06, (count, 1, 1)) * around
-        normals = around
-    else:
-        spread = rng.normal(0, 1, (count, 1, 3)) * [0.016, 0.008, 0.010]
-        length = 0.14 + 0.16 * hair.length
-        fall = np.array([0, -1.0, 0]) * t**1.3 * length + out * (0.035 * np.sin(np.minimum(t * 3.0, 1.57)))
-        curves = place + fall + spread * np.sqrt(t) * (1 - 0.4 * t)
-        curves = curled(surface.push_out(curves.reshape(-1, 3), 0.012).reshape(curves.shape), hair.curl, rng)
-        normals = spread + 0.02 * out + 0 * curves
-        normals /= np.linalg.norm(normals, axis=2, keepdims=True)
-    colours = hair_colour(hair, rng, count)
-    return ribbons(
-        surface,
-        curves,
-        normals,
-        rng.uniform(0.007, 0.013, count),
-        colours,
-        HAIR,
-        rng,
-        opacity=(1.0, 0.6),
-        occlusion=(0.7, 0.95),
-        depth=rng.random(count),
-    )
 
 
 def _buzz(scalp: Scalp, rng: np.random.Generator) -> HairMesh:

@@ -4,6 +4,7 @@ import dataclasses
 
 import numpy as np
 import pytest
+from scipy.spatial import cKDTree
 
 from threedpain.generation.colour import mass_colour, pigment
 from threedpain.generation.frames import project
@@ -166,6 +167,27 @@ def test_a_cap_covers_the_crown_and_shows_hair_below(head):
     assert cloth[:, 1].max() > crown > strands[:, 1].max()
 
 
+@pytest.mark.parametrize("gender", ["female", "male"])
+def test_hair_lies_beneath_a_cap(head, gender):
+    mesh = build_hair(person(head, "cap", gender=gender, seed=3))
+    cap = np.unique(mesh.faces[mesh.face_class == CLOTH])
+    cap = cap[mesh.opacity[cap] > 0.5]
+    rows = np.unique(mesh.faces[mesh.face_class == HAIR])
+    distance, near = cKDTree(mesh.vertices[cap]).query(mesh.vertices[rows])
+    out = np.einsum("nd,nd->n", mesh.vertices[rows] - mesh.vertices[cap[near]], mesh.normals[cap[near]])
+    above = mesh.vertices[rows, 1] > mesh.vertices[cap[near], 1]  # of the same height the cap's edge is nearest
+    assert above.sum() > 100 and np.quantile(out[above & (distance < 0.02)], 0.99) < 0.002
+
+
+def test_long_hair_ends_alike_on_both_sides(head):
+    """Of each side the mean height of the lowest ends."""
+    for seed in range(3):
+        mesh = built(head, "long", seed)[1]
+        hair = mesh.vertices[np.unique(mesh.faces[mesh.face_class == HAIR])]
+        left, right = (np.sort(hair[side * hair[:, 0] > 0.02, 1])[:60].mean() for side in (1, -1))
+        assert abs(left - right) < 0.03
+
+
 def test_hair_follows_the_skull_and_long_hair_the_shoulders_below(head):
     bust = person(head, "long", seed=2)
     mesh, face = build_hair(bust), moved(bust, (20.0, 8.0, 0.0))
@@ -255,7 +277,8 @@ def test_hair_thins_out_at_its_ends_and_at_the_hairline(head, style):
     bust, mesh = built(head, style, 0)
     hair = np.unique(mesh.faces[mesh.face_class == HAIR])
     nearest = bust.topology.scalp[Surface(bust).nearest(mesh.vertices[hair])]
-    begins = (nearest > 0.2) & (nearest < 0.4)
+    lies = Surface(bust).height(mesh.vertices[hair])[0] < 0.005  # not what hangs over it from further up
+    begins = (nearest > 0.2) & (nearest < 0.4) & lies
     assert begins.sum() > 100 and np.clip(mesh.opacity[hair][begins], 0, 1).mean() < 0.5
     low = np.argsort(mesh.vertices[hair, 1])[:20]
     assert mesh.opacity[hair][low].min() < 0.01
