@@ -326,7 +326,7 @@ def person_colours(head: HeadSurfaces, hair: HairMesh) -> Colours:
         brows=brow_colour(who.hair, neck, who.skin.makeup),
         lashes=lash_colour(who.hair, neck, who.skin.makeup),
         iris=who.eyes.iris,
-        iris_angle=np.arcsin(min(_iris_radius(bust) / bust.eye_radius, 1)),
+        iris_angle=iris_angle(bust),
         pupil=who.eyes.pupil,
         cornea=bust.eye_radius / CORNEA_RADIUS,
         teeth=TEETH_COLOUR * (1 - YELLOWER * (who.age - 18)),
@@ -338,11 +338,12 @@ def person_colours(head: HeadSurfaces, hair: HairMesh) -> Colours:
     return Colours(*(np.asarray(value, np.float32)[()] for value in colours))
 
 
-def _iris_radius(bust: Bust) -> float:
-    """Metres: as people's, less where lids open narrowly, or no white would be left beside it."""
+def iris_angle(bust: Bust) -> float:
+    """Radians from an eye's axis: as people's, less where lids open narrowly, or no white would be left beside it."""
     marks = resting_landmarks(bust)
     wide = np.linalg.norm(marks[[39, 45]] - marks[[36, 42]], axis=1).mean()
-    return min(IRIS_RADIUS, IRIS_SHARE * float(wide)) * bust.identity.eyes.iris_scale
+    radius = min(IRIS_RADIUS, IRIS_SHARE * float(wide)) * bust.identity.eyes.iris_scale
+    return float(np.arcsin(min(radius / bust.eye_radius, 1)))
 
 
 def neck_tone(bust: Bust, texels: np.ndarray, levels: np.ndarray) -> np.ndarray:

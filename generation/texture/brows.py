@@ -36,7 +36,8 @@ EYE = 69.0, 46.0  # where the lid lies, outwards from the axis, and half its wid
 LID = 417.0, 425.0  # rows over the eye from which on hairs fade: the skin there is stretched over the closed eye
 STEPS = 14  # points a hair is drawn with
 COVER = 0.38, 0.38  # opacity of one hair at its root
-WHITE_COVER, WIRY = 0.9, 0.65  # and of a white one, times that, and the share that is thick enough to be seen
+WHITE_COVER = 0.9  # and of a white one, times that
+WIRY = 0.7, 0.5  # share of white hairs that is thick enough to be seen
 SHADE = 0.22  # of the hairs' opacity is smoothed: fine hairs and the skin's shade between those that are seen
 
 
@@ -147,6 +148,6 @@ def _hairs(
     taper = np.interp(s[0], [-0.5, -0.35, 0.1, 0.5], [0.5, 1.0, 0.85, 0.1])[None]
     strength = rng.uniform(0.5, 1.3, len(t))
     white = rng.random(len(t)) < shape.white
-    strength = np.where(white, WHITE_COVER * (rng.random(len(t)) < WIRY) * strength, strength)
+    strength = np.where(white, WHITE_COVER * (rng.random(len(t)) < WIRY[not female]) * strength, strength)
     free = 1 - smoothstep(y, *LID) * (np.abs(x - EYE[0]) < EYE[1])
     return x, y, COVER[not female] * strength[:, None] * taper * free * (length[:, None] / STEPS)
