@@ -12,11 +12,11 @@ WALLS = 0.08  # light where no sky is seen
 LIT, FADE = 0.9, 0.022  # light at the lips, and metres behind them to a third of it
 
 
-def mouth_light(face: Face) -> np.ndarray:
-    """Light inside the mouth, float32 [H]: the more, the wider lips gap before a place beside its depth behind them,
-    and less close under the upper lip; wet red walls throw some back to where none falls."""
+def mouth_light(face: Face, inner: np.ndarray) -> np.ndarray:
+    """Light on vertices inside the mouth, `inner` bool [H] -> float32 [I]: the more, the wider lips gap before a place
+    beside its depth behind them, and less close under the upper lip; wet red walls throw some back."""
     skull, shift = face.head_pose[:, :3], face.head_pose[:, 3]
-    x, y, z = ((face.vertices - shift) @ skull).T
+    x, y, z = ((face.vertices[inner] - shift) @ skull).T
     lips = (landmarks(face.bust.topology, face.vertices) - shift) @ skull
     over, under = lips[60:65], lips[[60, 67, 66, 65, 64]]
     above = np.interp(x, over[:, 0], over[:, 1])

@@ -186,7 +186,9 @@ def pose(surfaces: Surfaces, face: Face, light: Light) -> Posed:
     table = np.zeros((head + len(hair.vertices), 16), np.float32)
     table[:head, POSITION] = face.vertices
     table[:head, NORMAL] = vertex_normals(face.vertices, topology.faces)
-    table[:head, OCCLUSION] = np.where(bare.inner, mouth_light(face), bare.ambient) * hair.shadow
+    sky = bare.ambient.copy()
+    sky[bare.inner] = mouth_light(face, bare.inner)
+    table[:head, OCCLUSION] = sky * hair.shadow
     _shade_under_lids(bare, face, table)
     table[:head, HEAT] = face.heat
     table[:head, PAINT] = hair.scalp

@@ -131,7 +131,8 @@ def test_a_mouth_is_lit_by_the_gap_of_its_lips(seed):
     bust = person(seed)[0]
     part, faces = bust.topology.face_part, bust.topology.faces
     teeth, tongue = (np.unique(faces[part == PARTS.index(name)]) for name in ("teeth_upper", "tongue"))
-    shut, narrow, wide = (mouth_light(rig(bust, units)) for units in ({}, {"AU10": 4, "AU25": 3}, {"AU27": 5}))
+    every = np.ones(len(bust.vertices), bool)
+    shut, narrow, wide = (mouth_light(rig(bust, units), every) for units in ({}, {"AU10": 4, "AU25": 3}, {"AU27": 5}))
     for parted in (narrow, wide):
         assert shut[tongue].max() < parted[tongue].max() < 0.6  # deep in
     assert narrow[teeth].max() > max(0.5, shut[teeth].max())  # right behind the lips
