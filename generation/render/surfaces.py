@@ -13,7 +13,7 @@ import numpy as np
 
 from threedpain.generation.colour import to_linear
 from threedpain.generation.compiling import njit
-from threedpain.generation.geometry import smoothstep, vertex_normals
+from threedpain.generation.geometry import vertex_normals
 from threedpain.generation.head.bust import Bust, Face
 from threedpain.generation.head.motion import landmarks
 from threedpain.generation.head.wrinkles import wrinkle_places
@@ -50,6 +50,7 @@ from threedpain.generation.worn.weaves import patterns
 from threedpain.regions import REGIONS, inside
 
 from .colours import brow_colour, lash_colour, lash_cover, sclera_colour
+from .mouth import mouth_light
 from .neck import neck_light
 from .occlusion import FINE, SHADOW_SIZE, DepthMap, ambient
 from .parts import part_vertices
@@ -57,8 +58,10 @@ from .relief import active
 
 PART_MATERIAL = dict(zip(PARTS, (SKIN, EYE_LEFT, EYE_RIGHT, TEETH, TEETH, MOUTH, LASHES), strict=True))
 LEVELS = 6  # mip levels of the skin
-LID_SHADOW = 0.0095, 0.0045  # metres on the eyeball below the upper and above the lower lid
-TEETH_COLOUR = np.array([0.70, 0.63, 0.53])
+LID_SHADOW = 0.0065, 0.0032  # metres on the eyeball below the upper and above the lower lid
+TEETH_COLOUR = np.array([0.72, 0.64, 0.53])
+YELLOWER = np.array([0.001, 0.0022, 0.0042])  # the share of it that a year takes
+IRIS_SHARE = 0.225  # of the lids' opening from corner to corner that an iris of middling size reaches from its middle
 LASH_PATTERN = np.array([9.0, 0.05])  # strand patterns over both lids and over a lash: hairs of a tenth of a millimetre
 LASH_FAN = 0.05  # of both lids' width by which the outermost lean to the temple
 LASH_TAPER = 1.25  # how soon lashes end, shorter ones between longer
@@ -183,7 +186,9 @@ def pose(surfaces: Surfaces, face: Face, light: Light) -> Posed:
     table = np.zeros((head + len(hair.vertices), 16), np.float32)
     table[:head, POSITION] = face.vertices
     table[:head, NORMAL] = vertex_normals(face.vertices, topology.faces)
-    table[:head, OCCLUSION] = np.where(bare.inner, mouth_light(face), bare.ambient) * hair.shadow
+    sky = bare.ambient.copy()
+    sky[bare.inner] = mouth_light(face, bare.inner)
+    table[:head, OCCLUSION] = sky * hair.shadow
     _shade_under_lids(bare, face, table)
     table[:head, HEAT] = face.heat
     table[:head, PAINT] = hair.scalp
@@ -226,7 +231,7 @@ def _shade_under_lids(head: HeadSurfaces, face: Face, table: np.ndarray) -> None
     for side, (ball, lids) in enumerate(zip(head.balls, head.lids, strict=True)):
         above = head.bust.vertices[lids, 1] > head.bust.eye_centres[side, 1]
         near = _nearest(face.vertices[ball], face.vertices[lids], np.where(above, *LID_SHADOW).astype(np.float32))
-        table[ball, OCCLUSION] = np.maximum(table[ball, OCCLUSION], 0.6) * (0.25 + 0.75 * near)
+        table[ball, OCCLUSION] = np.maximum(table[ball, OCCLUSION], 0.7) * (0.4 + 0.6 * near)
 
 
 def _darken_slits(face: Face, table: np.ndarray) -> None:
@@ -254,21 +259,6 @@ def _nearest(points, lids, reach):
             x, y, z = points[p, 0] - lids[q, 0], points[p, 1] - lids[q, 1], points[p, 2] - lids[q, 2]
             result[p] = min(result[p], np.sqrt(x * x + y * y + z * z) / reach[q])
     return result
-
-
-def mouth_light(face: Face) -> np.ndarray:
-    """Light inside the mouth, float32 [H]: it enters between the lips and fades with the depth behind them, towards the
-    corners and close under the upper lip."""
-    skull, shift = face.head_pose[:, :3], face.head_pose[:, 3]
-    x, y, z = ((face.vertices - shift) @ skull).T
-    lips = (landmarks(face.bust.topology, face.vertices) - shift) @ skull
-    front, gap = lips[[62, 64], 2].mean(), np.linalg.norm(lips[62] - lips[66])
-    deep = np.exp(-np.maximum(front - z - 0.006, 0) / 0.014)
-    right, left = lips[60, 0], lips[64, 0]
-    aside = np.abs(2 * x - right - left) / (left - right)
-    below = np.interp(x, lips[60:65, 0], lips[60:65, 1]) - y
-    shaded = (1 - 0.8 * smoothstep(aside, 0.25, 1.0)) * (0.4 + 0.6 * smoothstep(below, 0.0, 0.006))
-    return ((0.08 + 0.8 * np.clip(gap / 0.014, 0, 1)) * deep * shaded).astype(np.float32)
 
 
 def resting_landmarks(bust: Bust) -> np.ndarray:
@@ -338,16 +328,24 @@ def person_colours(head: HeadSurfaces, hair: HairMesh) -> Colours:
         brows=brow_colour(who.hair, neck, who.skin.makeup),
         lashes=lash_colour(who.hair, neck, who.skin.makeup),
         iris=who.eyes.iris,
-        iris_angle=np.arcsin(min(IRIS_RADIUS * who.eyes.iris_scale / bust.eye_radius, 1)),
+        iris_angle=iris_angle(bust),
         pupil=who.eyes.pupil,
         cornea=bust.eye_radius / CORNEA_RADIUS,
-        teeth=TEETH_COLOUR * (1 - 0.004 * np.array([0.3, 0.7, 1.5]) * (who.age - 18)),
+        teeth=TEETH_COLOUR * (1 - YELLOWER * (who.age - 18)),
         sclera=sclera_colour(who),
         vessels=BLOOD,
         axes=np.zeros((2, 3)),
         noise=child(who.eyes.seed, "iris").random(64),
     )
     return Colours(*(np.asarray(value, np.float32)[()] for value in colours))
+
+
+def iris_angle(bust: Bust) -> float:
+    """Radians from an eye's axis: as people's, less where lids open narrowly, or no white would be left beside it."""
+    marks = resting_landmarks(bust)
+    wide = np.linalg.norm(marks[[39, 45]] - marks[[36, 42]], axis=1).mean()
+    radius = min(IRIS_RADIUS, IRIS_SHARE * float(wide)) * bust.identity.eyes.iris_scale
+    return float(np.arcsin(min(radius / bust.eye_radius, 1)))
 
 
 def neck_tone(bust: Bust, texels: np.ndarray, levels: np.ndarray) -> np.ndarray:

@@ -20,7 +20,7 @@ from threedpain.generation.seeds import child
 from . import layout
 from .blemishes import AREA
 from .creases import creases
-from .noise import enlarged
+from .noise import enlarged, field
 from .tone import density, paint
 
 # Grooves of the right half: points in texels, width in texels, darkening at 85 years. Each has a lighter bank above
@@ -60,22 +60,14 @@ def aged(albedo: np.ndarray, who: Identity) -> np.ndarray:
     skin += (own * MOTTLE * (1 + 0.3 * z[1]) * free)[..., None] * middle
     shape = skin.shape[:2]
     shade = np.einsum("g,gij->ij", (own * GROOVE * (1 + 0.3 * z[4:])).astype(np.float32), _grooves())
-    blotches = BLOTCH * (1 + 0.3 * z[2]) * (_noise(rng, shape, 3) + _noise(rng, shape, 6))
+    blotches = BLOTCH * (1 + 0.3 * z[2]) * (field(rng, shape, 1.2) + field(rng, shape, 3.6))
     lines = LINES * (1 + 0.3 * z[3]) * _lines(rng, shape)
     dark = np.float32(own) * free * (blotches + lines)
-    red = np.float32(0.5 * BLOTCH * own) * free * _noise(rng, shape, 5)
+    red = np.float32(0.5 * BLOTCH * own) * free * field(rng, shape, 2.4)
     shade += creases(who, min(own, 1.0)) * _free()
     out = albedo.copy()
     paint(out[AREA], skin, dark, red, shade)
     return out
-
-
-def _noise(rng: np.random.Generator, shape: tuple[int, int], size: int) -> np.ndarray:
-    """Soft noise of unit size, blobs about `size` texels across."""
-    step = max(size // 2, 1)
-    coarse = gaussian_filter(rng.standard_normal((shape[0] // step + 3, shape[1] // step + 3)).astype(np.float32), 1.2)
-    fine = enlarged(coarse, step)[: shape[0], : shape[1]] if step > 1 else coarse[: shape[0], : shape[1]]
-    return fine / fine.std()
 
 
 def _lines(rng: np.random.Generator, shape: tuple[int, int]) -> np.ndarray:

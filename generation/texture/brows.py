@@ -20,6 +20,7 @@ from threedpain.generation.records import SKIN_HEIGHT, SKIN_WIDTH, Identity
 from threedpain.generation.seeds import child
 
 from . import layout
+from .strokes import drawn
 
 WINDOW = np.s_[356:456, 545:867]  # of the maps, rows and columns, where hairs may lie
 INNER, LONG = 20.0, 114.0  # a brow begins so far from the axis and runs so far outwards
@@ -29,14 +30,15 @@ DROP = 17.0, 19.0  # from its highest place to the tail's end, women's and men's
 STRAIGHTER = 3.5  # the less for East Asian brows
 WIDE = (3.0, 7.2), (4.6, 11.0)  # height of the body: of the thinnest, and how much more of the fullest
 PLUCKED = 0.16, 0.66  # share of women who pluck theirs thin, and to what share of the height
-HAIRS = 0.62, 0.74  # hairs a square texel of brow, before gaps
+HAIRS = 0.66, 0.56  # hairs a square texel of brow, before gaps
 ROUND = (-0.09, -0.03, 0.03, 0.09)  # of a brow's run over which its edge is averaged: a frown bends a knee to a chevron
 EYE = 69.0, 46.0  # where the lid lies, outwards from the axis, and half its width
 LID = 417.0, 425.0  # rows over the eye from which on hairs fade: the skin there is stretched over the closed eye
 STEPS = 14  # points a hair is drawn with
-COVER = 0.34, 0.34  # opacity of one hair at its root
-WHITE_COVER, WIRY = 0.75, 0.45  # and of a white one, times that, and the share that is thick enough to be seen
-SHADE = 0.30  # of the hairs' opacity is smoothed: fine hairs and the skin's shade between those that are seen
+COVER = 0.38, 0.38  # opacity of one hair at its root
+WHITE_COVER = 0.9  # and of a white one, times that
+WIRY = 0.7, 0.5  # share of white hairs that is thick enough to be seen
+SHADE = 0.22  # of the hairs' opacity is smoothed: fine hairs and the skin's shade between those that are seen
 
 
 @dataclass(frozen=True)
@@ -68,7 +70,7 @@ def brows(who: Identity) -> np.ndarray:
         lean = rng.normal(0, (0.9, 1.2, 0.4), 3)  # no face has two brows alike
         hairs = _hairs(shape, lean, female, rng)
         x, y = layout.AXIS + side * hairs[0] - WINDOW[1].start, hairs[1] - WINDOW[0].start
-        _splat(window, x, y, hairs[2])
+        window += drawn(x, y, hairs[2], window.shape)
     soft = gaussian_filter(window, (1.5, 2.0))
     pencil = SHADE * (1 - 0.7 * shape.white) + 0.25 * who.skin.makeup  # white hairs throw no shade
     cover = 1 - np.exp(-((1 - 0.5 * pencil) * window + pencil * soft))
@@ -91,11 +93,11 @@ def _shape(who: Identity, rng: np.random.Generator) -> Shape:
         sharp=float(u[2]) * (0.5 + 0.5 * man),
         drop=float(np.clip(DROP[man] - 0.6 * straight + 3.0 * z[3], 11.0, 27.0)),
         wide=float(wide * (PLUCKED[1] if plucked else 1.0)),
-        taper=float(np.clip(0.62 + 0.12 * z[4] - 0.03 * man, 0.3, 0.85)),
+        taper=float(np.clip(0.66 + 0.10 * z[4] + 0.05 * man, 0.4, 0.88)),
         end=float(np.clip(0.97 + 0.05 * z[5] - 0.1 * old * (not man), 0.78, 1.06)),
-        full=float(np.clip(0.42 + 0.72 * who.hair.brow_density + 0.08 * z[6] - 0.12 * old * (not man), 0.35, 1.15)),
+        full=float(np.clip(0.42 + 0.72 * who.hair.brow_density + 0.08 * z[6] + 0.06 * old * (not man), 0.5, 1.1)),
         long=(14.0 + 1.6 * z[7]) * (1.0 + 0.12 * man + 0.25 * man * old * u[3]) * (0.8 if plucked else 1.0),
-        tail=float(np.clip(0.8 + 0.15 * z[8] - 0.55 * old * (1 - 0.5 * man), 0.15, 1.0)),
+        tail=float(np.clip(0.8 + 0.15 * z[8] - 0.4 * old * (1 - 0.5 * man), 0.3, 1.0)),
         unruly=(0.13, 0.19)[man] * float(np.exp(0.25 * z[9])) * (1 + 0.6 * old * man),
         white=brow_grey(who.hair, who.skin.makeup),
     )
@@ -121,13 +123,13 @@ def _hairs(
     count = int(HAIRS[not female] * LONG * shape.wide)
     t, across = rng.uniform(-0.03, 1.08, count), rng.uniform(-1, 1, count)  # across: -1 upper edge .. 1 lower edge
     across = np.sign(across) * np.abs(across) ** 1.3  # densest in the middle
-    front = smoothstep(t, 0.0, 0.3 if female else 0.2)
-    first = 0.15 if female else 0.26
+    front = smoothstep(t, 0.0, 0.3)
+    first = 0.15 if female else 0.2
     ramp = first * smoothstep(t, -0.04, 0.05) + (1 - first) * front
     thin = 1 - (1 - shape.tail) * smoothstep(t, 0.5, 0.85)
     wave = rng.uniform(0, 2 * np.pi, 5)
     patchy = sum(np.sin((7 + 6 * k) * t + (1 + k % 3) * across + p) / (1 + 0.4 * k) for k, p in enumerate(wave))
-    keep = ramp * thin * smoothstep(shape.end - t, 0.0, 0.16) * (0.82 + 0.16 * patchy) * shape.full
+    keep = ramp * thin * smoothstep(shape.end - t, 0.0, 0.26) * (0.82 + 0.16 * patchy) * shape.full
     kept = rng.random(count) < keep
     t, across = t[kept], across[kept]
     height = shape.wide * (0.62 + 0.38 * smoothstep(t, -0.02, 0.18)) * (1 - shape.taper * smoothstep(t, 0.3, 1.0))
@@ -146,23 +148,6 @@ def _hairs(
     taper = np.interp(s[0], [-0.5, -0.35, 0.1, 0.5], [0.5, 1.0, 0.85, 0.1])[None]
     strength = rng.uniform(0.5, 1.3, len(t))
     white = rng.random(len(t)) < shape.white
-    strength = np.where(white, WHITE_COVER * (rng.random(len(t)) < WIRY) * strength, strength)
+    strength = np.where(white, WHITE_COVER * (rng.random(len(t)) < WIRY[not female]) * strength, strength)
     free = 1 - smoothstep(y, *LID) * (np.abs(x - EYE[0]) < EYE[1])
     return x, y, COVER[not female] * strength[:, None] * taper * free * (length[:, None] / STEPS)
-
-
-def _splat(into: np.ndarray, x: np.ndarray, y: np.ndarray, amount: np.ndarray) -> None:
-    """Add `amount` at points between texel centres to the four texels around each."""
-    x, y, amount = (x - 0.5).ravel(), (y - 0.5).ravel(), amount.ravel()
-    j, i = np.floor(x).astype(int), np.floor(y).astype(int)
-    fx, fy = x - j, y - i
-    height, width = into.shape
-    for di, dj, share in (
-        (0, 0, (1 - fy) * (1 - fx)),
-        (0, 1, (1 - fy) * fx),
-        (1, 0, fy * (1 - fx)),
-        (1, 1, fy * fx),
-    ):
-        inside = (i + di >= 0) & (i + di < height) & (j + dj >= 0) & (j + dj < width)
-        place = ((i + di) * width + j + dj)[inside]
-        into += np.bincount(place, (amount * share)[inside], height * width).reshape(into.shape)

@@ -15,6 +15,7 @@ from threedpain.generation.seeds import child
 
 from . import layout
 from .blemishes import AREA
+from .strokes import drawn
 
 # Kind -> how many on a side at 90 years, where they begin (x, y in texels of the right half), how that is spread, the
 # direction in degrees (0 towards the ear, 90 down) and its spread, length from and to, bend.
@@ -64,18 +65,7 @@ def creases(who: Identity, older: float) -> np.ndarray:
             )
             points.append(np.stack([layout.AXIS + side * (layout.AXIS - x), y], -1)[:n].reshape(-1, 2))
             weights.append(strength[:n].ravel())
-    return older**0.8 * DEPTH * _drawn(np.concatenate(points), np.concatenate(weights), shape)
-
-
-def _drawn(points: np.ndarray, weights: np.ndarray, shape: tuple[int, int]) -> np.ndarray:
-    """Points [P, 2] of strokes, each `weights` texels of line, drawn with their banks."""
-    x, y = points[:, 0] - AREA[1].start - 0.5, points[:, 1] - AREA[0].start - 0.5
-    left, top = np.floor(x).astype(int), np.floor(y).astype(int)
-    ink = np.zeros(shape, np.float32)
-    for i, j in ((0, 0), (0, 1), (1, 0), (1, 1)):
-        share = weights * np.abs(1 - i - (y - top)) * np.abs(1 - j - (x - left))
-        inside = (top + i >= 0) & (top + i < shape[0]) & (left + j >= 0) & (left + j < shape[1])
-        np.add.at(ink, (top[inside] + i, left[inside] + j), share[inside].astype(np.float32))
-    line = gaussian_filter(ink, FINE, truncate=3.0) * (FINE * np.sqrt(2 * np.pi))
-    bank = gaussian_filter(ink, BANK, truncate=3.0) * (FINE * np.sqrt(2 * np.pi))
-    return np.minimum(line, 1.2) - 0.8 * bank
+    x, y = np.concatenate(points).T
+    ink = drawn(x - AREA[1].start, y - AREA[0].start, np.concatenate(weights), shape).astype(np.float32)
+    line, bank = (gaussian_filter(ink, sigma, truncate=3.0) * (FINE * np.sqrt(2 * np.pi)) for sigma in (FINE, BANK))
+    return older**0.8 * DEPTH * (np.minimum(line, 1.2) - 0.8 * bank)

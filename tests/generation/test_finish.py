@@ -33,6 +33,14 @@ def test_women_have_thinner_and_higher_brows_and_redder_lips_than_men() -> None:
     assert redness[0] > redness[1] + 4
 
 
+@pytest.mark.parametrize("seed", range(4))
+def test_old_women_keep_brows(seed: int) -> None:
+    who = sample_identity(seed, age=82, gender="female", ethnicity="white")
+    old = finished(FlatTexture()([who])[0], who).brows
+    young = finished(FlatTexture()([who])[0], replace(who, age=30, hair=replace(who.hair, grey=0.0))).brows
+    assert 0.3 < old.sum(dtype=float) / young.sum(dtype=float) < 1.3
+
+
 def test_the_maps_handed_in_are_kept_and_the_same_person_gets_the_same_bytes() -> None:
     who = sample_identity(9, age=70, gender="female", ethnicity="south_asian")
     plain = FlatTexture()([who])[0]

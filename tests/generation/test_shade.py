@@ -11,14 +11,16 @@ from threedpain.generation.frames import look_at
 from threedpain.generation.head.rig import rig
 from threedpain.generation.head.scan import ScanHeadModel
 from threedpain.generation.people.identity import sample_identity
-from threedpain.generation.records import KeyLight, Light, SkinMaps
+from threedpain.generation.records import PARTS, KeyLight, Light, SkinMaps
 from threedpain.generation.render.backends import TorchBackend
+from threedpain.generation.render.mouth import mouth_light
 from threedpain.generation.render.raster import pytorch3d as raster_pytorch3d
 from threedpain.generation.render.renderer import Renderer
 from threedpain.generation.render.shading import kernel as shade_numba
 from threedpain.generation.render.shading import reference as shade_torch
 from threedpain.generation.render.shading.kernel import develop
 from threedpain.generation.render.shading.model import LINING, MATERIALS, OPTICS, tone, tone_table
+from threedpain.generation.render.surfaces import iris_angle, resting_landmarks
 from threedpain.generation.scene.scene import sample_scene
 from threedpain.generation.texture import load_texture
 
@@ -122,6 +124,27 @@ def test_teeth_stand_apart_in_their_gums():
     gaps = np.flatnonzero((upper[1:-1] < 0.6) & (upper[1:-1] <= upper[:-2]) & (upper[1:-1] < upper[2:]))
     assert 10 <= len(gaps) <= 16  # a jaw of teeth, the hindmost beyond what a mouth shows
     assert not gum[180, 400:625].any() and gum[250].all() and gum[5].all()  # crowns, and the gums of either jaw
+
+
+@pytest.mark.parametrize("seed", [3, 6, 8])
+def test_a_mouth_is_lit_by_the_gap_of_its_lips(seed):
+    bust = person(seed)[0]
+    part, faces = bust.topology.face_part, bust.topology.faces
+    teeth, tongue = (np.unique(faces[part == PARTS.index(name)]) for name in ("teeth_upper", "tongue"))
+    every = np.ones(len(bust.vertices), bool)
+    shut, narrow, wide = (mouth_light(rig(bust, units), every) for units in ({}, {"AU10": 4, "AU25": 3}, {"AU27": 5}))
+    for parted in (narrow, wide):
+        assert shut[tongue].max() < parted[tongue].max() < 0.6  # deep in
+    assert narrow[teeth].max() > max(0.5, shut[teeth].max())  # right behind the lips
+    assert shut.min() >= 0 and narrow.max() <= 1
+
+
+@pytest.mark.parametrize("seed", range(4))
+def test_irises_leave_white_beside_them(seed):
+    bust = person(seed)[0]
+    marks = resting_landmarks(bust)
+    across = 2 * bust.eye_radius * np.sin(iris_angle(bust))
+    assert 0.009 < across < 0.0131 and across < 0.5 * np.linalg.norm(marks[36] - marks[39])
 
 
 def test_all_light_is_linear():
