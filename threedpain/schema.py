@@ -17,7 +17,7 @@ from .facs import ACTION_UNITS
 from .masks import MASK_CLASSES
 from .regions import PARTS
 
-GENERATOR_VERSION = "1.10.0"  # a change of the bytes the same seed gives is a new version
+GENERATOR_VERSION = "1.11.0"  # a change of the bytes the same seed gives is a new version
 
 CONFIGS = ("images", "pairs", "expressions", "identities", "videos")
 # Optional image columns: 16-bit PNG in millimetres; index PNG, 1 + index into REGIONS; the same person at rest in the

@@ -15,7 +15,6 @@ from threedpain import facs
 from threedpain.generation.compiling import njit
 from threedpain.generation.records import Identity
 
-APART = 0.5  # of its distance from the midline is the most that a place goes towards it: brows do not meet
 FAINT = 0.15  # the least share of its movement that a place keeps
 
 
@@ -70,11 +69,6 @@ def _shaped(fields, cage, table):
             after += a * a + b * b
         size = np.sqrt(weight / after)
         for k in range(count):
-            c = moving[k]
-            out[f, c, 0] *= size
-            out[f, c, 1] *= size
-            across, most = side * cage[c, 0], -side * out[f, c, 0]
-            if across > 0 and most > 0:
-                room = APART * across
-                out[f, c, 0] = -side * room * np.tanh(most / room)
+            out[f, moving[k], 0] *= size
+            out[f, moving[k], 1] *= size
     return out

@@ -45,7 +45,7 @@ OPENED = {"l-eye-height2-incr": 0.03, "r-eye-height2-incr": 0.03}
 OPENED_EAST_ASIAN = {"l-eye-height2-incr": 0.15, "r-eye-height2-incr": 0.15, "eyebrows-trans-up": 0.3}
 STIFF = 2e-6  # square metres: how little a neighbourhood says of directions in which it is flat
 LEAST_SQUEEZE = 0.6  # of AU7: narrower eyes than the mean's narrow by less, or they would shut
-FROWN, STEEP = (0.85, 1.15), 1.5  # of AU4, by the brows' room above the lids: they would lie on eyes that have little
+FROWN, STEEP = (0.9, 1.2), 1.5  # of AU4, by the brows' room above the lids: they would lie on eyes that have little
 ROUNDS = 8  # of smoothing a person's deformation
 
 

@@ -26,9 +26,9 @@ BOLD: dict[str, tuple[float, float, float, float]] = {
     "AU10": (0.12, 5.0, 0.4, 0.15),  # beside the nose .. the middle of the lip
     "AU12": (0.3, 6.0, 0.2, 0.15),  # wide .. high
 }
-# Means of the four, else 0: brows go down more than they draw together, the whole of them more than their inner ends,
-# set so that others see a frown (docs/real-eyes.md); women's a little less
-# so, whose lowered brows others take for a man's.
+# Means of the four, else 0: brows go down more than they draw together, their inner ends a little more than the outer,
+# set so that others see a frown (docs/real-eyes.md); women's a little less so, whose lowered brows others take for a
+# man's.
 LEADS: dict[str, dict[str, tuple[float, float, float, float]]] = {
     "female": {"AU4": (-0.3, 0.0, -0.08, 0.0)},
     "male": {"AU4": (-0.35, 0.0, -0.05, 0.0)},

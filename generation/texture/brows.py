@@ -30,15 +30,15 @@ DROP = 17.0, 19.0  # from its highest place to the tail's end, women's and men's
 STRAIGHTER = 3.5  # the less for East Asian brows
 WIDE = (3.0, 7.2), (4.6, 11.0)  # height of the body: of the thinnest, and how much more of the fullest
 PLUCKED = 0.16, 0.66  # share of women who pluck theirs thin, and to what share of the height
-HAIRS = 0.66, 0.56  # hairs a square texel of brow, before gaps
+HAIRS = 0.68, 0.7  # hairs a square texel of brow, before gaps
 ROUND = (-0.09, -0.03, 0.03, 0.09)  # of a brow's run over which its edge is averaged: a frown bends a knee to a chevron
 EYE = 69.0, 46.0  # where the lid lies, outwards from the axis, and half its width
 LID = 417.0, 425.0  # rows over the eye from which on hairs fade: the skin there is stretched over the closed eye
 STEPS = 14  # points a hair is drawn with
-COVER = 0.38, 0.38  # opacity of one hair at its root
+COVER = 0.4, 0.38  # opacity of one hair at its root
 WHITE_COVER = 0.9  # and of a white one, times that
 WIRY = 0.7, 0.5  # share of white hairs that is thick enough to be seen
-SHADE = 0.22  # of the hairs' opacity is smoothed: fine hairs and the skin's shade between those that are seen
+SHADE = 0.28  # of the hairs' opacity is smoothed: fine hairs and the skin's shade between those that are seen
 
 
 @dataclass(frozen=True)

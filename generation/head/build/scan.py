@@ -31,7 +31,7 @@ from .ict import EYEBALLS, GLOBE, TEETH, Scans, read_scans
 from .mesh import harmonic
 from .regions import LANDMARKS, SITES, landmarks
 from .register import Registration, register
-from .scan_units import SHORTEST, SMOOTHED, UNFOLDED, scan_fields
+from .scan_units import NEAREST, SHORTEST, SMOOTHED, UNFOLDED, scan_fields
 
 TORN = 0.45  # where the offset changes by more than this share of an edge, the counterparts are mistaken (nostrils)
 NEAR = 0.0025  # metres: what lies further from the scans has no counterpart there
@@ -250,7 +250,8 @@ class Transfer:
 
 def _unfolded(field: np.ndarray, places: np.ndarray, edges: np.ndarray, lids: np.ndarray) -> np.ndarray:
     """The field [C, 3] over `places` [C, 3] without a ledge: of no edge of `edges` [E, 2] do the ends come closer in
-    height than to `SHORTEST` of what they were. Where `lids` [C] is 1 nothing is pushed."""
+    height than to `SHORTEST` of what they were; and none goes farther to the midline than `NEAREST` of its way, softly.
+    Where `lids` [C] is 1 nothing is pushed."""
     height, (one, other) = field[:, 1].copy(), edges.T
     apart = places[one, 1] - places[other, 1]
     meeting = np.maximum(np.bincount(edges.ravel(), minlength=len(field)), 1)
@@ -259,7 +260,10 @@ def _unfolded(field: np.ndarray, places: np.ndarray, edges: np.ndarray, lids: np
         push = np.sign(apart) * np.maximum(closer, 0) / 2
         step = np.bincount(one, push, len(field)) - np.bincount(other, push, len(field))
         height += 2 * (1 - lids) * step / meeting
-    return np.column_stack([field[:, 0], height, field[:, 2]])
+    side, room = np.sign(places[:, 0]), np.maximum(NEAREST * np.abs(places[:, 0]), 1e-9)
+    inwards = -side * field[:, 0]
+    across = np.where(inwards > 0, -side * room * np.tanh(inwards / room), field[:, 0])
+    return np.column_stack([across, height, field[:, 2]])
 
 
 def average_shape(head: HeadModel) -> np.ndarray:
