@@ -66,8 +66,8 @@ weights-panoramas: install  ## Build the photographed places from PANORAMAS=fold
 # The shipped teacher and student with their figures, from the shipped generator alone. Each step continues where it stopped.
 # PEOPLE and the seed say exactly who is learned from.
 # Two cores train fastest as two processes, which compute what one does, up to rounding: PROCESSES=1 is one.
-PEOPLE := 1200
-EPOCHS := 8
+PEOPLE := 2000
+EPOCHS := 7
 PROCESSES := 2
 TRAIN = $(BIN)/$(if $(filter 1,$(PROCESSES)),3dpain train,python -m torch.distributed.run --standalone \
 	--nproc-per-node $(PROCESSES) -m threedpain.modeling.training.run)

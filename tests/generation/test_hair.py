@@ -311,7 +311,7 @@ def test_a_finer_mesh_has_no_gaps(head):
     fine, pairs = finer(mesh, mesh.vertices[:, 0] > 0.05)
 
     def area(mesh):
-        a, b, c = mesh.vertices[mesh.faces].transpose(1, 0, 2)
+        a, b, c = mesh.vertices[mesh.faces].astype(float).transpose(1, 0, 2)
         return np.cross(b - a, c - a)
 
     def rim(mesh):
