@@ -39,12 +39,14 @@ def wear_earrings(skin: Outside, rng: np.random.Generator) -> list[Piece]:
             size = 0.006 + 0.009 * u[0]
             turn = np.linspace(0, 2 * np.pi, 28, endpoint=False)[:, None]
             path = hole - [0, size - 0.001, 0] + size * (np.sin(turn) * out + np.cos(turn) * [0.0, 1.0, 0.0])
+            path = _swung(skin, path, hole, out, 0.002)
             pieces.append(_hung(skin, row, path, np.array([0.0007, 0.0007]) * (1 + u[1]), metal, closed=True))
             continue
-        low = hole + 0.001 * out - [0, 0.009 + 0.010 * u[0], 0]
+        thread = np.linspace(hole + 0.001 * out, hole + 0.001 * out - [0, 0.009 + 0.010 * u[0], 0], 5)
+        thread = _swung(skin, thread, hole, out, 0.0035)
         pieces.append(_ball(skin, row, hole + 0.001 * out, np.full(2, 0.0015), metal))
-        pieces.append(_hung(skin, row, np.linspace(hole + 0.001 * out, low, 5), np.full(2, 0.0005), metal))
-        pieces.append(_ball(skin, row, low, np.array([0.0028, 0.0040 + 0.002 * u[1]]), stone))
+        pieces.append(_hung(skin, row, thread, np.full(2, 0.0005), metal))
+        pieces.append(_ball(skin, row, thread[-1], np.array([0.0028, 0.0040 + 0.002 * u[1]]), stone))
     return pieces
 
 
@@ -88,6 +90,16 @@ def _lobe(skin: Outside, side: int) -> tuple[int, np.ndarray]:
     row = int(rows[np.argmin(away)])
     out = skin.normals[row] * [1, 0, 1]
     return row, out / np.linalg.norm(out)
+
+
+def _swung(skin: Outside, path: np.ndarray, hole: np.ndarray, out: np.ndarray, clear: float) -> np.ndarray:
+    """What hangs from the hole along `path` [P, 3], leant `out` of jaw and neck until it lies `clear` of them."""
+    low = np.maximum(hole[1] - path[:, 1], 0.0)[:, None]
+    hangs = low[:, 0] > 0.002
+    for _ in range(3):  # the skin curves away: what it takes is found in steps
+        height, _ = skin.height(path[hangs], ears=False)
+        path = path + np.max((clear - height) / low[hangs, 0], initial=0.0) * low * out
+    return path
 
 
 def _hung(

@@ -90,10 +90,10 @@ def test_labels_and_geometry_stay_to_the_byte(people, name):
     assert shown.sum() > (10 if name == "hearing_aid" else 20), "nothing of it is seen"  # hair falls over ears
     edge = 5 if name in COVERS else 0  # what lies nearer than before may be the neck's own skin at a cover's edge
     assert (worn.heatmap[shown] != 0).sum() <= edge
-    away = ~binary_dilation(shown | (worn.mask != bare.mask), iterations=2)
+    away = ~binary_dilation(shown | (worn.mask != bare.mask), iterations=3)
     for truth in ("mask", "heatmap", "depth", "regions"):
         same = getattr(worn, truth)[away] == getattr(bare, truth)[away]
-        assert (~same).sum() <= 5, truth  # single samples within a pixel of hair
+        assert (~same).sum() <= 5, truth  # single samples of hair
     assert (worn.mask != bare.mask)[~binary_dilation(shown, iterations=2)].mean() < 0.002
     assert (worn.visible <= bare.visible + 1e-6).all()
     assert not (worn.landmarks_visible & ~bare.landmarks_visible).any()
