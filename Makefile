@@ -7,7 +7,7 @@ BIN := .venv/bin
 export OMP_NUM_THREADS := 1
 export MKL_NUM_THREADS := 1
 
-.PHONY: help demo test test-slow lint docs audit seen screens sample weights-head weights-head-scan weights-texture weights-panoramas weights-vitpain install clean
+.PHONY: help demo test test-slow lint docs audit seen judged screens sample weights-head weights-head-scan weights-texture weights-panoramas weights-vitpain install clean
 
 help:  ## Say what there is
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "make %-16s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -71,11 +71,12 @@ EPOCHS := 7
 PROCESSES := 2
 TRAIN = $(BIN)/$(if $(filter 1,$(PROCESSES)),3dpain train,python -m torch.distributed.run --standalone \
 	--nproc-per-node $(PROCESSES) -m threedpain.modeling.training.run)
+TEST_SET = $(BIN)/3dpain generate --out runs/test --identities 200 --expressions 4 --others 1 \
+	--views 2 --size 192 --seed 4242 --videos 0 --truth aligned_neutral
 weights-vitpain: install  ## Make a training set, train the teacher on its heatmaps and the student on its pictures, judge both
 	@$(BIN)/3dpain generate --out runs/train --purpose training --identities $(PEOPLE) --expressions 4 --others 2 \
 		--single-units 1 --views 2 --size 192 --seed 31 --videos 0
-	@$(BIN)/3dpain generate --out runs/test --identities 200 --expressions 4 --others 1 \
-		--views 2 --size 192 --seed 4242 --videos 0 --truth aligned_neutral
+	@$(TEST_SET)
 	@test -e runs/vitpain-teacher/config.json || \
 		$(TRAIN) teacher --data runs/train --out runs/vitpain-teacher --epochs 3 --validations 2 --seed 31
 	@test -e runs/vitpain/config.json || $(TRAIN) student --data runs/train \
@@ -84,6 +85,14 @@ weights-vitpain: install  ## Make a training set, train the teacher on its heatm
 	@$(BIN)/3dpain evaluate --model runs/vitpain-teacher --data runs/test --split all --out runs/evaluation-teacher
 	@$(BIN)/3dpain evaluate --model runs/vitpain --data runs/test --split all --out runs/evaluation
 	@$(BIN)/python model_cards/ship.py --processes $(PROCESSES)
+	@$(BIN)/python model_cards/render.py
+
+# When the generator has moved on and the weights stay: what they are worth on its pictures, into their cards.
+judged: install  ## Judge the shipped teacher and student on 200 people of the generator as it is
+	@$(TEST_SET)
+	@$(BIN)/3dpain evaluate --model threedpain/weights/vitpain-teacher --data runs/test --split all --out runs/evaluation-teacher
+	@$(BIN)/3dpain evaluate --model threedpain/weights/vitpain --data runs/test --split all --out runs/evaluation
+	@$(BIN)/python model_cards/ship.py --judged
 	@$(BIN)/python model_cards/render.py
 
 # What is installed is said by three files; their checksum is the stamp. With the same stamp nothing is fetched.

@@ -32,9 +32,10 @@ def filled(text: str) -> str:
 def vitpain(results: Mapping) -> str:
     """Error, correlation and detection of the shipped student by condition of the reference."""
     about, conditions = results["about"], results["conditions"]
-    moved = (
-        "" if about["generator"] == GENERATOR_VERSION else f" The generator has moved on to {GENERATOR_VERSION} since."
-    )
+    said = [] if about["generator"] == GENERATOR_VERSION else [f"the generator has moved on to {GENERATOR_VERSION}"]
+    if learned_from() != about["generator"]:
+        said.insert(0, f"it learned from pictures of {learned_from()}")
+    moved = "".join(f" {one[0].upper()}{one[1:]}." for one in said)
     lines = [
         f"On {about['data'].split(': ', 1)[-1]} whom no training saw, error and correlation on those at rest and",
         f"in pain; generator {about['generator']}, 95 % intervals over people.{moved}",
@@ -49,6 +50,11 @@ def vitpain(results: Mapping) -> str:
             f"| {name} | {mae[0]:.2f} ({mae[1]:.2f} to {mae[2]:.2f}) | {correlation:.3f} | {area:.3f} | {units:.2f} |"
         )
     return "\n".join(lines)
+
+
+def learned_from() -> str:
+    """The version of the generator whose pictures the shipped weights learned from, by their training.md."""
+    return re.search(r"state of the generator \(([\d.]+),", (STUDENT.parent / "training.md").read_text())[1]
 
 
 def targets(results: Mapping) -> str:

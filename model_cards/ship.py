@@ -1,6 +1,7 @@
 """Take the finished runs of `make weights-vitpain` into threedpain/weights: the last step of that run.
 
-    python model_cards/ship.py [--runs runs] [--processes 2]
+    python model_cards/ship.py [--runs runs] [--processes 2]      teacher and student, and what they are judged by
+    python model_cards/ship.py [--runs runs] --judged             the latter alone: of the weights that are there
 
 Beside the weights come what they are judged by (results.json, report.md), how they were trained (train.json, log.jsonl)
 and training.md, written here from the records of the sets and of the runs, so that none of its figures is typed.
@@ -54,6 +55,29 @@ def ship(runs: Path, weights: Path = WEIGHTS, processes: int = 1) -> None:
         (folder / "training.md").write_text(record(runs / name, learned, asked, processes))
 
 
+def judge(runs: Path, weights: Path = WEIGHTS) -> None:
+    """What `make judged` found of the weights that are in `weights`, and in their training.md on whom."""
+    needed = [runs / evaluation / file for evaluation in EVALUATIONS.values() for file in JUDGED]
+    missing = [str(path) for path in [*needed, runs / "test" / "README.md"] if not path.is_file()]
+    if missing:
+        raise InvalidInput(f"{missing[0]} is missing: `make judged` makes it")
+    asked = judged_on(made(runs / "test"))
+    for name, evaluation in EVALUATIONS.items():
+        for file in JUDGED:
+            shutil.copyfile(runs / evaluation / file, weights / name / file)
+        page = weights / name / "training.md"
+        lines = page.read_text().splitlines()
+        page.write_text("\n".join([*lines[:-1], asked]) + "\n")
+
+
+def judged_on(asked: dict) -> str:
+    """The last line of training.md: whom `results.json` is about."""
+    return (
+        f"- `results.json`, `report.md`: {asked['people']:,} people of generator {asked['generator_version']}, "
+        f"`3dpain generate {_options(asked)}`, whom no step, choice or calibration saw."
+    )
+
+
 def made(folder: Path) -> dict:
     """What a generated set says of itself on its card: generator, command, people and pictures."""
     return DatasetCard.load(folder / "README.md").data.to_dict()["generated_by"]
@@ -81,8 +105,7 @@ def record(run: Path, learned: dict, asked: dict, processes: int) -> str:
         f"process{'es' if processes > 1 else ''} of one thread each, {'a' if torch.cuda.is_available() else 'no'} GPU, "
         f"{'float32' if settings['precision'] == 'no' else settings['precision']}.",
         "- `train.json` are the settings, `log.jsonl` the course.",
-        f"- `results.json`, `report.md`: {asked['people']:,} people, `3dpain generate {_options(asked)}`, whom no "
-        "step, choice or calibration saw.",
+        judged_on(asked),
     ]
     return "\n".join(lines) + "\n"
 
@@ -110,9 +133,13 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--runs", type=Path, default=ROOT / "runs")
     parser.add_argument("--processes", type=int, default=1, help="that trained, for training.md")
+    parser.add_argument("--judged", action="store_true", help="the weights stay: take what `make judged` found of them")
     given = parser.parse_args()
     try:
-        ship(given.runs, processes=given.processes)
+        if given.judged:
+            judge(given.runs)
+        else:
+            ship(given.runs, processes=given.processes)
     except InvalidInput as error:
         parser.exit(2, f"{error}\n")
 

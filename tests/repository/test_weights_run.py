@@ -130,7 +130,7 @@ def test_what_ships_is_what_the_run_made_and_its_record_says_how(tmp_path, weigh
         for said in ("9.9.9", "`3dpain generate --identities 1200 --seed 7`", "1,200 people, 16,800 pictures",
                      "840 people", "3,000 steps of 48", "MAE 1.20 at step 2,000", "25 minutes", "2 processes",
                      "GPU, bf16.",
-                     "200 people, `3dpain generate --identities 200 --seed 7`"):  # fmt: skip
+                     "200 people of generator 9.9.9, `3dpain generate --identities 200 --seed 7`"):  # fmt: skip
             assert said in text, said
         assert ("realistic 60%" in text) == (name == "vitpain")
 
@@ -151,3 +151,28 @@ def test_sets_of_two_generators_ship_nothing(tmp_path, weights):
     with pytest.raises(InvalidInput, match=r"generators 9\.9\.8 and 9\.9\.9"):
         ship.ship(tmp_path / "runs", weights)
     assert (weights / "vitpain" / "training.md").read_text() == "older"
+
+
+def test_weights_that_stay_are_judged_again_on_a_newer_generator_and_say_on_which(tmp_path, weights):
+    a_run(tmp_path / "runs")
+    ship.ship(tmp_path / "runs", weights)
+    was = (weights / "vitpain" / "training.md").read_text().splitlines()
+    a_run(tmp_path / "later", "10.0.0")
+    (tmp_path / "later" / "evaluation" / "report.md").write_text("newer")
+    ship.judge(tmp_path / "later", weights)
+    assert (weights / "vitpain" / "report.md").read_text() == "newer"
+    assert (weights / "vitpain" / "model.safetensors").read_text() == "vitpain model.safetensors"
+    now = (weights / "vitpain" / "training.md").read_text().splitlines()
+    assert now[:-1] == was[:-1] and "of generator 10.0.0" in now[-1] and "9.9.9" in now[2]
+    (tmp_path / "later" / "evaluation" / "report.md").unlink()
+    with pytest.raises(InvalidInput, match="report.md is missing: `make judged` makes it"):
+        ship.judge(tmp_path / "later", weights)
+
+
+def test_weights_are_judged_again_on_the_set_that_judged_them_first():
+    def commands(target: str) -> list[str]:
+        done = subprocess.run(["make", "-n", target], cwd=ROOT, capture_output=True, text=True, check=True)
+        return [line for line in done.stdout.replace("\\\n", " ").splitlines() if "runs/test" in line]
+
+    first, again = commands("weights-vitpain"), commands("judged")
+    assert again[0] == first[0] and "generate" in again[0] and len(first) == len(again) == 3
