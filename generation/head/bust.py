@@ -99,6 +99,9 @@ class Head(Protocol):
     def fields(self, identity: Identity, cage: np.ndarray, surface: np.ndarray) -> np.ndarray:
         """The fields float32 [A, C, 3] as the person moves them whose cage [C, 3] and smooth surface these are."""
 
+    def eased(self, identity: Identity, cage: np.ndarray, fields: np.ndarray) -> np.ndarray:
+        """The person's fields float32 [A, C, 3], manner included, so that none folds the skin over itself."""
+
     def resting(self, identity: Identity) -> Mapping[str, float]:
         """The action units of the person's face at rest, on this head."""
 

@@ -86,6 +86,10 @@ class CageHead:
         fade[:, self.front] = fades(surface[self.front, :2], points[:, :2], UNITS, self.front_spacing, self.front_lip)
         return self.actions * fade[self.field_unit][:, :, None]
 
+    def eased(self, identity: Identity, cage: np.ndarray, fields: np.ndarray) -> np.ndarray:
+        """The fields as they are: this head's do not fold."""
+        return fields
+
     def resting(self, identity: Identity) -> Mapping[str, float]:
         """The action units of the person's face at rest."""
         return identity.resting

@@ -178,7 +178,11 @@ def settle(model: Head, identity: Identity, cage: np.ndarray, eye_centres: np.nd
         model=model,
         topology=model.topology,
         cage=cage.astype(np.float32),
-        basis=with_manner(identity, model.action_names, cage, model.fields(identity, cage, surface)),
+        basis=model.eased(
+            identity,
+            cage,
+            with_manner(identity, model.action_names, cage, model.fields(identity, cage, surface)),
+        ),
         rest=shares(intensities(model.resting(identity))),
         range=personal(identity),
         lids=fitted,

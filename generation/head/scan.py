@@ -26,6 +26,7 @@ from threedpain.generation.records import Identity
 from threedpain.generation.seeds import child
 
 from .cage import field_units
+from .folds import eased, rising_edges
 from .lips import closing
 from .model import HeadModel, sparse_offsets
 from .motion import landmarks
@@ -46,6 +47,7 @@ OPENED_EAST_ASIAN = {"l-eye-height2-incr": 0.15, "r-eye-height2-incr": 0.15, "ey
 STIFF = 2e-6  # square metres: how little a neighbourhood says of directions in which it is flat
 LEAST_SQUEEZE = 0.6  # of AU7: narrower eyes than the mean's narrow by less, or they would shut
 FROWN, STEEP = (0.9, 1.2), 1.5  # of AU4, by the brows' room above the lids: they would lie on eyes that have little
+HEAVY = 1.1  # of a frown at E, beside a wrinkled nose: so much shall not fold the skin
 ROUNDS = 8  # of smoothing a person's deformation
 
 
@@ -100,6 +102,11 @@ class ScanHeadModel(HeadModel):
         self._squeezing, self._lowering = (
             np.array([name.rstrip("LR").endswith(unit) for name in action_names]) for unit in ("AU7", "AU4")
         )
+        own = base.tensors["lid_row"] < len(self.cage)
+        self._free = np.ones(len(self.cage))
+        np.minimum.at(self._free, base.tensors["lid_row"][own], 1 - base.tensors["lid_weight"][own].clip(0, 1))
+        lowering = self.actions[self._lowering].sum(axis=0)
+        self._edges = rising_edges(base.tensors["quads"].astype(np.int64), self.mean, lowering)
         self._mean_room = self._brow_room(self.surface(self.mean))
 
     def save_pretrained(self, folder: Path) -> None:
@@ -148,6 +155,14 @@ class ScanHeadModel(HeadModel):
         share[self._squeezing] = np.clip(opening, LEAST_SQUEEZE, 1)
         share[self._lowering] = np.clip((self._brow_room(surface) / self._mean_room) ** STEEP, *FROWN)
         return _carried(self.actions, self._moving, local.clip(-0.45, 0.45).astype(np.float32), share)
+
+    def eased(self, identity: Identity, cage: np.ndarray, fields: np.ndarray) -> np.ndarray:
+        """Frowns that lay no brow over the eye, `folds.eased`."""
+        out, amount = fields.copy(), HEAVY * identity.gain.get("AU4", 1.0)
+        for side in "LR":
+            frown, wrinkled = (self.action_names.index(unit + side) for unit in ("AU4", "AU9"))
+            out[frown] = eased(fields[frown], fields[wrinkled], cage, self._edges, self._free, amount)
+        return out
 
     def _brow_room(self, surface: np.ndarray) -> float:
         """How high the brows' middles lie above the upper lids' on a smooth surface [N, 3], both sides' mean."""

@@ -31,7 +31,7 @@ from .ict import EYEBALLS, GLOBE, TEETH, Scans, read_scans
 from .mesh import harmonic
 from .regions import LANDMARKS, SITES, landmarks
 from .register import Registration, register
-from .scan_units import NEAREST, SHORTEST, SMOOTHED, UNFOLDED, scan_fields
+from .scan_units import SMOOTHED, scan_fields
 
 TORN = 0.45  # where the offset changes by more than this share of an edge, the counterparts are mistaken (nostrils)
 NEAR = 0.0025  # metres: what lies further from the scans has no counterpart there
@@ -233,8 +233,6 @@ class Transfer:
             for _ in range(SMOOTHED.get(unit, 0)):
                 around = (near @ out[name]) / np.maximum(degree, 1)[:, None]
                 out[name] = np.where(degree[:, None] > 0, (out[name] + around) / 2, out[name])
-            if unit in UNFOLDED:
-                out[name] = _unfolded(out[name], self.average, np.unique(np.sort(ends), axis=0), lids=upper)
         return out
 
     def mirrored(self, fields: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
@@ -246,24 +244,6 @@ class Transfer:
             other = {"L": name[:-1] + "R", "R": name[:-1] + "L"}.get(name[-1], name)
             out[name] = self.even(field) if other == name else self.even(field + fields[other]) * split[name[-1]]
         return out
-
-
-def _unfolded(field: np.ndarray, places: np.ndarray, edges: np.ndarray, lids: np.ndarray) -> np.ndarray:
-    """The field [C, 3] over `places` [C, 3] without a ledge: of no edge of `edges` [E, 2] do the ends come closer in
-    height than to `SHORTEST` of what they were; and none goes farther to the midline than `NEAREST` of its way, softly.
-    Where `lids` [C] is 1 nothing is pushed."""
-    height, (one, other) = field[:, 1].copy(), edges.T
-    apart = places[one, 1] - places[other, 1]
-    meeting = np.maximum(np.bincount(edges.ravel(), minlength=len(field)), 1)
-    for _ in range(200):
-        closer = -np.sign(apart) * (height[one] - height[other]) - (1 - SHORTEST) * np.abs(apart)
-        push = np.sign(apart) * np.maximum(closer, 0) / 2
-        step = np.bincount(one, push, len(field)) - np.bincount(other, push, len(field))
-        height += 2 * (1 - lids) * step / meeting
-    side, room = np.sign(places[:, 0]), np.maximum(NEAREST * np.abs(places[:, 0]), 1e-9)
-    inwards = -side * field[:, 0]
-    across = np.where(inwards > 0, -side * room * np.tanh(inwards / room), field[:, 0])
-    return np.column_stack([across, height, field[:, 2]])
 
 
 def average_shape(head: HeadModel) -> np.ndarray:

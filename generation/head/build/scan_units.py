@@ -46,11 +46,6 @@ RECIPES: dict[str, dict[str, float]] = {
 # on the cheek, which would be drawn over the eye like a sheet (2: what hardly moves moves less, the field reaches no
 # farther than before); what lowers the whole brow does not lay its middle on the eye (1).
 LIMITS: dict[str, tuple[float, int]] = {"AU4": (0.025, 1), "AU7": (0.008, 2)}
-# Units that draw skin together: without limits they fold it into a ledge and cross the midline. What heights keep of
-# themselves at least, and the most that a place goes of its way to the midline.
-UNFOLDED = ("AU4",)
-SHORTEST = 0.45
-NEAREST = 0.48
 # Rounds of averaging over neighbours: our cage is coarser than the scans at the corners of the mouth.
 SMOOTHED = {"AU12": 2, "AU20": 1}
 # Correctives "A*B": the share of B's field taken back when both are at their maxima.
