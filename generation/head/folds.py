@@ -33,8 +33,8 @@ def rising_edges(quads: np.ndarray, places: np.ndarray, field: np.ndarray) -> np
 
 @njit(cache=True, nogil=True)
 def eased(field, beside, cage, edges, free, amount):
-    """`field` float32 [C, 3] over `cage` [C, 3] so that `amount` of it, with the field `beside` it [C, 3], folds nothing
-    along `edges` [E, 2]; `free` [C] is 0 where nothing gives way .. 1."""
+    """`field` float32 [C, 3] over `cage` [C, 3] so that `amount` of it, with the field `beside` it [C, 3], folds
+    nothing along `edges` [E, 2]; `free` [C] is 0 where nothing gives way .. 1."""
     out = field.copy()
     height = np.empty(len(field))
     for c in range(len(field)):

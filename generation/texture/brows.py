@@ -65,12 +65,13 @@ def brows(who: Identity) -> np.ndarray:
     rng = child(who.skin.seed, "brows")
     shape = _shape(who, rng)
     female = who.gender == "female"
-    window = np.zeros(tuple(s.stop - s.start for s in WINDOW))
+    rows, columns = (s.stop - s.start for s in WINDOW)
+    window = np.zeros((rows, columns))
     for side in (-1, 1):
         lean = rng.normal(0, (0.9, 1.2, 0.4), 3)  # no face has two brows alike
         hairs = _hairs(shape, lean, female, rng)
         x, y = layout.AXIS + side * hairs[0] - WINDOW[1].start, hairs[1] - WINDOW[0].start
-        window += drawn(x, y, hairs[2], window.shape)
+        window += drawn(x, y, hairs[2], (rows, columns))
     soft = gaussian_filter(window, (1.5, 2.0))
     pencil = SHADE * (1 - 0.7 * shape.white) + 0.25 * who.skin.makeup  # white hairs throw no shade
     cover = 1 - np.exp(-((1 - 0.5 * pencil) * window + pencil * soft))

@@ -161,7 +161,7 @@ def company(scalp: Scalp, curves: np.ndarray) -> np.ndarray:
     near = cKDTree(flat).query_ball_point(flat[over], LONE, return_length=True)
     alone = np.zeros(len(flat), bool)
     alone[over] = near < FEW
-    return ~alone.reshape(curves.shape[:2]).any(axis=1)
+    return np.logical_not(alone.reshape(curves.shape[:2]).any(axis=1))
 
 
 def _rounded(path: np.ndarray) -> np.ndarray:

@@ -6,7 +6,8 @@ import pytest
 
 from threedpain import facs
 from threedpain.generation.head.differentiable import DifferentiableFace
-from threedpain.generation.head.motion import UNITS, intensities
+from threedpain.generation.head.folds import SHORTEST, eased
+from threedpain.generation.head.motion import UNITS, intensities, landmarks
 from threedpain.generation.head.rig import rig
 from threedpain.generation.head.scan import ScanHeadModel
 from threedpain.generation.people.identity import sample_identity
@@ -77,3 +78,39 @@ def test_gradients_are_the_rig_s_finite_differences(head):
 def test_gradients_pass_the_check_of_torch(head):
     first = len(head.base_names)
     gradients.check(head, ACTING, [0, 60, 200, first, first + 1, first + 9])  # of the base head, and of the scans
+
+
+def test_a_frown_folds_no_skin_over_the_eye_and_brows_do_not_meet(head):
+    edges = head._edges
+    assert len(edges) > 300
+    for seed, (age, gender, ethnicity) in enumerate(
+        ((24, "female", "white"), (66, "male", "black"), (80, "male", "white"), (37, "female", "east_asian"))
+    ):
+        who = sample_identity(5000 + seed, age=age, gender=gender, ethnicity=ethnicity, head=head)
+        bust = head(who)
+        gain = who.gain["AU4"]
+        moved = bust.cage + sum(
+            share * bust.basis[head.action_names.index(unit + side)]
+            for unit, share in (("AU4", gain), ("AU9", 1.0))
+            for side in "LR"
+        )
+        rest, now = (cage[edges[:, 0], 1] - cage[edges[:, 1], 1] for cage in (bust.cage, moved))
+        assert (now > 0)[rest > 2e-4].mean() > 0.98 and now.min() > -0.0025
+        inner = 1000 * landmarks(bust.topology, rig(bust, {"AU4": 5}).vertices)[[21, 22], 0]
+        apart = 1000 * landmarks(bust.topology, bust.vertices)[[21, 22], 0]
+        assert inner[1] - inner[0] > 0.4 * (apart[1] - apart[0])
+
+
+def test_what_folds_nothing_is_left_as_it_is():
+    cage = np.array([[0.02, 0.03, 0], [0.02, 0.02, 0], [0.02, 0.01, 0]])
+    edges, free = np.array([[1, 2], [0, 1]]), np.array([1.0, 1.0, 0.0])
+    still = np.zeros((3, 3), np.float32)
+    small = np.array([[0, -0.003, 0.001], [0, -0.001, 0], [0, 0, 0]], np.float32)
+    assert np.allclose(eased(small, still, cage, edges, free, 1.0), small, atol=1e-7)
+    much = np.array([[0, -0.025, 0.001], [0, 0, 0], [0, 0, 0]], np.float32)
+    held = eased(much, still, cage, edges, free, 1.0)
+    height = cage[:, 1] + held[:, 1]
+    assert height[2] == cage[2, 1] and (np.diff(height[::-1]) >= SHORTEST * 0.01 - 2e-4).all()
+    assert np.allclose(held[:, 2], much[:, 2])
+    across = eased(np.array([[-0.05, 0, 0], [0, 0, 0], [0, 0, 0]], np.float32), still, cage, edges, free, 1.0)
+    assert -0.5 * 0.02 < across[0, 0] < -0.4 * 0.02, "the midline is not crossed"

@@ -14,7 +14,7 @@ from threedpain import facs
 RECIPES: dict[str, dict[str, float]] = {
     "AU1": {"browInnerUp_{side}": 1.8},
     "AU2": {"browOuterUp_{side}": 1.0},
-    "AU4": {"browDown_{side}": 3.3},
+    "AU4": {"browDown_{side}": 3.75},
     "AU5": {"eyeWide_{side}": 1.0},
     "AU6": {"cheekSquint_{side}": 1.0, "cheekRaiser_{side}": 1.0},
     "AU7": {"eyeSquint_{side}": 5.6, "cheekSquint_{side}": 0.45, "eyeWide_{side}": 0.3},
@@ -45,7 +45,7 @@ RECIPES: dict[str, dict[str, float]] = {
 # Metres that no point of a field goes beyond, softly, and how suddenly: what is strong at the lid is no longer strong
 # on the cheek, which would be drawn over the eye like a sheet (2: what hardly moves moves less, the field reaches no
 # farther than before); what lowers the whole brow does not lay its middle on the eye (1).
-LIMITS: dict[str, tuple[float, int]] = {"AU4": (0.025, 1), "AU7": (0.008, 2)}
+LIMITS: dict[str, tuple[float, int]] = {"AU4": (0.032, 1), "AU7": (0.008, 2)}
 # Rounds of averaging over neighbours: our cage is coarser than the scans at the corners of the mouth.
 SMOOTHED = {"AU12": 2, "AU20": 1}
 # Correctives "A*B": the share of B's field taken back when both are at their maxima.
