@@ -54,17 +54,20 @@ IRIS_SHARES = {
 # Shares of women's styles by age, an assumption: with the years hair is cut shorter, set or tied; long hair is rare.
 WOMEN_AGES = (45, 60, 72, 85)
 WOMEN = {
-    "bald": (0.002, 0.002, 0.004, 0.005),
-    "buzz": (0.008, 0.006, 0.004, 0.004),
+    "bald": (0.002, 0.002, 0.003, 0.003),
+    "buzz": (0.006, 0.004, 0.002, 0.002),
     "short": (0.04, 0.14, 0.34, 0.42),
     "medium": (0.38, 0.50, 0.46, 0.42),  # a bob
     "long": (0.50, 0.30, 0.06, 0.02),
-    "tied_back": (0.05, 0.05, 0.045, 0.045),  # from the front it cannot be told from cropped hair
+    "tied_back": (0.04, 0.035, 0.032, 0.032),  # from the front it cannot be told from cropped hair
     "coily": (0.0, 0.0, 0.0, 0.0),
 }
 # Share of women whose straight hair is set or permed, by age, and the curl this gives: assumptions too.
 PERMED, SET = ((50, 62, 80), (0.05, 0.3, 0.65)), (0.35, 0.62)
-RELAXED = 0.65  # share of women with coily hair who wear it straightened, twisted or braided, an assumption
+# Share of women with coily hair who wear it straightened, twisted, braided or under a wig, by age, an assumption.
+RELAXED = ((40, 65), (0.65, 0.8))
+STANDING = 0.35  # the least length of women's standing coils: cropped closer they are taken for a man's
+SMOOTHER = 0.9  # women's share of men's wrinkles, an assumption after Tsukahara et al., Int. J. Cosmet. Sci. 35, 2013
 LIGHTER = {"female": 2.0, "male": -2.0}  # degrees of the typology angle
 # Share of the grey who dye, by age: few go on past seventy.
 DYED = {
@@ -103,9 +106,9 @@ def sample_skin(rng: np.random.Generator, age: float, gender: str, ethnicity: st
         moles=float(np.clip(0.25 + 0.22 * z[1] + 0.1 * older, 0, 1)),
         age_spots=float(np.clip(older * (0.75 + 0.25 * z[2]) * (0.35 + 0.65 * light), 0, 1)),
         redness=float(np.clip((0.3 + 0.2 * z[3]) * (0.3 + 0.7 * light), 0, 1)),
-        wrinkles=float(np.clip(older * (0.95 + 0.2 * z[4]), 0, 1)),
+        wrinkles=float(np.clip(older * (0.95 + 0.2 * z[4]) * (SMOOTHER if gender == "female" else 1.0), 0, 1)),
         stubble=float(np.clip(0.35 + 0.3 * z[5], 0, 1)) if gender == "male" else 0.0,
-        makeup=float(np.clip(0.5 + 0.26 * z[6] - 0.05 * older, 0, 1)) if gender == "female" else 0.0,
+        makeup=float(np.clip(0.55 + 0.24 * z[6], 0.05, 1)) if gender == "female" else 0.0,
     )
 
 
@@ -116,7 +119,7 @@ def sample_hair(rng: np.random.Generator, age: float, gender: str, ethnicity: st
     onset = GREYING[ethnicity] + 7 * np.clip(z[1], -1.3, LATEST)
     curl_mean, curl_spread = CURL[ethnicity]
     curl = float(np.clip(curl_mean + curl_spread * z[2], 0, 1))
-    if gender == "female" and curl > 0.6 and u[7] < RELAXED:
+    if gender == "female" and curl > 0.6 and u[7] < np.interp(age, *RELAXED):
         curl *= 0.35
     red = float(np.clip(3.2 * u[0] - 2.4, 0, 0.9)) * (ethnicity == "white") * (melanin < 0.75)
     thin = np.clip((age - 30) / 55, 0, 1)
@@ -129,8 +132,11 @@ def sample_hair(rng: np.random.Generator, age: float, gender: str, ethnicity: st
     permed, tight = rng.random(2)
     if not male and permed < np.interp(age, *PERMED):
         curl = max(curl, SET[0] + (SET[1] - SET[0]) * tight)
+    style = _style(u[1], u[2], age, male, ethnicity, curl)
+    if style == "coily" and not male:
+        u[5] = STANDING + (1 - STANDING) * u[5]
     return Hair(
-        style=_style(u[1], u[2], age, male, ethnicity, curl),
+        style=style,
         beard=_beard(u[3], u[4]) if male else "none",
         melanin=melanin,
         red=float(red),
@@ -141,7 +147,11 @@ def sample_hair(rng: np.random.Generator, age: float, gender: str, ethnicity: st
         brow_density=float(np.clip((0.82 if male else 0.6) + 0.12 * z[4] - 0.2 * thin, 0.3, 1)),
         brow_thickness=float(
             np.clip(
-                (0.64 if male else 0.3) + 0.12 * z[5] + 0.06 * (ethnicity in ("middle_eastern", "south_asian")), 0.1, 1
+                (0.64 if male else 0.3 - 0.08 * thin)
+                + (0.12 if male else 0.09) * z[5]
+                + 0.06 * (ethnicity in ("middle_eastern", "south_asian")),
+                0.1,
+                1,
             )
         ),
         headwear=FABRICS[int(u[6] * len(FABRICS))],
