@@ -1,8 +1,8 @@
 """The head and its rig in torch: gradients of vertices with respect to action units and identity parameters.
 
 The same formulas as `motion.expression` (it shares `curve`, `field_weights`, `lids`, `lips` and `teeth` with it). A
-person's regions (`localise`), range, resting face, the seat of their eyes and their lids at rest are held fixed; their
-shape coefficients and intensities are free.
+person's regions (`localise`), range, resting face, the seat of their eyes, their lids at rest and how far their upper
+teeth come down are held fixed; their shape coefficients and intensities are free.
 """
 
 from __future__ import annotations
@@ -55,9 +55,11 @@ class DifferentiableFace:
                 return torch.sparse_coo_tensor(index, values, coo.shape, device=device).coalesce()
 
         self._tensor, self._torch = tensor, torch
-        self._cage, self._basis = tensor(model.cage), tensor(bust.basis)
-        self._shapes, self._smooth = matrix(model.shapes), matrix(model.smoothing)
         eyes, own = model.eyes.copy(), np.asarray(bust.identity.shape, np.float32)
+        average = model.cage.copy()
+        average[model.teeth.upper] = (bust.cage - (model.shapes @ own).reshape(-1, 3))[model.teeth.upper]
+        self._cage, self._basis = tensor(average), tensor(bust.basis)
+        self._shapes, self._smooth = matrix(model.shapes), matrix(model.smoothing)
         eyes[:, :3] = bust.eye_centres - np.tensordot(own, model.shape_eyes, 1)[:, :3]  # as `lids.seated`
         self._eyes, self._shape_eyes = tensor(eyes), tensor(model.shape_eyes)
         self._ball = tensor(model.eyeballs(np.zeros((2, 3)), 1.0))

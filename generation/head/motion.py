@@ -173,18 +173,23 @@ def settle(model: Head, identity: Identity, cage: np.ndarray, eye_centres: np.nd
         eye.fitted(surface, centre, eye_radius, model.lashes, LASHES[identity.gender])
         for eye, centre in zip(model.lids, eye_centres, strict=True)
     )
+    own = with_manner(identity, model.action_names, cage, model.fields(identity, cage, surface))
+    basis = model.eased(identity, cage, own)
+    rest, reach = shares(intensities(model.resting(identity))), personal(identity)
+    cage = cage.astype(np.float32)  # a copy
+    probes = rest + shares(np.stack([intensities(units) for units in teeth.PROBES])) * reach
+    weights = field_weights(np, model.action_names, probes, [(0.0, 0.0)] * len(probes)).astype(np.float32)
+    moved = model.surface(_blend(cage, basis, weights))
+    lip = np.stack([landmarks(model.topology, one)[[62, 66]] for one in moved])
+    cage[model.teeth.upper, 1] = teeth.seated(identity, cage, surface, lip, model.teeth)
     anatomy = Anatomy(
         identity=identity,
         model=model,
         topology=model.topology,
-        cage=cage.astype(np.float32),
-        basis=model.eased(
-            identity,
-            cage,
-            with_manner(identity, model.action_names, cage, model.fields(identity, cage, surface)),
-        ),
-        rest=shares(intensities(model.resting(identity))),
-        range=personal(identity),
+        cage=cage,
+        basis=basis,
+        rest=rest,
+        range=reach,
         lids=fitted,
         eye_centres=eye_centres,
         eye_radius=eye_radius,

@@ -1,5 +1,5 @@
-"""Teeth stay behind lips, cheeks and chin: where skin would be drawn back past them, they give way as one, with gums
-and tongue, by the deepest overlap and a little more.
+"""Upper teeth end below the lip as people's do, and teeth stay behind lips, cheeks and chin: where skin would be drawn
+back past them, they give way as one, with gums and tongue, by the deepest overlap and a little more.
 
 A smile draws lips and chin back by up to eight millimetres, on somebody whose lips lie five before the teeth. Written
 once for numpy and torch (`xp`).
@@ -15,8 +15,20 @@ import numpy as np
 
 from threedpain.generation.compiling import njit
 from threedpain.generation.geometry import triangles, vertex_normals
-from threedpain.generation.records import MASK_CLASSES, PARTS
+from threedpain.generation.records import MASK_CLASSES, PARTS, Identity
+from threedpain.generation.seeds import child
 
+PROBES = ({"AU26": 3.0}, {"AU12": 4.0, "AU25": 3.0}, {"AU24": 5.0})  # lips parted, smiling, pressed, for `seated`
+# Metres of the upper front teeth below parted lips at 30 and 60 years: Vig and Brundo (1978), The kinetics of anterior
+# tooth display, Journal of Prosthetic Dentistry 39(5), 502-504.
+BARED = {"female": (3.4e-3, 0.5e-3), "male": (1.9e-3, -0.3e-3)}
+OWN = 0.6e-3  # standard deviation among people alike, metres
+LEAST, MOST = -1e-3, 3.4e-3  # metres below parted lips
+LONG = {"female": 10.0e-3, "male": 10.6e-3}  # metres of a front tooth's crown, to which shorter ones may be drawn out
+CROWN = 0.615  # share of the crown in a front tooth's height with the gum above it, as `shading.model.UPPER_GUM` parts
+HIDDEN = 1.5e-3  # metres of gum at the middle that stay behind a smiling lip: gums lie lower at the eye teeth
+TIGHT, FREE = -1e-3, 8e-4  # metres from teeth forward to the pressed lower lip: teeth come down not at all, fully
+FRONT = 0.008  # metres to either side of the lips' middle: the front teeth
 SPARE = 1e-3  # metres left between the teeth and the outside of the skin over them, along z
 AROUND = 0.012  # metres about the average head's teeth: skin so near in x and y may come to lie over them
 RIM = 2  # edges of the cage from the lips' seam: the lips' underside, before which teeth do stand
@@ -30,12 +42,13 @@ class Teeth:
     outward: Any  # int [T]: the outward side of teeth and gums
     cover: Any  # int [F, 3]: triangles of skin and lips that may lie over them, in the cage's steps
     lip: Any  # int [F]: 1 on lips, 0 on skin
+    upper: Any  # int [U]: upper teeth with their gums, in the cage
 
     @staticmethod
     def none() -> Teeth:
         """Of a head without teeth."""
         rows = np.zeros(0, np.int64)
-        return Teeth(rows, rows, np.zeros((0, 3), np.int64), rows)
+        return Teeth(rows, rows, np.zeros((0, 3), np.int64), rows, rows)
 
     @staticmethod
     def of(tensors: Mapping[str, np.ndarray], quads: np.ndarray, surface: np.ndarray) -> Teeth:
@@ -65,7 +78,29 @@ class Teeth:
         cover = triangles(cage[outer])
         lip = np.repeat(kind[outer] == MASK_CLASSES.index("lips"), 2).astype(np.int64)
         chosen = near[cover].all(axis=1)
-        return Teeth(np.concatenate([upper, lower, tongue]), teeth, cover[chosen], lip[chosen])
+        above = np.unique(cage[part == PARTS.index("teeth_upper")])
+        return Teeth(np.concatenate([upper, lower, tongue]), teeth, cover[chosen], lip[chosen], above)
+
+
+def seated(identity: Identity, cage: np.ndarray, surface: np.ndarray, lips: np.ndarray, teeth: Teeth) -> np.ndarray:
+    """New heights [U] (y) of a person's upper teeth in the `cage` [C, 3]: where they would end higher than people's do,
+    crowns that are short grow, then all come down as far as a smile bares no gum; less where pressed lips would lie
+    behind them. `surface` [N, 3] is the smooth one without expression, `lips` [3, 2, 3] the middles of the upper and
+    lower lip's edges in each of `PROBES`."""
+    (parted, _), (smiling, _), (_, pressed) = lips
+    upper, heights = surface[teeth.upper], cage[teeth.upper, 1]
+    front = upper[np.abs(upper[:, 0] - parted[0]) < FRONT]
+    if not len(front):
+        return heights
+    (young, old), edge = BARED[identity.gender], front[:, 1].min()
+    gum = edge + CROWN * (front[:, 1].max() - edge)
+    own = OWN * child(identity.seed, "teeth").standard_normal()
+    bared = np.clip(young + (old - young) * (identity.age - 30) / 30 + own, LEAST, MOST)
+    room = np.clip((pressed[2] - front[:, 2].max() - TIGHT) / (FREE - TIGHT), 0, 1)
+    lower = room * max(edge - (parted[1] - bared), 0.0)
+    longer = min(lower, max(LONG[identity.gender] - (gum - edge), 0.0))
+    down = min(lower - longer, max(gum - smiling[1] - HIDDEN, 0.0))
+    return heights - down - longer / (gum - edge) * np.maximum(gum - heights, 0)
 
 
 def behind(xp, points, teeth: Teeth):

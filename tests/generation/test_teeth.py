@@ -5,6 +5,7 @@ import pytest
 
 from threedpain import expressions
 from threedpain.generation.frames import look_at, to_ndc
+from threedpain.generation.head import teeth
 from threedpain.generation.head.model import HeadModel
 from threedpain.generation.head.motion import landmarks
 from threedpain.generation.head.rig import rig
@@ -107,3 +108,27 @@ def test_teeth_go_back_without_a_jump(head):
         for share in np.linspace(0, 1, 41)
     ]
     assert np.abs(np.diff(steps)).max() < 1e-3
+
+
+def below_lip(head, units, **who):
+    """Metres by which the upper front teeth end below the upper lip's edge."""
+    vertices = rig(head(sample_identity(3, head=head, ethnicity="white", **who)), units).vertices
+    lip = landmarks(head.topology, vertices)[62]
+    upper = vertices[np.unique(head.topology.faces[head.topology.face_part == PARTS.index("teeth_upper")])]
+    return lip[1] - upper[np.abs(upper[:, 0] - lip[0]) < 0.006, 1].min()
+
+
+def test_upper_teeth_show_below_parted_lips_and_more_on_the_young(head):
+    young, old = (below_lip(head, {"AU26": 4}, gender="female", age=age) for age in (25, 75))
+    assert 1e-3 < young < 4e-3 and old < young - 1e-3
+
+
+def test_lowered_teeth_leave_the_skin_where_it_was(head, monkeypatch):
+    who = sample_identity(3, age=25, gender="female", ethnicity="white", head=head)
+    own = rig(head(who), {"AU26": 4})
+    monkeypatch.setattr(teeth, "seated", lambda identity, cage, surface, lips, parts: cage[parts.upper, 1])
+    other = rig(head(who), {"AU26": 4})
+    inside = head.teeth.rows
+    assert not np.array_equal(own.vertices[inside], other.vertices[inside])
+    assert np.array_equal(np.delete(own.vertices, inside, axis=0), np.delete(other.vertices, inside, axis=0))
+    assert np.array_equal(own.heat, other.heat)
