@@ -17,6 +17,7 @@ from threedpain.generation.compiling import njit
 from threedpain.generation.records import SKIN_HEIGHT, SKIN_WIDTH
 
 from . import layout
+from .tone import HAEMOGLOBIN, MELANIN
 
 STEP = 8  # texels of a cell of the coarse map
 WIDE = 1.6  # cells: what is narrower is left as it is
@@ -26,6 +27,9 @@ BEYOND, EARS, FACE, ORBITS, JAW = 0.85, 0.5, 0.2, 0.8, {"female": 0.6, "male": 0
 HAIRLINE, NOSE = 0.8, 0.4
 OLD = 0.45  # of what that leaves on the face, at 85 years: the model paints the old as if sunburnt
 KEPT = 0.67  # of the light so gained is taken back, or no face had its tone; marks and years take the rest
+# A scalp is paler and greyer than the face: hair keeps the sun away, roots lie beneath. Density of melanin that it
+# lacks, of grey that it has, of haemoglobin that bare skin has taken on at 85; texels over which it becomes the face.
+PALER, ROOTS, SUNNED, GRADUAL = 0.27, 0.07, 0.04, 36
 LIT = 50  # percent of the face, the darkest, that are left out of its mean: shade of eyes, nose and mouth
 
 
@@ -33,7 +37,7 @@ def evened(albedo: np.ndarray, gender: str, age: float) -> np.ndarray:
     """`albedo` uint8 [H, W, 3] with its wide differences from the face's mean colour lessened."""
     cells = albedo[1::2, 1::2].reshape(SKIN_HEIGHT // STEP, STEP // 2, SKIN_WIDTH // STEP, STEP // 2, 3)
     coarse = np.log(np.maximum(to_linear(cells.mean((1, 3), dtype=np.float32) / 255), 1e-3))
-    known, face, share, inside = _places(gender)
+    known, face, share, inside, scalp = _places(gender)
     share = share + OLD * float(np.clip((age - 35) / 50, 0, 1)) * inside * (1 - share)
     skin = coarse[face]
     bright = skin.sum(1)
@@ -42,6 +46,8 @@ def evened(albedo: np.ndarray, gender: str, age: float) -> np.ndarray:
     wide /= np.maximum(gaussian_filter(known, WIDE), 0.05)[..., None]
     less = share[..., None] * wide
     less -= KEPT * less[face].mean(0)
+    red = SUNNED * float(np.clip((age - 25) / 60, 0, 1))
+    less += scalp[..., None] * (red * HAEMOGLOBIN - PALER * MELANIN + ROOTS)
     return _multiplied(albedo, np.exp(-less / GAMMA))
 
 
@@ -64,9 +70,9 @@ def _multiplied(albedo, gain):
 
 
 @cache
-def _places(gender: str) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
-    """Of the coarse map [H / 8, W / 8]: where skin is known, where the face's mean is taken, the share taken back, and
-    the face."""
+def _places(gender: str) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
+    """Of the coarse map [H / 8, W / 8]: where skin is known, where the face's mean is taken, the share taken back, the
+    face, and the scalp."""
     ex, ey = layout.EYES[0]
     holes = np.maximum.reduce([layout.both(ex, ey, 38, 16), layout.ellipse(*layout.MOUTH, 52, 32)])
     holes = np.maximum(holes, layout.both(*layout.NOSTRILS[0], 12, 9))
@@ -81,4 +87,6 @@ def _places(gender: str) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray
     ):
         share = share + mask * (amount - share)
     cells = (slice(STEP // 2, None, STEP),) * 2
-    return (1 - holes)[cells], layout.face()[cells], share[cells].astype(np.float32), inside[cells]
+    ears = layout.both(*layout.EARS[0], 70, 95, 0.8)[cells]
+    scalp = gaussian_filter(layout.scalp()[cells], GRADUAL / STEP) * (1 - ears)
+    return (1 - holes)[cells], layout.face()[cells], share[cells].astype(np.float32), inside[cells], scalp

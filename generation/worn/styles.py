@@ -51,7 +51,9 @@ CUTS = {
 
 TEMPLES = (0.6, 0.8)  # from the first to the second, skull coordinates, hair is as grey as it is at the temples
 SHORN = 0.015  # metres over the ends of hanging hair below which the neck is shorn
+THROUGH = 0.6  # of the light that strands keep from each other passes through white ones
 INNER = 0.55  # of the light does not reach the innermost hair beside the neck
+HELD = (-0.3, 0.3)  # skull coordinates, height from which on locks curl less in and out, and not at all
 FRINGES = 0.3  # of the women with medium or long hair that is not curly
 
 
@@ -85,8 +87,7 @@ def _fair(colour: np.ndarray) -> np.ndarray:
 
 def _lit(mesh: HairMesh) -> HairMesh:
     """Light passes through fair hair from strand to strand, so what lies deep in it is less dark."""
-    through = 0.6 * _fair(mesh.colour)
-    return replace(mesh, occlusion=1 - (1 - mesh.occlusion) * (1 - through))
+    return replace(mesh, occlusion=1 - (1 - mesh.occlusion) * (1 - THROUGH * _fair(mesh.colour)))
 
 
 def _greyer(hair: Hair, x: np.ndarray) -> np.ndarray:
@@ -152,7 +153,8 @@ def _combed(scalp: Scalp, cut: Cut, rng: np.random.Generator) -> list[HairMesh]:
         depth = rng.random(len(roots.points))
         curves = parting.hang(roots, depth, round(cut.segments * (1 + 0.6 * hair.curl)))
         share = 0.75 if hair.style == "long" else 0.2
-        curves = curled(gathered(curves, share, child(hair.seed, "locks")), hair.curl, rng, held=0.14)
+        straight = gathered(curves, share, child(hair.seed, "locks"))
+        curves = _beside(scalp, straight, curled(straight, hair.curl, rng, held=0.14))
         flat = surface.push_out(curves.reshape(-1, 3), 0.002)
         curves = flat.reshape(curves.shape)
         curves[:, 0] = roots.points
@@ -192,18 +194,35 @@ def _combed(scalp: Scalp, cut: Cut, rng: np.random.Generator) -> list[HairMesh]:
         hug=lambda p: cut.hug * smoothstep(scalp.q(p)[:, 1], -0.9, -0.3),
     )
     if cut.comb == "slick":  # what would be drawn across an ear runs behind it instead, with the rest
-        across = surface.ears[surface.nearest(curves.reshape(-1, 3))].reshape(curves.shape[:2]).any(axis=1)
-        curves, roots, depth = curves[~across], roots[~across], depth[~across]
+        clear = ~_across_ears(scalp, curves)
+        curves, roots, depth = curves[clear], roots[clear], depth[clear]
     else:
         curves = curled(curves, hair.curl * (0.35 if cut.comb == "swept" else 1.0), rng)
         flat = curves.reshape(-1, 3)
         flat = surface.push_out(scalp.clear_face(flat), 0.002, through_ears=cut.comb == "swept")
         curves = flat.reshape(curves.shape)
         curves[:, 0] = roots.points
+    if hair.style == "receding":  # a wreath is cut around the ears: few hairs across them would be wires
+        clear = ~_across_ears(scalp, curves)
+        curves, roots, depth = curves[clear], roots[clear], depth[clear]
     meshes = [_lay(scalp, curves, cut, roots.weight, depth, rng), _hairline(scalp, comb, cut, rng)]
     if cut.comb == "slick":
         meshes.append(tie(scalp, HAIR, rng))
     return meshes
+
+
+def _across_ears(scalp: Scalp, curves: np.ndarray) -> np.ndarray:
+    """Which curves [N, K, 3] lie over an ear somewhere, bool [N]."""
+    nearest = scalp.surface.nearest(curves.reshape(-1, 3))
+    return scalp.surface.ears[nearest].reshape(curves.shape[:2]).any(axis=1)
+
+
+def _beside(scalp: Scalp, straight: np.ndarray, curves: np.ndarray) -> np.ndarray:
+    """Curled `curves` [N, K, 3] that on the head leave the `straight` ones sideways only: bent in and out, broad locks
+    would dip under each other there and end in a row of shingles."""
+    out = _facing(scalp, straight)
+    held = smoothstep(scalp.q(straight)[..., 1], *HELD) * np.einsum("nkd,nkd->nk", curves - straight, out)
+    return curves - held[..., None] * out
 
 
 def _below_ears(scalp: Scalp) -> np.ndarray:
@@ -231,6 +250,9 @@ def _hairline(scalp: Scalp, comb: Comb, cut: Cut, rng: np.random.Generator) -> H
         hug=lambda points: np.full(len(points), 0.8),
         through_ears=cut.comb == "swept",
     )
+    if scalp.hair.style == "receding":
+        clear = ~_across_ears(scalp, curves)
+        curves, roots, size = curves[clear], roots[clear], size[clear]
     fine = replace(cut, width=0.0013, strands=1)
     return _lay(scalp, curves, fine, roots.weight, size, rng)
 
@@ -281,7 +303,9 @@ def _lay(
     mesh.opacity[:] = mesh.opacity * np.repeat(soft.ravel(), 2).astype(np.float32)
     if cut.comb == "parted":  # what hangs within is in the shadow of what hangs without, so it is no veil
         inner = (1 - smoothstep(depth, 0.0, 0.7))[:, None] * smoothstep(-scalp.q(curves)[..., 1], 0.1, 0.8)
-        mesh.occlusion[:] = mesh.occlusion * np.repeat(1 - INNER * inner.ravel(), 2).astype(np.float32)
+        fair = _fair(mesh.colour)  # of this shade, neck's and cheek's as well, `_lit` would leave white hair too little
+        lost = INNER * (1 - 0.4 * fair) / (1 - THROUGH * fair) * np.repeat(inner.ravel(), 2)
+        mesh.occlusion[:] = mesh.occlusion * (1 - lost).astype(np.float32)
     return mesh
 
 

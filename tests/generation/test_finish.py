@@ -5,11 +5,14 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
+from threedpain.generation.colour import lab
 from threedpain.generation.people.identity import sample_identity
 from threedpain.generation.texture import layout
 from threedpain.generation.texture.finish import finished
 from threedpain.generation.texture.flat import FlatTexture
 from threedpain.generation.texture.tone import measured_tone
+
+CHEEKS = layout.both(600, 515, 30, 30, 0) > 0.5
 
 
 @pytest.mark.parametrize("gender", ["female", "male"])
@@ -19,6 +22,15 @@ def test_the_tone_of_a_face_stays(gender: str, ethnicity: str) -> None:
     plain = FlatTexture()([who])[0]
     before, after = (measured_tone(maps.albedo, layout.face()) for maps in (plain, finished(plain, who)))
     assert abs(after - before) < 4
+
+
+@pytest.mark.parametrize("ethnicity", ["black", "white", "east_asian"])
+def test_a_scalp_is_a_little_paler_than_the_face_and_no_more_saturated(ethnicity: str) -> None:
+    who = sample_identity(5, age=60, gender="male", ethnicity=ethnicity)
+    albedo = finished(FlatTexture()([who])[0], who).albedo
+    scalp, face = (lab(albedo[rows]).mean(0) for rows in (layout.ellipse(layout.AXIS, 120, 150, 80, 0) > 0.5, CHEEKS))
+    assert -1 < scalp[0] - face[0] < 8
+    assert np.hypot(*scalp[1:]) < np.hypot(*face[1:])
 
 
 def test_women_have_thinner_and_higher_brows_and_redder_lips_than_men() -> None:

@@ -264,6 +264,15 @@ def test_the_old_recede_more(head):
     assert cover(80) < 0.85 * cover(28)
 
 
+@pytest.mark.parametrize("age", [40, 88])
+def test_receding_hair_is_cut_around_the_ears(head, age):
+    bust = person(head, "receding", gender="male", age=age, seed=25)
+    mesh, surface = build_hair(bust), Surface(bust)
+    strands = np.unique(mesh.faces[mesh.face_class == HAIR])
+    strands = strands[mesh.opacity[strands] > 0.3]
+    assert len(strands) and surface.ears[surface.nearest(mesh.vertices[strands])].mean() < 0.1
+
+
 def test_strand_pattern_ranks_are_uniform_so_that_opacity_is_coverage():
     rank = strand_pattern()[..., 0].astype(float)
     for opacity in (0.25, 0.5, 0.75):
