@@ -11,7 +11,7 @@ import numpy as np
 
 from threedpain.generation.compiling import njit
 
-SHORTEST = 0.4  # of the height of an edge is left at the most that the person moves
+SHORTEST = 0.2  # of the height of an edge is left at the most that the person moves
 NEAREST = 0.45  # of its distance from the midline is the most that a place goes towards it, softly
 LEVEL = 0.25  # edges that rise by less than this share of their length lie across
 STILL = 2e-4  # metres: what moves less is not part of a movement

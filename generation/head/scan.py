@@ -47,7 +47,7 @@ OPENED_EAST_ASIAN = {"l-eye-height2-incr": 0.15, "r-eye-height2-incr": 0.15, "ey
 STIFF = 2e-6  # square metres: how little a neighbourhood says of directions in which it is flat
 LEAST_SQUEEZE = 0.6  # of AU7: narrower eyes than the mean's narrow by less, or they would shut
 FROWN, STEEP = (0.9, 1.2), 1.5  # of AU4, by the brows' room above the lids: they would lie on eyes that have little
-HEAVY = 1.1  # of a frown at E, beside a wrinkled nose: so much shall not fold the skin
+HEAVY = 1.0  # of a frown at E, beside a wrinkled nose: so much shall not fold the skin
 ROUNDS = 8  # of smoothing a person's deformation
 
 

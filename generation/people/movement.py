@@ -21,17 +21,17 @@ LEAST, MOST = 0.6, 1.3  # of an amplitude
 # Standard deviations of (stretch, turn in degrees, out, up); bold units come in several shapes.
 USUAL = (0.08, 4.0, 0.12, 0.12)
 BOLD: dict[str, tuple[float, float, float, float]] = {
-    "AU4": (0.22, 5.0, 0.2, 0.15),  # drawn together .. lowered whole; inner part .. whole brow
+    "AU4": (0.22, 5.0, 0.16, 0.12),  # drawn together .. lowered whole; inner ends .. whole brow
     "AU6": (0.1, 5.0, 0.15, 0.4),  # lid leads .. cheek leads
     "AU10": (0.12, 5.0, 0.4, 0.15),  # beside the nose .. the middle of the lip
     "AU12": (0.3, 6.0, 0.2, 0.15),  # wide .. high
 }
-# Means of the four, else 0: brows go down more than they draw together, their inner ends a little more than the outer,
-# set so that others see a frown (docs/real-eyes.md); women's a little less so, whose lowered brows others take for a
+# Means of the four, else 0: brows go down more than they draw together, their inner ends most, or the frown is a sad
+# face; set so that others see it (docs/real-eyes.md), women's a little less so, whose lowered brows others take for a
 # man's.
 LEADS: dict[str, dict[str, tuple[float, float, float, float]]] = {
-    "female": {"AU4": (-0.3, 0.0, -0.08, 0.0)},
-    "male": {"AU4": (-0.35, 0.0, -0.05, 0.0)},
+    "female": {"AU4": (-0.3, 0.0, -0.4, -0.1)},
+    "male": {"AU4": (-0.35, 0.0, -0.4, -0.1)},
 }
 FARTHEST = 1.8  # standard deviations
 FROWNS = {"glabella-two": 0.3, "glabella-one": 0.2, "glabella-fan": 0.2, None: 0.3}  # share of people
