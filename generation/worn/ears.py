@@ -19,6 +19,7 @@ METALS = ((0.62, 0.44, 0.17), (0.62, 0.44, 0.17), (0.58, 0.58, 0.58), (0.60, 0.4
 STONES = ((0.72, 0.70, 0.66), (0.02, 0.02, 0.025), (0.05, 0.08, 0.25), (0.25, 0.02, 0.03), (0.03, 0.16, 0.09))
 CASES = ((0.42, 0.33, 0.26), (0.35, 0.35, 0.36), (0.60, 0.59, 0.57), (0.10, 0.10, 0.105), (0.26, 0.17, 0.11))
 SIDES = 8
+LEANT = 0.45  # metres out for a metre down: earrings that lie on neck or jaw hang so at most
 
 
 def wear_earrings(skin: Outside, rng: np.random.Generator) -> list[Piece]:
@@ -93,13 +94,15 @@ def _lobe(skin: Outside, side: int) -> tuple[int, np.ndarray]:
 
 
 def _swung(skin: Outside, path: np.ndarray, hole: np.ndarray, out: np.ndarray, clear: float) -> np.ndarray:
-    """What hangs from the hole along `path` [P, 3], leant `out` of jaw and neck until it lies `clear` of them."""
+    """What hangs from the hole along `path` [P, 3], leant `out` until its lower half lies `clear` of jaw and neck, or
+    by `LEANT` at most."""
     low = np.maximum(hole[1] - path[:, 1], 0.0)[:, None]
-    hangs = low[:, 0] > 0.002
+    hangs = low[:, 0] > 0.5 * low.max()
+    leant = 0.0
     for _ in range(3):  # the skin curves away: what it takes is found in steps
-        height, _ = skin.height(path[hangs], ears=False)
-        path = path + np.max((clear - height) / low[hangs, 0], initial=0.0) * low * out
-    return path
+        height, _ = skin.height(path[hangs] + leant * low[hangs] * out, ears=False)
+        leant = min(leant + np.max((clear - height) / low[hangs, 0], initial=0.0), LEANT)
+    return path + leant * low * out
 
 
 def _hung(

@@ -49,6 +49,7 @@ def benchmark(name):
 
 
 under_skin = benchmark("under_skin")
+ASKED = [name for name in ACCESSORIES if name not in under_skin.PIERCING]
 
 
 @pytest.fixture(scope="module")
@@ -119,7 +120,7 @@ def test_landmarks_are_hidden_where_a_ray_to_the_camera_meets_what_is_worn(peopl
 
 
 def test_nothing_worn_goes_through_skin(people):
-    for name, deep in under_skin.depths([bust for bust, _ in people], ACCESSORIES, 6).items():
+    for name, deep in under_skin.depths([bust for bust, _ in people], ASKED, 6).items():
         assert deep.max() < under_skin.ALLOWED, (name, int(deep.argmax()))
 
 
