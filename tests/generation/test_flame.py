@@ -64,7 +64,7 @@ def test_a_flame_head_rigs_like_ours(flame):
     assert 2 < brow.heat.max() < 15
     moved = bust.vertices[brow.heat > 0.6 * brow.heat.max()]
     eyes = bust.eye_centres[:, 1].mean()
-    assert (moved[:, 1] > eyes).mean() > 0.8, "AU4 moves the brows"
+    assert (moved[:, 1] > eyes).mean() > 0.75, "AU4 moves the brows"
     one_sided = rig(bust, {"AU12L": 5})
     change = np.linalg.norm(one_sided.vertices - bust.vertices, axis=1)
     assert bust.vertices[change.argmax(), 0] > 0, "AU12L moves the subject's left"
