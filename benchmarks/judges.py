@@ -185,6 +185,9 @@ def against_what_is_wanted(report: dict) -> list[str]:
     for title, found in figures.items():
         value = found[1] if title.startswith("worst") else found
         wanted = WANTED[title.split()[0]]
+        if value is None:  # a cell of one person has nobody to tell apart
+            lines.append(f"{title} not known from so few people, wanted {wanted}")
+            continue
         lines.append(f"{title} {value:.3f}, wanted {wanted}{'' if value >= wanted else ', missed'}")
     return lines
 
