@@ -47,7 +47,6 @@ OPENED_EAST_ASIAN = {"l-eye-height2-incr": 0.15, "r-eye-height2-incr": 0.15, "ey
 STIFF = 2e-6  # square metres: how little a neighbourhood says of directions in which it is flat
 LEAST_SQUEEZE = 0.6  # of AU7: narrower eyes than the mean's narrow by less, or they would shut
 FROWN, STEEP = (0.9, 1.2), 1.5  # of AU4, by the brows' room above the lids: they would lie on eyes that have little
-HEAVY = 1.0  # of a frown at E, beside a wrinkled nose: so much shall not fold the skin
 ROUNDS = 8  # of smoothing a person's deformation
 
 
@@ -157,8 +156,8 @@ class ScanHeadModel(HeadModel):
         return _carried(self.actions, self._moving, local.clip(-0.45, 0.45).astype(np.float32), share)
 
     def eased(self, identity: Identity, cage: np.ndarray, fields: np.ndarray) -> np.ndarray:
-        """Frowns that lay no brow over the eye, `folds.eased`."""
-        out, amount = fields.copy(), HEAVY * identity.gain.get("AU4", 1.0)
+        """Frowns at E that lay no brow over the eye, beside a wrinkled nose too: `folds.eased`."""
+        out, amount = fields.copy(), identity.gain.get("AU4", 1.0)
         for side in "LR":
             frown, wrinkled = (self.action_names.index(unit + side) for unit in ("AU4", "AU9"))
             out[frown] = eased(fields[frown], fields[wrinkled], cage, self._edges, self._free, amount)
