@@ -10,10 +10,10 @@ import numpy as np
 from scipy.spatial.distance import pdist, squareform
 
 from threedpain import demographics, facs
-from threedpain.generation.head.model import HeadModel
 from threedpain.generation.head.motion import landmarks
 from threedpain.generation.head.regions_report import face_vertices
 from threedpain.generation.head.rig import rig
+from threedpain.generation.head.scan import ScanHeadModel
 from threedpain.generation.people.identity import sample_identity
 from threedpain.regions import inside
 from threedpain.unit_regions import regions_of
@@ -23,13 +23,13 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--identities", type=int, default=2500, help="people of the plan's cells to compare")
     number = parser.parse_args().identities
-    head = HeadModel.load()
+    head = ScanHeadModel.load()
     forms(head, number)
     units(head)
     timings(head)
 
 
-def forms(head: HeadModel, number: int) -> None:
+def forms(head: ScanHeadModel, number: int) -> None:
     """Spread of face form: every tenth face vertex at rest, without place and size, in millimetres.
 
     A balanced analysis of variance over the plan's cells (the age is the middle of its band): what age, gender and
@@ -41,7 +41,7 @@ def forms(head: HeadModel, number: int) -> None:
     for index in range(number // len(demographics.CELLS) * len(demographics.CELLS)):
         cell = demographics.cell_of(index)
         low, high = demographics.AGE_GROUPS[cell[0]]
-        person = sample_identity(index, age=(low + high) / 2, gender=cell[1], ethnicity=cell[2])
+        person = sample_identity(index, age=(low + high) / 2, gender=cell[1], ethnicity=cell[2], head=head)
         cells.append(cell)
         points.append(1000 * head(person).vertices[rows])
     points, cells = np.array(points, np.float64), np.array(cells)
@@ -80,7 +80,7 @@ def forms(head: HeadModel, number: int) -> None:
     )
 
 
-def units(head: HeadModel) -> None:
+def units(head: ScanHeadModel) -> None:
     """95th percentile inside and maximum outside the regions at intensity 5, worst of five people."""
     for unit, facts in facs.ACTION_UNITS.items():
         inner, leak = [], []
@@ -94,12 +94,12 @@ def units(head: HeadModel) -> None:
         print(f"{unit}: 95th percentile {min(inner):.1f} mm, outside {100 * max(leak):.1f} %")
 
 
-def timings(head: HeadModel) -> None:
-    person = sample_identity(1)
+def timings(head: ScanHeadModel) -> None:
+    person = sample_identity(1, head=head)
     bust = head(person)
     mixed = {"AU4": 3, "AU6": 3, "AU9": 2, "AU43": 1, "AU25": 2}
     jobs = {
-        "sample an identity": lambda: sample_identity(1),
+        "sample an identity": lambda: sample_identity(1, head=head),
         "bust": lambda: head(person),
         "expression": lambda: rig(bust, mixed),
         "expression and head pose": lambda: rig(bust, mixed, (20, 5, 0)),
