@@ -7,9 +7,9 @@
 Sets are generated ones (`3dpain generate --head ...`). An arm learns from a set's split train and is asked about the
 set's split test and about everybody of the other sets. `--scans FOLDER` (ICT-FaceKit, as for `make weights-head-scan`)
 adds people who move as the scans did: the scans' own expressions, no manner of their own, one amplitude for all units,
-folds by another rule. Beside the sets' pictures stand probes of new people, rendered
-with each set's own head: every pain unit alone at its strongest, broad laughter, a neutral face. Finished arms and
-answers are kept: the same command continues. Intervals are 95 %, people drawn with replacement.
+folds by another rule. Beside the sets' pictures stand probes of new people, rendered with each set's own head: every
+pain unit alone at its strongest, broad laughter, a neutral face. Finished arms and answers are kept: the same command
+continues. Intervals are 95 %, people drawn with replacement.
 """
 
 from __future__ import annotations
@@ -128,7 +128,8 @@ class Bench:
         model, processor, found = load_model(folder), load_processor(folder), {}
         for kind in ("set", "probes"):
             for reference in ("realistic", "none"):
-                file = self.out / "answers" / f"{label}-on-{on}-{kind}-{reference}.parquet"
+                asked = f"{kind}-{self.people}" if kind == "probes" or on == SCANS else kind  # how many were rendered
+                file = self.out / "answers" / f"{label}-on-{on}-{asked}-{reference}.parquet"
                 if not file.exists():
                     faces = self.pictures(on, learned_from) if kind == "set" else self.probes(on)
                     file.parent.mkdir(parents=True, exist_ok=True)
@@ -269,6 +270,12 @@ def main() -> None:
     parser.add_argument("--rounds", type=int, default=500, help="of the bootstrap")
     parser.add_argument("--threads", type=int, default=1)
     given = parser.parse_args()
+    for pair in given.set:
+        if not all(pair.partition("=")):
+            parser.error(f"--set is {pair!r}: wanted is NAME=PATH")
+    names = [Path(model).name for model in given.model or ()]
+    if len(set(names)) < len(names):  # answers are kept by name
+        parser.error(f"two of the models have the same name, {max(names, key=names.count)}: ask about them apart")
     sets = dict(pair.partition("=")[::2] for pair in given.set)
     if not (sets or (given.model and given.scans)):
         parser.error("nothing to ask about: give --set, or --model and --scans")
