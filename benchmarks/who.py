@@ -17,6 +17,7 @@ import subprocess
 from pathlib import Path
 
 import numpy as np
+from scipy.stats import spearmanr
 
 from threedpain import PainFacePipeline, demographics
 from threedpain.generation.seeds import child
@@ -73,7 +74,7 @@ def score(folder: Path, answers: Path) -> None:
         dated = [row for row in seen if heard[row["file"]].get("age") is not None]
         meant = np.array([float(row["age"]) for row in dated])
         years = np.array([heard[row["file"]]["age"] for row in dated])
-        ranks = np.corrcoef(meant.argsort().argsort(), years.argsort().argsort())[0, 1]
+        ranks = float(spearmanr(meant, years).statistic)  # judges say whole years: many share a rank
         error = abs(years - meant)
         print(
             f"{state:8} found {len(seen)} of {len(mine)}, dated {len(dated)}; "
