@@ -284,6 +284,7 @@ def main() -> None:
             bench.run(name)
         return
     target = given.page or given.out / "experiments.md"
+    target.parent.mkdir(parents=True, exist_ok=True)
     results = {}
     for name in given.only or EXPERIMENTS:
         results[name] = measure(bench, name, given.rounds, given.finished)
