@@ -44,6 +44,7 @@ from threedpain.generation.texture.training.augment import Programme
 from threedpain.generation.texture.training.fit import load_example
 from threedpain.generation.texture.training.look import ETHNICITIES, Look, sample_look
 from threedpain.generation.texture.training.sources import SkinSource, blur, island, load_brows, load_skins
+from threedpain.schema import GENERATOR_VERSION
 
 BANDS = ((2, 4), (4, 8), (8, 16), (16, 32))  # wavelengths in texels
 FACE = layout.face()
@@ -152,8 +153,8 @@ class Known:
         if not log.exists():
             colour, left = zip(*(self._one(model.codec, path) for path in examples), strict=True)
             np.savez(log, colour=np.stack(colour), residue=np.stack(left))
-        arrays = np.load(log)
-        self.colour, self.residue = arrays["colour"], arrays["residue"]
+        with np.load(log) as arrays:
+            self.colour, self.residue = arrays["colour"], arrays["residue"]
 
     @staticmethod
     def _one(codec, path: Path) -> tuple[np.ndarray, np.ndarray]:
@@ -453,8 +454,13 @@ def main() -> None:
         "steps": steps,
         "sheet": lambda: sheet(options.out.parent / "skin.jpg"),
     }
+    asked = options.parts.split(",")
+    for name in asked:  # said before hours of measuring
+        if name.rstrip("!") not in parts:
+            parser.error(f"--parts names {name.rstrip('!')!r}: allowed are {', '.join(parts)}")
+    results.setdefault("generator_version", GENERATOR_VERSION)  # of the first part: the card names it
     results["machine"] = f"{platform.machine()}, {os.cpu_count()} cores, no GPU, torch {torch.__version__}"
-    for name in options.parts.split(","):
+    for name in asked:
         if name.endswith("!") or name not in results:
             name, start = name.rstrip("!"), time.time()
             results[name] = parts[name]()
