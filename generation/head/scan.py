@@ -158,6 +158,8 @@ class ScanHeadModel(HeadModel):
     def eased(self, identity: Identity, cage: np.ndarray, fields: np.ndarray) -> np.ndarray:
         """Frowns at E that lay no brow over the eye, beside a wrinkled nose too: `folds.eased`."""
         out, amount = fields.copy(), identity.gain.get("AU4", 1.0)
+        if not amount:  # who cannot frown folds nothing
+            return out
         for side in "LR":
             frown, wrinkled = (self.action_names.index(unit + side) for unit in ("AU4", "AU9"))
             out[frown] = eased(fields[frown], fields[wrinkled], cage, self._edges, self._free, amount)

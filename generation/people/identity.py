@@ -25,7 +25,7 @@ from threedpain.generation.records import BEARDS, STYLES, Eyes, Hair, Identity, 
 from threedpain.generation.seeds import child
 
 from .colouring import sample_eyes, sample_hair, sample_skin
-from .movement import check_fours, sample_furrows, sample_gain, sample_manner
+from .movement import check_fours, check_gain, sample_furrows, sample_gain, sample_manner
 
 OVERRIDES = (
     "skin_tone",
@@ -98,7 +98,7 @@ def sample_identity(
             **_updated({}, overrides.get("eyes"), "eyes", {f.name for f in fields(Eyes)}),
         ),
         resting=_updated(_resting(child(seed, "resting"), age), overrides.get("resting"), "resting"),
-        gain=_updated(sample_gain(seed, age), overrides.get("gain"), "gain", set(facs.ACTION_UNITS)),
+        gain=check_gain(_updated(sample_gain(seed, age), overrides.get("gain"), "gain", set(facs.ACTION_UNITS))),
         asymmetry={
             unit: float(np.clip(lean * z * 0.45, -1, 1))
             for unit, z in zip(
@@ -144,8 +144,8 @@ def _resting(rng: np.random.Generator, age: float) -> dict[str, float]:
         "AU24": 0.3 * z[6] - 0.3,
         "AU43": 0.03 * z[7] + 0.05 * older,
     }
-    limits = {"AU43": 0.12, "AU1": 2.0}  # the base mesh's inner brows hang: AU1 lifts them to rest
-    return {unit: round(float(min(amount, limits.get(unit, 1.0))), 4) for unit, amount in amounts.items() if amount > 0}
+    most = {"AU43": 0.12, "AU1": 2.0}  # the base mesh's inner brows hang: AU1 lifts them to rest
+    return {unit: round(float(min(amount, most.get(unit, 1.0))), 4) for unit, amount in amounts.items() if amount > 0}
 
 
 def _hair(hair: Hair, overrides: Mapping[str, Any]) -> Hair:

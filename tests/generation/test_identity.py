@@ -164,6 +164,9 @@ def test_every_shift_names_a_feature():
         ({"manner": {"AU4": (1, 2)}}, r"manner of AU4 must be four numbers, got \(1, 2\)"),
         ({"manner": {"AU17": (0, 0, 0, 0)}}, "unknown manner entry 'AU17'; known are AU1, "),
         ({"furrows": {"crow": "deep"}}, "furrows of crow must be four numbers, got 'deep'"),
+        ({"gain": {"AU4": "much"}}, "gain of AU4 must be a number of at least 0, got 'much'"),
+        ({"gain": {"AU4": -1}}, "gain of AU4 must be a number of at least 0, got -1"),
+        ({"gain": {"AU4": float("nan")}}, "gain of AU4 must be a number of at least 0, got nan"),
     ],
 )
 def test_mistakes_are_said_clearly(arguments, sentence):

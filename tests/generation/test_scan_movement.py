@@ -101,6 +101,11 @@ def test_a_frown_folds_no_skin_over_the_eye_and_brows_do_not_meet(head):
         assert inner[1] - inner[0] > 0.4 * (apart[1] - apart[0])
 
 
+def test_who_cannot_frown_does_not(head):
+    bust = head(sample_identity(3, head=head, gain={"AU4": 0}))
+    assert np.array_equal(rig(bust, {"AU4": 5}).vertices, bust.vertices)
+
+
 def test_what_folds_nothing_is_left_as_it_is():
     cage = np.array([[0.02, 0.03, 0], [0.02, 0.02, 0], [0.02, 0.01, 0]])
     edges, free = np.array([[1, 2], [0, 1]]), np.array([1.0, 1.0, 0.0])
