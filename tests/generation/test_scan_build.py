@@ -77,7 +77,8 @@ def wrong_folders(tmp_path, tiny):
         return made
 
     yield folder("people", **{k: tiny[k] for k in (NEUTRAL, "browDown_L")}), "holds no identity"
-    yield folder("moving", **{k: tiny[k] for k in (NEUTRAL, "identity000")}), "not ICT-FaceKit's light model"
+    yield folder("moving", **{k: tiny[k] for k in (NEUTRAL, "identity000")}), "light model: .* no expression browDown_L"
+    yield folder("fewer", **{k: points[:4] for k, points in tiny.items()}), r"vertices are \[4, 3\], expected \[5, 3\]"
     yield folder("short", **(tiny | {"browDown_L": tiny["browDown_L"][:4]})), "browDown_L.obj.*4 vertices.*5"
     torn = folder("torn", **tiny)
     (torn / "identity001.obj").write_text("v 1 2 three\n")

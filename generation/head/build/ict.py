@@ -93,10 +93,17 @@ def _points(path: Path, count: int | None = None) -> np.ndarray:
 
 
 def _scans(vertices, faces, expressions, identities, source) -> Scans:
-    if vertices.shape != (VERTICES, 3) or identities.shape[1:] != vertices.shape or "browDown_L" not in expressions:
-        raise InvalidInput(
-            f"{source} is not ICT-FaceKit's light model: expected {VERTICES} vertices, got {len(vertices)}"
-        )
+    wanted = (VERTICES, 3)
+    if vertices.shape != wanted:
+        wrong = f"the vertices are {list(vertices.shape)}, expected {list(wanted)}"
+    elif identities.shape[1:] != wanted:
+        wrong = f"the identities are {list(identities.shape)}, expected [M, {VERTICES}, 3]"
+    elif "browDown_L" not in expressions:
+        wrong = "it has no expression browDown_L"
+    else:
+        wrong = ""
+    if wrong:
+        raise InvalidInput(f"{source} is not ICT-FaceKit's light model: {wrong}")
     faces = faces.astype(np.int64)
     triangles = np.concatenate([faces[:, :3], faces[faces[:, 3] >= 0][:, [0, 2, 3]]])
     return Scans(
