@@ -5,7 +5,6 @@ Every identity's skull joint is at the same place. See `cage` for the head's fra
 
 from __future__ import annotations
 
-import hashlib
 import json
 from collections.abc import Mapping
 from functools import cached_property, lru_cache
@@ -15,13 +14,13 @@ from typing import Any
 
 import numpy as np
 import scipy.sparse as sp
-from safetensors import safe_open
 from safetensors.numpy import save_file
 
-from threedpain.errors import InvalidInput, MissingFile
+from threedpain.errors import InvalidInput
 from threedpain.generation.geometry import refine, triangles
 from threedpain.generation.records import MASK_CLASSES, Identity
 
+from .asset import read_asset
 from .bust import Bust, Topology
 from .cage import EYE, EYEBALL_COUNT, RINGS, SPOKES, CageHead, sphere
 from .lids import Lids
@@ -171,15 +170,7 @@ class HeadModel(CageHead):
 
 @lru_cache(maxsize=4)
 def _load(path: str) -> HeadModel:
-    if not Path(path).is_file():
-        raise MissingFile(f"no head asset at {path}: build it with python -m threedpain.generation.head.build")
-    with safe_open(path, framework="numpy") as file:
-        tensors = {key: file.get_tensor(key) for key in file.keys()}  # noqa: SIM118 (a safetensors handle)
-        facts = json.loads((file.metadata() or {}).get("head", "{}"))
-    digest = hashlib.sha256(b"".join(np.ascontiguousarray(tensors[key]).tobytes() for key in sorted(tensors)))
-    if digest.hexdigest() != facts.get("sha256"):
-        raise MissingFile(f"the head asset {path} is damaged (its checksum does not match): install threedpain again")
-    return HeadModel(tensors, facts)
+    return HeadModel(*read_asset(path, "head asset", "threedpain.generation.head.build"))
 
 
 def sparse_offsets(tensors: Mapping[str, np.ndarray], prefix: str, count: int) -> sp.csr_matrix:

@@ -8,7 +8,6 @@ to a person by that person's deformation: a longer nose moves longer.
 
 from __future__ import annotations
 
-import hashlib
 import json
 from collections.abc import Mapping
 from functools import lru_cache
@@ -17,14 +16,13 @@ from typing import Any
 
 import numpy as np
 import scipy.sparse as sp
-from safetensors import safe_open
 from safetensors.numpy import save_file
 
-from threedpain.errors import MissingFile
 from threedpain.generation.compiling import njit
 from threedpain.generation.records import Identity
 from threedpain.generation.seeds import child
 
+from .asset import read_asset
 from .cage import field_units
 from .folds import eased, rising_edges
 from .lips import closing
@@ -209,12 +207,11 @@ def _gradient(quads: np.ndarray, cage: np.ndarray) -> sp.csr_matrix:
     ends = np.unique(np.sort(np.concatenate([quads[:, [k, (k + 1) % 4]] for k in range(4)]), axis=1), axis=0)
     ends = np.concatenate([ends, ends[:, ::-1]])
     edge = cage[ends[:, 1]] - cage[ends[:, 0]]
-    weight = 1.0
     normal = np.zeros((count, 3, 3))
-    np.add.at(normal, ends[:, 0], edge[:, :, None] * edge[:, None] * weight)
+    np.add.at(normal, ends[:, 0], edge[:, :, None] * edge[:, None])
     degree = np.bincount(ends[:, 0], minlength=count)
     near = sp.coo_matrix((np.ones(len(ends)), (ends[:, 0], ends[:, 1])), (count, count)).tocsr()
-    near = sp.diags(1 / np.maximum(degree + 1, 1)) @ (near + sp.identity(count))
+    near = sp.diags(1 / (degree + 1)) @ (near + sp.identity(count))
     blur = sp.identity(count, format="csr")
     for _ in range(ROUNDS):
         blur = near @ blur
@@ -233,12 +230,4 @@ def _gradient(quads: np.ndarray, cage: np.ndarray) -> sp.csr_matrix:
 
 @lru_cache(maxsize=4)
 def _load(path: str) -> ScanHeadModel:
-    if not Path(path).is_file():
-        raise MissingFile(f"no scan head at {path}: build it with python -m threedpain.generation.head.build.scan")
-    with safe_open(path, framework="numpy") as file:
-        tensors = {key: file.get_tensor(key) for key in file.keys()}  # noqa: SIM118 (a safetensors handle)
-        facts = json.loads((file.metadata() or {}).get("head", "{}"))
-    digest = hashlib.sha256(b"".join(np.ascontiguousarray(tensors[key]).tobytes() for key in sorted(tensors)))
-    if digest.hexdigest() != facts.get("sha256"):
-        raise MissingFile(f"the scan head {path} is damaged (its checksum does not match): install threedpain again")
-    return ScanHeadModel(HeadModel.load(), tensors, facts)
+    return ScanHeadModel(HeadModel.load(), *read_asset(path, "scan head", "threedpain.generation.head.build.scan"))

@@ -29,6 +29,9 @@ def test_the_asset_is_small_and_checked(tmp_path):
     (tmp_path / "head.safetensors").write_bytes(broken)
     with pytest.raises(MissingFile, match="is damaged .its checksum does not match."):
         HeadModel.load(tmp_path / "head.safetensors")
+    (tmp_path / "half.safetensors").write_bytes(broken[: len(broken) // 2])
+    with pytest.raises(MissingFile, match="is damaged .it is no whole safetensors file."):
+        HeadModel.load(tmp_path / "half.safetensors")
     with pytest.raises(MissingFile, match="no head asset at .*absent.*build it with"):
         HeadModel.load(tmp_path / "absent")
 
