@@ -88,6 +88,15 @@ def triangles(quads: np.ndarray) -> np.ndarray:
     return quads[:, [0, 1, 2, 0, 2, 3]].reshape(-1, 3)
 
 
+def averaging(faces: np.ndarray, count: int) -> sp.csr_matrix:
+    """Values [N] of `count` vertices of triangles [M, 3] -> their means with their neighbours', float64 [N, N]."""
+    a, b = faces[:, [0, 1, 2]].ravel(), faces[:, [1, 2, 0]].ravel()
+    graph = sp.csr_matrix((np.ones(2 * len(a)), (np.r_[a, b], np.r_[b, a])), shape=(count, count))
+    graph.data[:] = 1.0
+    graph = graph + sp.identity(count)
+    return sp.diags(1 / np.asarray(graph.sum(axis=1)).ravel()) @ graph
+
+
 def smoothstep(x: np.ndarray, low: float = 0.0, high: float = 1.0) -> np.ndarray:
     t = np.clip((x - low) / (high - low), 0.0, 1.0)
     return t * t * (3 - 2 * t)

@@ -67,7 +67,7 @@ def tie(scalp: Scalp, kind: int, rng: np.random.Generator) -> HairMesh:
         first = np.cross(axis, rng.normal(size=(count, 3)))
         first /= np.linalg.norm(first, axis=1, keepdims=True)
         second = np.cross(axis, first)
-        angle = 2.6 * t + 0.0
+        angle = 2.6 * t
         tilt = rng.uniform(-0.6, 0.6, (count, 1, 1))
         around = np.cos(angle) * first[:, None] + np.sin(angle) * second[:, None] + tilt * axis[:, None]
         around /= np.linalg.norm(around, axis=2, keepdims=True)

@@ -14,7 +14,7 @@ from threedpain.generation.records import MASK_CLASSES
 
 from .hand import hand
 from .outside import Outside
-from .piece import Piece, once, outward
+from .piece import Piece, once, outward, sheet_faces
 
 NECK, CLOTH = MASK_CLASSES.index("neck"), MASK_CLASSES.index("clothes")
 OTHERS = ((0.50, 0.33, 0.25), (0.38, 0.23, 0.16), (0.24, 0.13, 0.085), (0.11, 0.058, 0.04))  # hands of other people
@@ -105,12 +105,6 @@ def _shifted(rest: Outside, now: Outside, spot: np.ndarray) -> np.ndarray:
     return (now.vertices[near] - rest.vertices[near]).mean(axis=0)
 
 
-def _sheet(rows: int, columns: int) -> np.ndarray:
-    a = (np.arange(rows - 1)[:, None] * columns + np.arange(columns - 1)[None]).ravel()
-    corners = [a, a + 1, a + columns + 1, a, a + columns + 1, a + columns]
-    return np.stack(corners, axis=1).reshape(-1, 3).astype(np.int32)
-
-
 def _ahead(planes: np.ndarray, x: np.ndarray, y: np.ndarray, least: float) -> np.ndarray:
     """How far forward cloth lies that falls on a convex body from the front, at places (x, y)."""
     front = planes[planes[:, 2] > 0.02]
@@ -148,7 +142,7 @@ def _blanket(skin: Outside, colour: np.ndarray, high: float, phase: np.ndarray) 
     hem = np.repeat(np.linspace(0, 1, rows) ** 1.3 < 0.10, columns)
     return Piece(
         place,
-        outward(rest, _sheet(rows, columns), rest - [0.0, 0.0, 1.0]),
+        outward(rest, sheet_faces(rows, columns), rest - [0.0, 0.0, 1.0]),
         CLOTH,
         np.clip(colour * np.where(hem, 1.08, 1.0)[:, None], 0, 0.85),
         finish="cloth",
@@ -179,7 +173,7 @@ def _tissue(skin: Outside, side: int, phase: np.ndarray) -> Piece:
     rest = place(skin)
     return Piece(
         place,
-        outward(rest, _sheet(rows, columns), rest - [0.0, 0.0, 1.0]),
+        outward(rest, sheet_faces(rows, columns), rest - [0.0, 0.0, 1.0]),
         CLOTH,
         np.array([0.78, 0.78, 0.77]),
         finish="cloth",

@@ -14,6 +14,7 @@ from threedpain.generation.records import MASK_CLASSES, Hair
 
 from .mesh import HairMesh
 from .outside import Ground, Outside
+from .piece import sheet_faces
 from .scalp import Scalp
 from .styles import dress
 from .surface import Shell, Surface, waves
@@ -168,8 +169,7 @@ def _brim(shell: Shell, points: np.ndarray, level: np.ndarray, scalp: Scalp, col
     sheet = rim[:, None] + t * reach[:, None, None] * out[:, None]
     sheet[..., 1] += 0.004 - 0.024 * (full * angle**2)[:, None] * smoothstep(t[..., 0], -0.1, 1.0)
     vertices = sheet.reshape(-1, 3).astype(np.float32)
-    a = (np.arange(32)[:, None] * 7 + np.arange(6)[None]).ravel()
-    faces = np.stack([a, a + 1, a + 8, a, a + 8, a + 7], axis=1).reshape(-1, 3).astype(np.int32)
+    faces = sheet_faces(33, 7)
     n, heads = len(vertices), len(shell.surface.vertices)
     normals = vertex_normals(vertices, faces)
     normals *= np.sign(normals[:, 1:2]) + (normals[:, 1:2] == 0)

@@ -9,7 +9,7 @@ from threedpain.generation.geometry import smoothstep
 
 from .glasses import ear_root
 from .outside import Outside
-from .piece import MEDICAL, Piece, lay, once, outward, rings, spline, tube, tube_faces
+from .piece import MEDICAL, Piece, lay, once, outward, rings, sheet_faces, spline, tube, tube_faces
 
 CLOTHS = ((0.30, 0.50, 0.62), (0.36, 0.56, 0.66), (0.33, 0.55, 0.48), (0.72, 0.72, 0.71), (0.05, 0.05, 0.055))
 ROWS, COLUMNS = 30, 49  # of the cloth's grid
@@ -32,10 +32,8 @@ def wear_surgical_mask(skin: Outside, rng: np.random.Generator) -> list[Piece]:
 
     place = once(lambda now: _cloth(skin, now, ridge, 0.30 + 0.12 * u[0]))
 
-    a = (np.arange(ROWS - 1)[:, None] * COLUMNS + np.arange(COLUMNS - 1)[None]).ravel()
-    faces = np.stack([a, a + 1, a + COLUMNS + 1, a, a + COLUMNS + 1, a + COLUMNS], axis=1).reshape(-1, 3)
     rest = place(skin)
-    faces = outward(rest, faces.astype(np.int32), rest - _out(rest))
+    faces = outward(rest, sheet_faces(ROWS, COLUMNS), rest - _out(rest))
     mask = Piece(
         place,
         faces,
@@ -91,7 +89,6 @@ def _cloth(rest: Outside, skin: Outside, ridge: np.ndarray, nose: float) -> np.n
         height, normal = skin.height(points)
         off = np.where(height > OFF, np.maximum(edge * (OFF - height), -0.004), (edge > 0.02) * (OFF - height))
         points = points + off[:, None] * normal
-    grid = points.reshape(ROWS, COLUMNS, 3)
     ahead = _out(points)
     ahead /= np.linalg.norm(ahead, axis=1, keepdims=True)
     middle = smoothstep(np.repeat(down[:, 0], COLUMNS), 0.15, 0.45) * (1 - smoothstep(np.tile(side, ROWS), 0.5, 0.95))

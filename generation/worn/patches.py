@@ -5,9 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable
 
 import numpy as np
-import scipy.sparse as sp
 
-from threedpain.generation.geometry import smoothstep
+from threedpain.generation.geometry import averaging, smoothstep
 
 from .outside import Outside
 from .piece import MEDICAL, Piece
@@ -80,7 +79,7 @@ def patch(
     edge = np.exp(-(((level + 0.0012) / 0.001) ** 2))
 
     local = local.reshape(-1, 3).astype(np.int32)
-    even = _evener(local, len(rows))
+    even = averaging(local, len(rows))
 
     def place(now: Outside) -> np.ndarray:
         """On the skin it was cut from; stiffer than skin, it bridges what folds and is pushed out by what bulges."""
@@ -105,15 +104,6 @@ def patch(
         opacity=0.5 - level / 0.0009,
         occlusion=1 - 0.12 * edge,
     )
-
-
-def _evener(faces: np.ndarray, count: int) -> sp.csr_matrix:
-    """Averages over neighbours, float64 [N, N]."""
-    a, b = faces[:, [0, 1, 2]].ravel(), faces[:, [1, 2, 0]].ravel()
-    graph = sp.csr_matrix((np.ones(2 * len(a)), (np.r_[a, b], np.r_[b, a])), shape=(count, count))
-    graph.data[:] = 1.0
-    graph = graph + sp.identity(count)
-    return sp.diags(1 / np.asarray(graph.sum(axis=1)).ravel()) @ graph
 
 
 def _box(x: np.ndarray, y: np.ndarray, size: tuple[float, float], corner: float) -> np.ndarray:

@@ -36,6 +36,13 @@ class Piece:
     flattens: np.ndarray | None = None  # bool [N]: beards that stand before these points lie under them
 
 
+def sheet_faces(rows: int, columns: int) -> np.ndarray:
+    """Triangles int32 [2 x (rows - 1) x (columns - 1), 3] of a sheet of points, row by row."""
+    a = (np.arange(rows - 1)[:, None] * columns + np.arange(columns - 1)[None]).ravel()
+    corners = [a, a + 1, a + columns + 1, a, a + columns + 1, a + columns]
+    return np.stack(corners, axis=1).reshape(-1, 3).astype(np.int32)
+
+
 def tube_faces(count: int, sides: int, closed: bool = False) -> np.ndarray:
     """Triangles int32 [2 x count x sides or less, 3] of a tube of `count` rings of `sides` points."""
     ring, side = np.meshgrid(np.arange(count if closed else count - 1), np.arange(sides), indexing="ij")

@@ -341,7 +341,7 @@ def _coily(scalp: Scalp, rng: np.random.Generator) -> list[HairMesh]:
     normals /= np.linalg.norm(normals, axis=1, keepdims=True)
     bumps = 0.5 * waves(shell.points, rng, 0.022, 10) + 0.6 * waves(shell.points, rng, 0.011, 12)
     points = shell.points + (0.001 + shape * height * (0.85 + 0.08 * bumps))[:, None] * normals
-    points = _faced(scalp, points)
+    points = scalp.clear_face(points)  # big hair grows up and back from the hairline, not over the forehead
     colour = hair_colour(hair, rng, 256).mean(axis=0)
     colour = colour * (0.75 + 0.2 * _fair(colour))
     paint = _paint(scalp, 0.95 * (1 - 0.75 * hair.grey))  # white paint beside dark skin would be a halo
@@ -366,7 +366,7 @@ def _coily(scalp: Scalp, rng: np.random.Generator) -> list[HairMesh]:
     fine = 0.35 + 0.65 * smoothstep(roots.weight, 0.3, 1.0)  # small coils line the bare skin
     size = size * fine[:, None, None]
     curves = start[:, None] + size * (np.cos(angle) * across[:, None] + np.sin(angle) * outward[:, None])
-    curves = _faced(scalp, curves.reshape(-1, 3)).reshape(curves.shape)
+    curves = scalp.clear_face(curves.reshape(-1, 3)).reshape(curves.shape)
     facing = np.repeat(outward[:, None] + 0.35 * (1 - 0.6 * hair.grey) * rng.normal(0, 1, (len(near), 1, 3)), 5, axis=1)
     facing /= np.linalg.norm(facing, axis=2, keepdims=True)
     colours = hair_colour(hair, rng, len(near))
@@ -385,8 +385,3 @@ def _coily(scalp: Scalp, rng: np.random.Generator) -> list[HairMesh]:
         tip_shade=1.0,
     )
     return [body, curls]
-
-
-def _faced(scalp: Scalp, points: np.ndarray) -> np.ndarray:
-    """Big hair grows up and back from the hairline, not over the forehead."""
-    return scalp.clear_face(points)

@@ -9,7 +9,7 @@ import numpy as np
 import scipy.sparse as sp
 from scipy.spatial import cKDTree
 
-from threedpain.generation.geometry import vertex_normals
+from threedpain.generation.geometry import averaging, vertex_normals
 from threedpain.generation.head.bust import Bust
 from threedpain.generation.head.motion import landmarks
 from threedpain.generation.records import MASK_CLASSES
@@ -109,12 +109,7 @@ class Shell:
     @cached_property
     def smoother(self) -> sp.csr_matrix:
         """Averages over neighbours, float64 [N, N]."""
-        n = len(self.rows)
-        a, b = self.faces[:, [0, 1, 2]].ravel(), self.faces[:, [1, 2, 0]].ravel()
-        graph = sp.csr_matrix((np.ones(2 * len(a)), (np.r_[a, b], np.r_[b, a])), shape=(n, n))
-        graph.data[:] = 1.0
-        graph = graph + sp.identity(n)
-        return sp.diags(1 / np.asarray(graph.sum(axis=1)).ravel()) @ graph
+        return averaging(self.faces, len(self.rows))
 
     def smooth(self, values: np.ndarray, times: int) -> np.ndarray:
         for _ in range(times):
@@ -127,7 +122,7 @@ class Shell:
         normals = vertex_normals(points.astype(np.float32), self.faces)
         flip = np.einsum("nd,nd->n", normals, self.normals) < -0.5
         normals[flip] *= -1
-        down = np.array([0.0, -1.0, 0.0]) + 1.0 * normals * normals[:, 1:2]
+        down = np.array([0.0, -1.0, 0.0]) + normals * normals[:, 1:2]
         tangents = down / np.maximum(np.linalg.norm(down, axis=1, keepdims=True), 1e-6)
         values = {
             "normals": normals,
