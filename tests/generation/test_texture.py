@@ -172,6 +172,8 @@ def test_a_skin_of_another_size_is_refused(tmp_path, on_head):
     Image.new("RGB", (64, 32)).save(tmp_path / "young_lightskinned_female_diffuse.png")
     with pytest.raises(InvalidInput, match="64 x 32, expected 1384 x 768"):
         sources.load_skin(tmp_path / "young_lightskinned_female_diffuse.png", on_head)
+    with pytest.raises(InvalidInput, match="ancient_male_diffuse.png names no age: .* young, middleage, old"):
+        sources.load_skin(tmp_path / "ancient_male_diffuse.png", on_head)
 
 
 def test_filling_keeps_the_known_and_continues_it():

@@ -19,6 +19,7 @@ import numpy as np
 from safetensors.numpy import save
 from scipy.spatial import cKDTree
 
+from threedpain.errors import ThreeDPainError
 from threedpain.extras import extra_folder
 from threedpain.generation.geometry import refine, triangles
 from threedpain.generation.records import PARTS, SKIN_HEIGHT, SKIN_WIDTH
@@ -52,7 +53,11 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--out", type=Path, required=True, help="the file to write")
     out = parser.parse_args().out
-    asset = build(data_folder())
+    try:
+        folder = data_folder()
+    except ThreeDPainError as problem:
+        parser.error(str(problem))
+    asset = build(folder)
     out.parent.mkdir(parents=True, exist_ok=True)
     out.write_bytes(asset)
     print(f"{out}: {len(asset) / 1e6:.2f} MB, sha256 {hashlib.sha256(asset).hexdigest()}")

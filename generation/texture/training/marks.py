@@ -13,6 +13,7 @@ from threedpain.generation.texture import layout
 from threedpain.generation.texture.tone import locus
 
 from .look import Look
+from .sources import blur
 
 HAEMOGLOBIN = np.array([-0.45, 1.0, 0.25], np.float32)  # CIELAB per unit of blood: redder, a little darker
 
@@ -70,7 +71,7 @@ def _regions() -> dict[str, np.ndarray]:
 
 
 def paint(look: Look, rng: np.random.Generator) -> np.ndarray:
-    """float32 [3, H, W] CIELAB deviations for the amounts of `look` (see augment.Look)."""
+    """float32 [3, H, W] CIELAB deviations for the amounts of `look` (see look.Look)."""
     regions, pigment = _regions(), melanin(look.tone)
     light = float(np.clip((look.tone + 50) / 90, 0.15, 1))  # contrast of brown marks against the skin
     brown = 0.7 * field(rng, 110) + 0.45 * field(rng, 40) + 0.2 * field(rng, 14)
@@ -187,13 +188,7 @@ def _wrinkles(rng: np.random.Generator, amount: float) -> np.ndarray:
     lines(5, 690, 552, (14, 3), (8, 20), 1.5, 0.0, 0.9)  # upper lip
     lines(5, 600, 545, (25, 30), (20, 60), -0.9, 0.05, 1.1)  # cheeks
     lines(4, x, 700, (40, 14), (60, 160), 0.0, 0.05, 1.6, mirrored=False)  # neck
-    return groove - 0.45 * blur_groove(groove)
-
-
-def blur_groove(groove: np.ndarray) -> np.ndarray:
-    from .sources import blur
-
-    return blur(groove, 4.0) * 1.6
+    return groove - 0.45 * (blur(groove, 4.0) * 1.6)
 
 
 def _stubble(lab: np.ndarray, look: Look, rng: np.random.Generator, beard: np.ndarray, light: float) -> None:

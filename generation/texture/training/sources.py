@@ -89,12 +89,16 @@ def fill(image: np.ndarray, known: np.ndarray) -> np.ndarray:
 
 def load_skin(path: Path, on_head: np.ndarray) -> SkinSource:
     """One cleaned source. `on_head` is the island [H, W]."""
-    picture = np.asarray(Image.open(path).convert("RGB"))
+    name = path.stem
+    age = next((age for key, age in AGES.items() if name.startswith(key)), None)
+    if age is None:
+        raise InvalidInput(f"{path.name} names no age: allowed are names that begin with {', '.join(AGES)}.")
+    with Image.open(path) as file:
+        picture = np.asarray(file.convert("RGB"))
     if picture.shape[:2] != (SKIN_HEIGHT, SKIN_WIDTH):
         raise InvalidInput(
             f"{path.name} is {picture.shape[1]} x {picture.shape[0]}, expected {SKIN_WIDTH} x {SKIN_HEIGHT}."
         )
-    name = path.stem
     colour = lab(picture[layout.face()]).mean(0).astype(np.float32)
     skin = lab(picture).astype(np.float32).transpose(2, 0, 1) - colour[:, None, None]
     inside = blur(on_head.astype(np.float32), 3) > 0.995
@@ -119,7 +123,7 @@ def load_skin(path: Path, on_head: np.ndarray) -> SkinSource:
         detail[1:] *= 0.7
     return SkinSource(
         name,
-        next(age for key, age in AGES.items() if name.startswith(key)),
+        age,
         "dark" in name,
         "female" in name,
         colour,
@@ -141,4 +145,10 @@ def load_brows(folder: str | Path) -> np.ndarray:
     paths = sorted(Path(folder, "brows").glob("brow*.png"))
     if not paths:
         raise MissingFile(f"no brows (brow*.png) in {Path(folder, 'brows')}.")
-    return np.stack([np.asarray(Image.open(path).convert("L"), np.float32) / 255 for path in paths])
+    return np.stack([_grey(path) for path in paths])
+
+
+def _grey(path: Path) -> np.ndarray:
+    """float32 [H, W], 0..1."""
+    with Image.open(path) as file:
+        return np.asarray(file.convert("L"), np.float32) / 255

@@ -14,6 +14,7 @@ import csv
 import json
 import logging
 import math
+import shutil
 import time
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -33,7 +34,7 @@ from PIL import Image
 from torch.utils.data import DataLoader, Dataset
 from tqdm.auto import tqdm
 
-from threedpain.errors import MissingFile
+from threedpain.errors import ThreeDPainError
 from threedpain.generation.texture.model.pipeline import SkinPipeline
 from threedpain.generation.texture.model.sampling import FEATURES, features
 from threedpain.generation.texture.model.skin_codec import BROWS, SkinCodec
@@ -221,10 +222,9 @@ def fit_unet(codec: SkinCodec, paths: list[Path], out: Path, config: TrainConfig
                     csv.writer(file).writerow([step, *(f"{v:.5f}" for v in values), f"{time.time() - start:.1f}"])
             if step % config.checkpoint_every == 0 or step == config.steps:
                 accelerator.save_state(str(out / "checkpoints" / f"{step:07d}"))
-                for old in sorted((out / "checkpoints").glob("*"))[:-2]:
-                    for file in sorted(old.rglob("*"), reverse=True):
-                        file.unlink()
-                    old.rmdir()
+                if accelerator.is_main_process:  # of several, one clears away
+                    for old in sorted((out / "checkpoints").glob("*"))[:-2]:
+                        shutil.rmtree(old)
             if accelerator.is_main_process and step % config.sheet_every == 0:
                 average.store(unet.parameters())
                 average.copy_to(unet.parameters())
@@ -278,16 +278,14 @@ def sample_sheet(unet: SkinUNet, codec: SkinCodec, path: Path) -> None:
 
 def save_pipeline(pipe: SkinPipeline, folder: Path) -> None:
     """The standard folder in half precision, with the code of its own classes inside."""
-    from shutil import copyfile
-
     from threedpain.generation.texture.model import pipeline, sampling, skin_codec, skin_scheduler, skin_unet
 
     pipe.to(torch.float16).save_pretrained(folder)
     for module in (pipeline, sampling):
-        copyfile(module.__file__, folder / Path(module.__file__).name)
-    copyfile(skin_unet.__file__, folder / "unet" / "skin_unet.py")
-    copyfile(skin_codec.__file__, folder / "codec" / "skin_codec.py")
-    copyfile(skin_scheduler.__file__, folder / "scheduler" / "skin_scheduler.py")
+        shutil.copyfile(module.__file__, folder / Path(module.__file__).name)
+    shutil.copyfile(skin_unet.__file__, folder / "unet" / "skin_unet.py")
+    shutil.copyfile(skin_codec.__file__, folder / "codec" / "skin_codec.py")
+    shutil.copyfile(skin_scheduler.__file__, folder / "scheduler" / "skin_scheduler.py")
     index = json.loads((folder / "model_index.json").read_text())
     index |= {
         "unet": ["skin_unet", "SkinUNet"],
@@ -307,10 +305,13 @@ def main() -> None:
     options = parser.parse_args()
     logging.basicConfig(level=logging.INFO, format="%(message)s")
     if not options.data.is_dir():
-        raise MissingFile(f"no folder {options.data}: --data needs one with skins/ and brows/.")
+        parser.error(f"no folder {options.data}: --data needs one with skins/ and brows/.")
     from threedpain.generation.head.model import HeadModel
 
-    folder = train(options.data, options.out, CONFIGS[options.config], island(HeadModel.load().topology))
+    try:
+        folder = train(options.data, options.out, CONFIGS[options.config], island(HeadModel.load().topology))
+    except ThreeDPainError as problem:
+        parser.error(str(problem))
     logger.info("the model is in %s", folder)
 
 
