@@ -14,7 +14,7 @@ import numpy as np
 from threedpain.generation.frames import project, to_ndc
 from threedpain.generation.geometry import vertex_normals
 from threedpain.generation.head.bust import Topology
-from threedpain.generation.records import SKIN_HEIGHT, SKIN_WIDTH, Camera
+from threedpain.generation.records import MASK_CLASSES, PARTS, SKIN_HEIGHT, SKIN_WIDTH, Camera
 from threedpain.generation.render.raster.exact import CpuRasterizer
 from threedpain.generation.render.raster.settings import RasterizationSettings
 from threedpain.generation.texture import layout
@@ -46,8 +46,6 @@ class Look:
 
 def skin_faces(topology: Topology) -> np.ndarray:
     """Indices of the faces on the head's own UV island: no body below it, no borrowed texels of mouth and socket."""
-    from threedpain.generation.records import MASK_CLASSES, PARTS
-
     inner = [MASK_CLASSES.index(name) for name in ("eyes", "mouth")]
     own = (topology.face_part == PARTS.index("skin")) & ~np.isin(topology.face_class, inner)
     return np.flatnonzero(own & (topology.body[topology.faces].max(1) <= 0))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 from dataclasses import replace
 from typing import Any
 
@@ -38,8 +39,6 @@ class BackgroundInpainter:
     """
 
     def __init__(self, pipe: Any, name: str = "inpainting model", steps: int = 30, guidance: float = 6.0):
-        import inspect
-
         if "mask_image" not in inspect.signature(pipe.__call__).parameters:
             raise InvalidInput(f"{name!r} is a {type(pipe).__name__}, which takes no mask: give an inpainting model.")
         pipe.set_progress_bar_config(disable=True)
