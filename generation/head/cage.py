@@ -173,7 +173,7 @@ def sphere() -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     UV: centre (0.5, 0.5) is the pupil; the distance from it is angle / 360 degrees (the angle from the optical axis),
     the direction in UV is the direction on the eye seen from the front (u to the subject's left, v up).
     """
-    angle = np.pi * (np.arange(1, RINGS + 1) / (RINGS + 0.0)) ** 1.35  # rings are denser around the iris
+    angle = np.pi * (np.arange(1, RINGS + 1) / RINGS) ** 1.35  # rings are denser around the iris
     angle[-1] = np.pi * 0.985
     spoke = 2 * np.pi * np.arange(SPOKES) / SPOKES
     ring = np.stack(

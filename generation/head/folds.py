@@ -15,7 +15,7 @@ SHORTEST = 0.2  # of the height of an edge is left at the most that the person m
 NEAREST = 0.45  # of its distance from the midline is the most that a place goes towards it, softly
 LEVEL = 0.25  # edges that rise by less than this share of their length lie across
 STILL = 2e-4  # metres: what moves less is not part of a movement
-ROUNDS = 14
+ROUNDS = 14  # over all edges, from the lowest up and back by turns
 
 
 def rising_edges(quads: np.ndarray, places: np.ndarray, field: np.ndarray) -> np.ndarray:

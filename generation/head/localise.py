@@ -16,8 +16,8 @@ from threedpain.regions import REGIONS, polygon
 from threedpain.unit_regions import regions_of
 
 CLEAR = 1.4  # mm from the border that stay still, plus half the mesh's spacing there,
-CORNER = 0.2  # of the mouth's width: towards its corners the lips hold each other
 RAMP = 5.5  # and over which a field then rises to its full size
+CORNER = 0.2  # of the mouth's width: towards its corners the lips hold each other
 
 
 def fades(

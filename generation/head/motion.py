@@ -2,8 +2,9 @@
 
 Intensity. FACS scores A to E (1 to 5: trace, slight, marked, severe, maximum) are not evenly spaced: Ekman, Friesen and
 Hager (2002) give A and B narrow bands and C and D the widest. `CURVE` maps an intensity to the share of the maximal
-movement, a monotone cubic through its knots. What each unit moves at its maximum is documented in `build.units`; the
-lids close as in `lids`. Movements of units add, corrected where addition breaks (`build.units.PAIRS`).
+movement, a monotone cubic through its knots. What each unit moves at its maximum is documented where the head's fields
+are made (`build.scan_units` for the one that people are drawn for, `build.units` for Anny's); the lids close as in
+`lids`. Movements of units add, corrected where addition breaks (`PAIRS` there).
 """
 
 from __future__ import annotations

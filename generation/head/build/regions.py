@@ -13,6 +13,8 @@ from threedpain.generation.geometry import refine, smoothstep, triangles
 from threedpain.generation.records import MASK_CLASSES, PARTS, SKIN_HEIGHT, SKIN_WIDTH
 from threedpain.regions import MIRROR
 
+from .mesh import islands
+
 AXIS = 705.5  # texel column of the face's symmetry plane
 
 LIPS = (
@@ -160,13 +162,8 @@ def paint_regions(base, mean, shapes, keep, quads, parts, tensors) -> dict[str, 
 
     ear = np.maximum(*(np.linalg.norm(shapes[f"{side}-ear-scale-incr"], axis=1)[keep] for side in "lr")) > 0.06
     bones = {name: weight[keep] for name, weight in base.bones().items()}
-    below = sum(
-        (
-            weight
-            for name, weight in bones.items()
-            if name.startswith(("neck", "spine", "clavicle", "shoulder", "upperarm", "lowerarm", "breast"))
-        )
-    )
+    trunk = ("neck", "spine", "clavicle", "shoulder", "upperarm", "lowerarm", "breast")
+    below = sum(weight for name, weight in bones.items() if name.startswith(trunk))
     fractions = {"neck03": 0.75, "neck02": 0.5, "neck01": 0.25}
     total = np.maximum(sum(bones.values()), 1e-9)
     neck = 1 - (below - sum(bones[name] * fraction for name, fraction in fractions.items())) / total
@@ -211,8 +208,6 @@ def paint_regions(base, mean, shapes, keep, quads, parts, tensors) -> dict[str, 
 
 def inner(quads, chosen, position, count) -> np.ndarray:
     """Vertices [V] of the mouth and eye cavities: skin beyond the head's UV island that lies inside the head."""
-    from .mesh import islands
-
     mask = np.zeros(count, bool)
     labels = islands(quads[chosen])
     for label in np.unique(labels):
@@ -251,7 +246,7 @@ def soft(outline, points: np.ndarray, blur: float) -> np.ndarray:
         along = np.clip(((folded - a) @ (b - a)) / ((b - a) @ (b - a)), 0, 1)
         distance = np.minimum(distance, np.linalg.norm(folded - a - along[:, None] * (b - a), axis=1))
     signed = np.where(inside(outline, points), distance, -distance)
-    return smoothstep(0.5 + signed / (2 * blur) * 1.0)
+    return smoothstep(0.5 + signed / (2 * blur))
 
 
 def landmarks(tensors, table: dict[int, tuple[float, float]] = LANDMARKS) -> dict[str, np.ndarray]:

@@ -13,9 +13,8 @@ from threedpain.generation.geometry import vertex_normals
 from .ict import FACE, OUTER, Scans
 
 FIRM = np.r_[8, 17:68]  # landmarks that both heads mean alike; the rest of the jaw's line follows the surface
-BROWS = slice(
-    1, 11
-)  # of them the brows: the scans' points run higher above the hair than detectors see them on photographs
+# Of them the brows: the scans' points run higher above the hair than detectors see them on photographs.
+BROWS = slice(1, 11)
 HIGHER = 0.6  # the share of the way from ours to theirs that is that habit, and not higher brows
 ROUNDS = ((500, 1e-4), (900, 2e-5), (1500, 5e-6), (1800, 1e-6))  # points, smoothing
 FAR = 0.012  # metres: no counterpart beyond it
@@ -33,7 +32,7 @@ class Registration:
     distance: np.ndarray  # metres [P], after the fit
 
     def places(self, points: np.ndarray) -> np.ndarray:
-        """The scans' points [.., 3] in the head frame."""
+        """The scans' points [.., 3], centimetres, in the head frame, metres."""
         return self.scale * points @ self.turn.T + self.shift
 
     def offsets(self, field: np.ndarray) -> np.ndarray:

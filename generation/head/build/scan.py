@@ -107,16 +107,14 @@ class Transfer:
         quads, kinds = tensors["quads"].astype(np.int64), tensors["quad_class"]
         parts = tensors["quad_part"]
         loose = np.zeros(self.count, bool)
-        for name in ("ears",):
-            loose[quads[kinds == MASK_CLASSES.index(name)]] = True
+        loose[quads[kinds == MASK_CLASSES.index("ears")]] = True
         low = self.landmarks[8, 1]
-        weight = smoothstep(self.average[:, 1], low - 0.07, low - 0.03)  # the neck comes to rest on our shoulders
-        self.fade = weight
-        firm = (self.fit.distance < NEAR) & ~loose[self.outer] & (weight[self.outer] > 0)
+        self.fade = smoothstep(self.average[:, 1], low - 0.07, low - 0.03)  # the neck comes to rest on our shoulders
+        firm = (self.fit.distance < NEAR) & ~loose[self.outer] & (self.fade[self.outer] > 0)
         self.skin = quads[parts == PARTS.index("skin")]
         firm &= ~self._torn()[self.outer]
         self.firm = np.flatnonzero(firm)  # places in `outer`
-        shoulders = np.setdiff1d(np.flatnonzero(weight == 0), self.outer[firm])
+        shoulders = np.setdiff1d(np.flatnonzero(self.fade == 0), self.outer[firm])
         self.fixed = np.concatenate([self.outer[firm], np.intersect1d(shoulders, np.unique(self.skin))])
         self.members = {
             name: np.unique(quads[parts == PARTS.index(name)])
@@ -274,7 +272,7 @@ def _edge(teeth: np.ndarray, sign: int) -> np.ndarray:
 
 
 def _packed(prefix: str, offsets: np.ndarray) -> dict[str, np.ndarray]:
-    """Sparse 16-bit offsets [K, C, 3] with a scale each, as `model._sparse` reads them."""
+    """Sparse 16-bit offsets [K, C, 3] with a scale each, as `model.sparse_offsets` reads them."""
     starts, rows, values, scales = [0], [], [], []
     for field in offsets:
         moved = np.flatnonzero(np.linalg.norm(field, axis=1) > STILL)
