@@ -31,7 +31,7 @@ def truth(
     winners, nearness, vertices, faces, uvs, material, face_class, table, texels, levels, mask, heatmap, depth, chosen
 ):
     """Fill mask uint8, heatmap uint8, depth float32 and the chosen face int32, all [S, S]; arguments as
-    shade_numba.shade."""
+    `shading.kernel.shade` takes them."""
     size = mask.shape[0]
     n = winners.shape[0] // size
     seen = np.empty(n * n, np.int32)

@@ -17,8 +17,8 @@ SHADE = 1.0e3  # darkening a metre of depth: a fold of 0.25 mm loses a quarter o
 
 @lru_cache(maxsize=1)
 def slopes() -> tuple[np.ndarray, np.ndarray]:
-    """All maps: texels int16 [X, 3] (dh/du, dh/dv, h in counts) and rows float32 [M, 10] (offset, height, width; box
-    in uv: left, bottom, right, top; metres per unit of uv a count, darkening a count, 0)."""
+    """All maps: texels int16 [X, 3] (dh/du, dh/dv, h in counts) and rows float32 [M, 9] (offset, height, width; box
+    in uv: left, bottom, right, top; metres per unit of uv a count; darkening a count)."""
     from threedpain.generation.head.wrinkles import wrinkle_maps
 
     texels, rows, start = [], [], 0
@@ -47,7 +47,6 @@ def slopes() -> tuple[np.ndarray, np.ndarray]:
                 1 - top / tall,
                 slope,
                 SHADE * depth,
-                0,
             )
         )
         start += len(texels[-1])

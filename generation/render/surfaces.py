@@ -1,7 +1,7 @@
 """All that is drawn, as one list of triangles: the head's parts, hair and clothes, with their materials and textures.
 
 `Surfaces` holds what stays the same for a person in an outfit; `Posed` what an expression under a light adds: the
-table of vertices the shaders read (columns in `shade`).
+table of vertices the shaders read (columns in `shading.model`).
 """
 
 from __future__ import annotations
@@ -41,6 +41,7 @@ from threedpain.generation.render.shading.model import (
     SKIN,
     TANGENT,
     TEETH,
+    VISIBILITY,
     Colours,
 )
 from threedpain.generation.seeds import child
@@ -57,6 +58,7 @@ from .parts import part_vertices
 from .relief import active
 
 PART_MATERIAL = dict(zip(PARTS, (SKIN, EYE_LEFT, EYE_RIGHT, TEETH, TEETH, MOUTH, LASHES), strict=True))
+GROWN = [MASK_CLASSES.index(name) for name in ("hair", "facial_hair")]  # what is shaded as hair
 LEVELS = 6  # mip levels of the skin
 LID_SHADOW = 0.0065, 0.0032  # metres on the eyeball below the upper and above the lower lid
 TEETH_COLOUR = np.array([0.72, 0.64, 0.53])
@@ -77,7 +79,7 @@ class HeadSurfaces:
     bust: Bust
     faces: np.ndarray  # int32 [G, 3]
     uvs: np.ndarray  # float32 [G, 3, 2]
-    material: np.ndarray  # uint8 [G], index into shade.MATERIALS
+    material: np.ndarray  # uint8 [G], index into shading.model.MATERIALS
     face_class: np.ndarray  # uint8 [G], index into MASK_CLASSES
     tested: int  # first face of the lashes
     opacity: np.ndarray  # float32 [G - tested, 3]
@@ -109,7 +111,7 @@ class Surfaces:
     uvs: np.ndarray  # float32 [F, 3, 2]
     material: np.ndarray  # uint8 [F]
     face_class: np.ndarray  # uint8 [F]
-    test: tuple  # coverage test of lashes, hair and clothes, as raster_nearest takes it
+    test: tuple  # coverage test of lashes, hair and clothes, as raster.nearest takes it
     colours: Colours
     strands: np.ndarray  # uint8 [A, A, P], see worn.weaves.patterns
     worn: Fitted | None  # whose points are the last of all
@@ -164,7 +166,7 @@ def dress(head: HeadSurfaces, hair: HairMesh, worn: Fitted | None = None) -> Sur
     uvs = np.concatenate([head.uvs, hair.uv[hair.faces]]).astype(np.float32)
     opacity = np.concatenate([head.opacity, hair.opacity[hair.faces]])
     ranks = np.ascontiguousarray(strand_pattern()[:, :, 0])
-    drawn = np.where(np.isin(hair.face_class, [8, 9]), HAIR, np.array([CLOTH, PLASTIC, FLESH])[hair.finishes])
+    drawn = np.where(np.isin(hair.face_class, GROWN), HAIR, np.array([CLOTH, PLASTIC, FLESH])[hair.finishes])
     return Surfaces(
         head=head,
         hair=hair,
@@ -204,8 +206,8 @@ def pose(surfaces: Surfaces, face: Face, light: Light) -> Posed:
     for i, key in enumerate(light.keys[:KEYS]):
         shadow = DepthMap(key.direction, points, SHADOW_SIZE)
         shadow.draw(surfaces.faces, surfaces.test[0], surfaces.test)
-        table[:, 7 + i] = shadow.visible(normals, 0.004 + 0.022 * key.softness, FINE)
-    table[:head, 7 : 7 + KEYS] *= np.sqrt(hair.shadow)[:, None]
+        table[:, VISIBILITY.start + i] = shadow.visible(normals, 0.004 + 0.022 * key.softness, FINE)
+    table[:head, VISIBILITY] *= np.sqrt(hair.shadow)[:, None]
     _darken_slits(face, table)
     colours = surfaces.colours._replace(axes=np.stack([table[pole, NORMAL] for pole in bare.poles]))
     return Posed(surfaces, face, table, colours, active(face.wrinkles, wrinkle_places(face.bust.identity)))
@@ -247,7 +249,7 @@ def _darken_slits(face: Face, table: np.ndarray) -> None:
             rows = eye.rows[lashes[eye.rows] == 0]
             margin = np.concatenate([upper, lower])
             near = _nearest(face.vertices[rows], margin, np.full(len(margin), SLIT, np.float32))
-            table[rows, OCCLUSION : 7 + KEYS] *= (1 - 0.85 * closed * (1 - near**2))[:, None]
+            table[rows, OCCLUSION : VISIBILITY.stop] *= (1 - 0.85 * closed * (1 - near**2))[:, None]
 
 
 @njit(cache=True, nogil=True)

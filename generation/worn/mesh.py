@@ -17,7 +17,8 @@ STRAND_TILES = 4  # kinds of ribbon side by side in it
 
 @dataclass(frozen=True)
 class HairMesh:
-    """Triangles in the head frame of the neutral bust. Classes 8 and 9 shade as hair, 10 as cloth; all are two-sided.
+    """Triangles in the head frame of the neutral bust. Classes hair and facial_hair shade as hair, others by
+    their `finish`; all are two-sided.
 
     A sample is covered where the strand pattern's rank at (u, v) is below the interpolated opacity, which may lie
     outside 0..1: 1 and more is solid, 0 and less is cut away.

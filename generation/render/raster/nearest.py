@@ -1,7 +1,7 @@
 """The renderer's own visibility: the nearest triangle of each sample and nothing else, as fast as one core can.
 
 The third coordinate of a vertex is its *nearness*, which must be affine in the picture: 1 / depth under perspective,
-any constant minus the depth otherwise. It interpolates without a division. Against `raster.visibility` only samples
+any constant minus the depth otherwise. It interpolates without a division. Against `exact.visibility` only samples
 within rounding of an edge, or of two equal depths, may differ.
 
 Samples are taken LANES in a row, without a branch: the compiler makes vector instructions of that. Hair lies in many

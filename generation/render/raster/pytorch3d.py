@@ -75,7 +75,7 @@ class CudaRasterizer:
 
 
 def nearest_pytorch3d(vertices: np.ndarray, faces: np.ndarray, test: tuple, size: int, device: str):
-    """What `raster_nearest.nearest` finds, by PyTorch3D: winners int32 and nearness float32 [S, S].
+    """What `nearest.nearest` finds, by PyTorch3D: winners int32 and nearness float32 [S, S].
 
     Coverage is tested on the nearest LAYERS of the tested faces: a sample behind more layers without cover sees the
     head.

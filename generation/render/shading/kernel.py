@@ -251,7 +251,7 @@ def _tooth(u, v):
 
 @njit(cache=True, fastmath=True, error_model="numpy")
 def _eye(u, v, nx, ny, nz, ax, ay, az, colours, albedo):
-    """Sclera, iris, pupil into `albedo`; the wet surface's normal and strength back. UV is polar: see head.sphere."""
+    """Sclera, iris, pupil into `albedo`; the wet surface's normal and strength back. Polar UV: `head.cage.sphere`."""
     du, dv = u - HALF, v - HALF
     away = F(math.sqrt(du * du + dv * dv))
     angle = away * F(2 * math.pi)

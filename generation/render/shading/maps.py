@@ -59,7 +59,8 @@ def texture(u, v, level, texels, levels, texel):
 def bump(u, v, level, slopes, bumps):
     """Slopes dh/du, dh/dv of the active wrinkles (metres per unit of u, v) and the darkness of their depths.
 
-    A row of bumps: offset, height, width of the map; its box in uv (left, bottom, right, top); metres per count.
+    A row of bumps: offset, height, width of the map; its box in uv (left, bottom, right, top); metres per unit
+    of uv a count; darkening a count.
     """
     du = dv = ZERO
     dark = ONE

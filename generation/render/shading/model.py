@@ -1,5 +1,4 @@
-"""The shading model: what is common to its two forms, the torch reference (`shade_torch`) and the fused kernel
-(`shade_numba`).
+"""The shading model: what is common to its two forms, the torch `reference` and the fused `kernel`.
 
 A picture is shaded once per pixel and surface. Where the samples of a pixel see the same material at about the same
 depth they are one surface; its colour is computed at the centre of the samples that see its nearest triangle and

@@ -1,4 +1,4 @@
-"""The shading model in torch: the reference the fused kernel is tested against, and the path on a GPU. See `shade`."""
+"""The shading model in torch: the reference the fused kernel is tested against, and the path on a GPU. See `model`."""
 
 from __future__ import annotations
 
