@@ -26,7 +26,7 @@ from threedpain.generation.records import PARTS, SKIN_HEIGHT, SKIN_WIDTH
 
 from .lids import lid_tables
 from .lips import lip_tables
-from .mesh import harmonic, islands
+from .mesh import harmonic, islands, packed
 from .regions import AXIS, SITES, landmarks, paint_regions
 from .units import outer_face, spacing, unit_fields
 
@@ -104,7 +104,7 @@ def build(data: Path) -> bytes:
     tensors["shape_eyes"] = (
         np.stack([[eye.change(delta) for eye in spheres] for delta in shapes.values()]).astype(np.float32) / 10
     )
-    tensors |= packed("shape", [delta[keep] / 10 for delta in shapes.values()])
+    tensors |= packed("shape", [delta[keep] / 10 for delta in shapes.values()], _moved)
     partner = np.full(len(base.vertices), -1)
     partner[keep] = np.arange(count)
     tensors["mirror"] = partner[base.mirror[keep]].astype(np.uint16)
@@ -120,7 +120,7 @@ def build(data: Path) -> bytes:
     )
     front, cavity = outer_face(quads, tensors["quad_class"], parts, position)
     fields = unit_fields({name: delta[keep] / 10 for name, delta in actions.items()}, position, cavity, points)
-    tensors |= packed("action", list(fields.values()))
+    tensors |= packed("action", list(fields.values()), _moved)
     tensors["front"] = np.flatnonzero(front).astype(np.uint16)
     tensors["front_spacing"] = spacing(quads, position)[front].astype(np.float32)
     blink = (actions["eyeBlinkLeft"] + actions["eyeBlinkRight"])[keep] / 10
@@ -170,22 +170,9 @@ def average_adult() -> dict[str, float]:
     return weights | {f"universal-{sex}-young-averagemuscle-averageweight": 0.5 for sex in SEXES}
 
 
-def packed(prefix: str, deltas: list[np.ndarray]) -> dict[str, np.ndarray]:
-    """Sparse offsets: rows moved by more than 1 micrometre, as int16 on one scale a component (error < 1e-6 m)."""
-    starts, rows, values, scales = [0], [], [], []
-    for delta in deltas:
-        moved = np.flatnonzero(np.abs(delta).max(axis=1) > 1e-6)
-        scale = max(float(np.abs(delta).max()), 1e-9) / 32767
-        rows.append(moved)
-        values.append(np.round(delta[moved] / scale))
-        scales.append(scale)
-        starts.append(starts[-1] + len(moved))
-    return {
-        f"{prefix}_start": np.array(starts, np.int32),
-        f"{prefix}_row": np.concatenate(rows).astype(np.uint16),
-        f"{prefix}_value": np.concatenate(values).astype(np.int16),
-        f"{prefix}_scale": np.array(scales, np.float32),
-    }
+def _moved(delta: np.ndarray) -> np.ndarray:
+    """Which vertices [V] go farther than a micrometre along an axis."""
+    return np.abs(delta).max(axis=1) > 1e-6
 
 
 class Eye:

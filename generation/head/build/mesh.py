@@ -1,6 +1,8 @@
-"""Meshes while the head is built: islands of quads, and values spread smoothly over them."""
+"""Meshes while the head is built: islands of quads, values spread smoothly over them, offsets as assets hold them."""
 
 from __future__ import annotations
+
+from collections.abc import Callable, Iterable
 
 import numpy as np
 import scipy.sparse as sp
@@ -27,3 +29,24 @@ def islands(quads: np.ndarray) -> np.ndarray:
     ends = np.concatenate([quads[:, [k, (k + 1) % 4]] for k in range(4)])
     graph = sp.coo_matrix((np.ones(len(ends)), (ends[:, 0], ends[:, 1])), shape=(quads.max() + 1,) * 2)
     return connected_components(graph, directed=False)[1][quads[:, 0]]
+
+
+def packed(
+    prefix: str, offsets: Iterable[np.ndarray], moved: Callable[[np.ndarray], np.ndarray]
+) -> dict[str, np.ndarray]:
+    """Sparse offsets, each [V, 3], of the vertices that have `moved`, as int16 on one scale a component, as
+    `model.sparse_offsets` reads them."""
+    starts, rows, values, scales = [0], [], [], []
+    for offset in offsets:
+        chosen = np.flatnonzero(moved(offset))
+        scale = max(float(np.abs(offset).max()), 1e-9) / 32767
+        rows.append(chosen)
+        values.append(np.round(offset[chosen] / scale))
+        scales.append(scale)
+        starts.append(starts[-1] + len(chosen))
+    return {
+        f"{prefix}_start": np.array(starts, np.int32),
+        f"{prefix}_row": np.concatenate(rows).astype(np.uint16),
+        f"{prefix}_value": np.concatenate(values).astype(np.int16),
+        f"{prefix}_scale": np.array(scales, np.float32),
+    }

@@ -28,7 +28,7 @@ from threedpain.generation.records import MASK_CLASSES, PARTS
 from threedpain.generation.seeds import child
 
 from .ict import EYEBALLS, GLOBE, TEETH, Scans, read_scans
-from .mesh import harmonic
+from .mesh import harmonic, packed
 from .regions import LANDMARKS, SITES, landmarks
 from .register import Registration, register
 from .scan_units import SMOOTHED, scan_fields
@@ -70,8 +70,8 @@ def build(scans: Scans, unit_fields: Callable[[Fields], Fields] = scan_fields) -
         "modes_eyes": modes_eyes.astype(np.float32),
         "mode_crooked": crooked.astype(np.int8),
         "reference": reference_shape(transfer.head),
-        **_packed("mode", modes),
-        **_packed("action", np.stack(list(fields.values()))),
+        **packed("mode", modes, _moved),
+        **packed("action", fields.values(), _moved),
     }
     digest = hashlib.sha256(b"".join(np.ascontiguousarray(tensors[key]).tobytes() for key in sorted(tensors)))
     facts = {
@@ -271,22 +271,9 @@ def _edge(teeth: np.ndarray, sign: int) -> np.ndarray:
     return front[height > height.max() - 0.001].mean(axis=0) * [0, 1, 1]
 
 
-def _packed(prefix: str, offsets: np.ndarray) -> dict[str, np.ndarray]:
-    """Sparse 16-bit offsets [K, C, 3] with a scale each, as `model.sparse_offsets` reads them."""
-    starts, rows, values, scales = [0], [], [], []
-    for field in offsets:
-        moved = np.flatnonzero(np.linalg.norm(field, axis=1) > STILL)
-        scale = max(float(np.abs(field).max()), 1e-9) / 32767
-        rows.append(moved)
-        values.append(np.round(field[moved] / scale))
-        scales.append(scale)
-        starts.append(starts[-1] + len(moved))
-    return {
-        f"{prefix}_start": np.array(starts, np.int32),
-        f"{prefix}_row": np.concatenate(rows).astype(np.uint16),
-        f"{prefix}_value": np.concatenate(values).astype(np.int16),
-        f"{prefix}_scale": np.array(scales, np.float32),
-    }
+def _moved(field: np.ndarray) -> np.ndarray:
+    """Which vertices [C] go farther than `STILL`."""
+    return np.linalg.norm(field, axis=1) > STILL
 
 
 if __name__ == "__main__":
