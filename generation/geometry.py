@@ -97,6 +97,16 @@ def averaging(faces: np.ndarray, count: int) -> sp.csr_matrix:
     return sp.diags(1 / np.asarray(graph.sum(axis=1)).ravel()) @ graph
 
 
+def similarity(source: np.ndarray, target: np.ndarray) -> tuple[float, np.ndarray, np.ndarray]:
+    """Scale, rotation and shift that lay `source` over `target` [N, 3] with least squares (Umeyama, PAMI 13, 1991)."""
+    a, b = source.mean(axis=0), target.mean(axis=0)
+    u, s, vt = np.linalg.svd((target - b).T @ (source - a))
+    sign = np.diag([1, 1, np.sign(np.linalg.det(u @ vt))])
+    turn = u @ sign @ vt
+    scale = float((s * np.diag(sign)).sum() / ((source - a) ** 2).sum())
+    return scale, turn, b - scale * turn @ a
+
+
 def smoothstep(x: np.ndarray, low: float = 0.0, high: float = 1.0) -> np.ndarray:
     t = np.clip((x - low) / (high - low), 0.0, 1.0)
     return t * t * (3 - 2 * t)

@@ -21,6 +21,7 @@ from scipy.spatial import cKDTree
 
 from threedpain import facs
 from threedpain.errors import InvalidInput
+from threedpain.generation.geometry import similarity
 from threedpain.generation.records import MASK_CLASSES, PARTS, Identity
 
 from .bust import Bust, Topology
@@ -208,13 +209,7 @@ def _align(points: np.ndarray, mean: Bust) -> tuple[np.ndarray, float, np.ndarra
         placed = scale * points @ turn.T + shift
         distance, nearest = tree.query(placed)
         close = distance <= max(np.percentile(distance, 70), 1e-6)
-        a, b = points[close], target[nearest[close]]
-        ca, cb = a.mean(axis=0), b.mean(axis=0)
-        u, s, vt = np.linalg.svd((b - cb).T @ (a - ca))
-        sign = np.diag([1, 1, np.sign(np.linalg.det(u @ vt))])
-        turn = u @ sign @ vt
-        scale = float((s * np.diag(sign)).sum() / ((a - ca) ** 2).sum())
-        shift = cb - scale * turn @ ca
+        scale, turn, shift = similarity(points[close], target[nearest[close]])
     return turn, scale, shift
 
 

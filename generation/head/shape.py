@@ -217,7 +217,7 @@ def features(
         pair = next((p for p in OPPOSITES if end in p and all(f"{stem}-{e}" in names for e in p)), None)
         low, high = (f"{stem}-{e}" for e in pair) if pair else (None, name)
         done.update((low, high))
-        title = stem if pair in (OPPOSITES[0],) else high
+        title = stem if pair == OPPOSITES[0] else high
         reach = min(reach_of[end] for shape in (low or high, high) for end in _sides(reach_of, shape))
         found.append((title, low, high, reach))
     return tuple(found)

@@ -8,7 +8,7 @@ import numpy as np
 from scipy.interpolate import RBFInterpolator
 from scipy.spatial import cKDTree
 
-from threedpain.generation.geometry import vertex_normals
+from threedpain.generation.geometry import similarity, vertex_normals
 
 from .ict import FACE, OUTER, Scans
 
@@ -70,16 +70,6 @@ def register(
     normals = _normals(surface, faces)[points]
     triangle, weights, _, distance = closest(surface[points], normals, warped, scans.faces)
     return Registration(scale, turn, shift, scans.faces[triangle], weights, distance)
-
-
-def similarity(source: np.ndarray, target: np.ndarray) -> tuple[float, np.ndarray, np.ndarray]:
-    """Scale, rotation and shift that lay `source` over `target` [N, 3] with least squares (Umeyama, PAMI 13, 1991)."""
-    a, b = source.mean(axis=0), target.mean(axis=0)
-    u, s, vt = np.linalg.svd((target - b).T @ (source - a))
-    sign = np.diag([1, 1, np.sign(np.linalg.det(u @ vt))])
-    turn = u @ sign @ vt
-    scale = float((s * np.diag(sign)).sum() / ((source - a) ** 2).sum())
-    return scale, turn, b - scale * turn @ a
 
 
 def closest(
