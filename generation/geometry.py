@@ -83,6 +83,11 @@ def _smoothed(quads, count, edges, edge_of, centres, middles):
     return old.tocsr(), edge_points.tocsr()
 
 
+def quad_sides(quads: np.ndarray) -> np.ndarray:
+    """The ends [4 Q, 2] of each side of quads [Q, 4]: first all sides from corner 0 to 1, last all from 3 to 0."""
+    return np.concatenate([quads[:, [k, (k + 1) % 4]] for k in range(4)])
+
+
 def triangles(quads: np.ndarray) -> np.ndarray:
     """Two triangles a quad, [Q, 4] -> [2 Q, 3], in the order 2 q, 2 q + 1."""
     return quads[:, [0, 1, 2, 0, 2, 3]].reshape(-1, 3)

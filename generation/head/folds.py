@@ -10,6 +10,7 @@ from __future__ import annotations
 import numpy as np
 
 from threedpain.generation.compiling import njit
+from threedpain.generation.geometry import quad_sides
 
 SHORTEST = 0.2  # of the height of an edge is left at the most that the person moves
 NEAREST = 0.45  # of its distance from the midline is the most that a place goes towards it, softly
@@ -21,7 +22,7 @@ ROUNDS = 14  # over all edges, from the lowest up and back by turns
 def rising_edges(quads: np.ndarray, places: np.ndarray, field: np.ndarray) -> np.ndarray:
     """Edges (upper end, lower end) int64 [E, 2] of quads [Q, 4] over places [C, 3] that `field` [C, 3] moves, from the
     lowest to the highest."""
-    ends = np.concatenate([quads[:, [k, (k + 1) % 4]] for k in range(4)])
+    ends = quad_sides(quads)
     ends = np.unique(np.sort(ends, axis=1), axis=0)
     ends = ends[(np.linalg.norm(field, axis=1) > STILL)[ends].any(axis=1)]
     up = places[ends[:, 0], 1] > places[ends[:, 1], 1]

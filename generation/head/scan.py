@@ -19,6 +19,7 @@ import scipy.sparse as sp
 from safetensors.numpy import save_file
 
 from threedpain.generation.compiling import njit
+from threedpain.generation.geometry import quad_sides
 from threedpain.generation.records import Identity
 from threedpain.generation.seeds import child
 
@@ -204,7 +205,7 @@ def _gradient(quads: np.ndarray, cage: np.ndarray) -> sp.csr_matrix:
     """[3 C, C]: displacements [C, 3] of a cage -> their gradient, three rows a vertex, least squares over its edges
     and smoothed over neighbours."""
     count = len(cage)
-    ends = np.unique(np.sort(np.concatenate([quads[:, [k, (k + 1) % 4]] for k in range(4)]), axis=1), axis=0)
+    ends = np.unique(np.sort(quad_sides(quads), axis=1), axis=0)
     ends = np.concatenate([ends, ends[:, ::-1]])
     edge = cage[ends[:, 1]] - cage[ends[:, 0]]
     normal = np.zeros((count, 3, 3))

@@ -10,7 +10,7 @@ import numpy as np
 import scipy.sparse as sp
 from scipy.sparse.csgraph import dijkstra
 
-from threedpain.generation.geometry import Refined
+from threedpain.generation.geometry import Refined, quad_sides
 from threedpain.generation.head.lids import CLEAR, between
 from threedpain.generation.records import MASK_CLASSES, PARTS
 
@@ -28,7 +28,7 @@ def lid_tables(smooth: Refined, classes, parts, island, position, blink, eyes) -
     """
     quads, count = smooth.quads, len(position)
     island, classes, parts = (np.repeat(x, 4) for x in (island.astype(bool), classes, parts))
-    ends = np.concatenate([quads[island][:, [k, (k + 1) % 4]] for k in range(4)])
+    ends = quad_sides(quads[island])
     graph = sp.coo_matrix((np.ones(len(ends)), (ends[:, 0], ends[:, 1])), shape=(count, count)).tocsr()
     graph = ((graph + graph.T) > 0).astype(float)
     socket = np.unique(quads[(classes == MASK_CLASSES.index("eyes")) & (parts == 0)])

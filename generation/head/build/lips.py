@@ -10,7 +10,7 @@ import numpy as np
 import scipy.sparse as sp
 from scipy.sparse.csgraph import dijkstra
 
-from threedpain.generation.geometry import Refined, smoothstep
+from threedpain.generation.geometry import Refined, quad_sides, smoothstep
 from threedpain.generation.head.lids import between
 from threedpain.generation.records import MASK_CLASSES, PARTS
 
@@ -24,7 +24,7 @@ def lip_tables(smooth: Refined, classes, parts, island, position) -> dict[str, n
     quads, count = smooth.quads, len(position)
     island, classes, parts = (np.repeat(x, 4) for x in (island.astype(bool), classes, parts))
     skin = parts == PARTS.index("skin")
-    ends = np.concatenate([quads[skin][:, [k, (k + 1) % 4]] for k in range(4)])
+    ends = quad_sides(quads[skin])
     graph = sp.coo_matrix((np.ones(len(ends)), (ends[:, 0], ends[:, 1])), shape=(count, count)).tocsr()
     graph = ((graph + graph.T) > 0).astype(float)
     outside = np.zeros(count, bool)

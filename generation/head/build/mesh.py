@@ -9,10 +9,12 @@ import scipy.sparse as sp
 from scipy.sparse.csgraph import connected_components
 from scipy.sparse.linalg import spsolve
 
+from threedpain.generation.geometry import quad_sides
+
 
 def harmonic(quads: np.ndarray, fixed: np.ndarray, values: np.ndarray) -> np.ndarray:
     """Values [V, 2] that are given at `fixed` and as smooth as can be on the other vertices of `quads`."""
-    ends = np.unique(np.sort(np.concatenate([quads[:, [k, (k + 1) % 4]] for k in range(4)]), axis=1), axis=0)
+    ends = np.unique(np.sort(quad_sides(quads), axis=1), axis=0)
     graph = sp.coo_matrix((np.ones(len(ends)), (ends[:, 0], ends[:, 1])), shape=(len(values),) * 2).tocsr()
     graph = graph + graph.T
     laplacian = (sp.diags(np.asarray(graph.sum(axis=1)).ravel()) - graph).tocsr()
@@ -26,7 +28,7 @@ def harmonic(quads: np.ndarray, fixed: np.ndarray, values: np.ndarray) -> np.nda
 
 def islands(quads: np.ndarray) -> np.ndarray:
     """A label [Q] for each connected set of quads."""
-    ends = np.concatenate([quads[:, [k, (k + 1) % 4]] for k in range(4)])
+    ends = quad_sides(quads)
     graph = sp.coo_matrix((np.ones(len(ends)), (ends[:, 0], ends[:, 1])), shape=(quads.max() + 1,) * 2)
     return connected_components(graph, directed=False)[1][quads[:, 0]]
 

@@ -21,7 +21,7 @@ from scipy.spatial import cKDTree
 
 from threedpain.demographics import ETHNICITIES
 from threedpain.errors import ThreeDPainError
-from threedpain.generation.geometry import smoothstep
+from threedpain.generation.geometry import quad_sides, smoothstep
 from threedpain.generation.head.model import HeadModel
 from threedpain.generation.head.shape import macro_weights, sample_phenotypes, sample_shape
 from threedpain.generation.records import MASK_CLASSES, PARTS
@@ -126,7 +126,7 @@ class Transfer:
 
     def _torn(self) -> np.ndarray:
         """bool [C]: vertices, and their neighbours, whose counterparts lie apart as the vertices do not."""
-        ends = np.concatenate([self.skin[:, [k, (k + 1) % 4]] for k in range(4)])
+        ends = quad_sides(self.skin)
         place = np.full(self.count, -1)
         place[self.outer] = np.arange(len(self.outer))
         ends = ends[(place[ends] >= 0).all(axis=1)]
@@ -220,7 +220,7 @@ class Transfer:
         upper = np.zeros(self.count)
         own = tensors["lid_row"] < self.count
         np.maximum.at(upper, tensors["lid_row"][own], tensors["lid_weight"][own].clip(0, 1))
-        ends = np.concatenate([self.skin[:, [k, (k + 1) % 4]] for k in range(4)])
+        ends = quad_sides(self.skin)
         near = sp.coo_matrix((np.ones(len(ends)), ends.T), (self.count, self.count)).tocsr()
         near = (near + near.T > 0).astype(float)
         degree = np.asarray(near.sum(axis=1)).ravel()

@@ -10,6 +10,7 @@ from __future__ import annotations
 import numpy as np
 
 from threedpain import facs
+from threedpain.generation.geometry import quad_sides
 from threedpain.generation.records import MASK_CLASSES, PARTS
 
 # Unit -> facial actions at maximum. {side} is Left or Right; an action without side is split at the midline.
@@ -138,7 +139,7 @@ def outer_face(quads, classes, parts, position) -> tuple[np.ndarray, np.ndarray]
 
 def spacing(quads: np.ndarray, position: np.ndarray) -> np.ndarray:
     """Mean length of the edges at each vertex [C], metres."""
-    ends = np.concatenate([quads[:, [k, (k + 1) % 4]] for k in range(4)])
+    ends = quad_sides(quads)
     length = np.linalg.norm(position[ends[:, 0]] - position[ends[:, 1]], axis=1)
     total = np.bincount(ends.ravel(), np.repeat(length, 2), len(position))
     return total / np.maximum(np.bincount(ends.ravel(), minlength=len(position)), 1)
