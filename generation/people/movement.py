@@ -8,7 +8,6 @@ Surg. 73, 1984; de Almeida et al., Dermatol. Surg. 38, 2012, count five glabella
 from __future__ import annotations
 
 from collections.abc import Mapping
-from numbers import Real
 from typing import Any
 
 import numpy as np
@@ -83,10 +82,16 @@ def _four(values: Any) -> tuple[float, float, float, float]:
 
 def check_gain(values: Mapping[str, Any]) -> dict[str, float]:
     """`values` with each amplitude as a float, or one sentence; 0 is a unit that the person cannot move."""
+    checked = {}
     for unit, value in values.items():
-        if isinstance(value, bool) or not isinstance(value, Real) or not 0 <= value < np.inf:  # also refuses NaN
+        try:
+            amplitude = float(value)
+        except (TypeError, ValueError, OverflowError):
+            amplitude = np.nan
+        if not 0 <= amplitude < np.inf:  # also refuses NaN
             raise InvalidInput(f"gain of {unit} must be a number of at least 0, got {value!r}")
-    return {unit: float(value) for unit, value in values.items()}
+        checked[unit] = amplitude
+    return checked
 
 
 def check_fours(values: Mapping[str, Any], name: str) -> dict[str, tuple[float, float, float, float]]:
