@@ -22,7 +22,9 @@ from threedpain.unit_regions import regions_of
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--identities", type=int, default=2500, help="people of the plan's cells to compare")
-    number = parser.parse_args().identities
+    number, least = parser.parse_args().identities, 2 * len(demographics.CELLS)
+    if number < least:
+        parser.error(f"--identities is {number}: allowed are {least} and more, two of each cell")
     head = ScanHeadModel.load()
     forms(head, number)
     units(head)

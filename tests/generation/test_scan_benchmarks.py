@@ -1,6 +1,7 @@
 """What the benchmark of outside eyes makes of a judge's answers, and what it says without a judge."""
 
 import argparse
+import csv
 import importlib.util
 import json
 import subprocess
@@ -100,3 +101,26 @@ def test_cheeks_are_not_drawn_over_eyes_that_nobody_closed():
     head = ScanHeadModel.load()
     hidden = benchmark("scan_eyes").eyes_report([head(sample_identity(seed, head=head)) for seed in range(9000, 9040)])
     assert hidden["AU7"] <= 0.05 and hidden["pain"] <= 0.05 and hidden["AU6 + AU7"] <= 0.15, hidden
+
+
+@pytest.mark.slow
+def test_figures_of_the_head_are_of_the_head_that_people_are_drawn_for(capsys):
+    head, bench = ScanHeadModel.load(), benchmark("head")
+    bench.forms(head, 100)
+    bench.timings(head)
+    told = capsys.readouterr().out
+    assert "form, 100 people" in told and "expression and head pose: CPU time" in told
+
+
+def test_ages_that_a_judge_says_alike_share_a_rank(tmp_path, capsys):
+    who, judged = benchmark("who"), {20: 30, 30: 30, 40: 50, 50: 50}
+    told = []
+    for order in (sorted(judged), sorted(judged, reverse=True)):
+        rows = [(f"{age}.png", "neutral", age, "female", "white", "30-44") for age in order]
+        with open(tmp_path / "who.csv", "w", newline="") as file:
+            csv.writer(file).writerows([who.COLUMNS, *rows])
+        said = [{"file": f"{age}.png", "found": True, "age": judged[age], "gender": "female"} for age in order]
+        (tmp_path / "answers.jsonl").write_text("\n".join(map(json.dumps, said)))
+        who.score(tmp_path, tmp_path / "answers.jsonl")
+        told.append(capsys.readouterr().out)
+    assert told[0] == told[1] and "age Spearman 0.89 " in told[0]
