@@ -43,6 +43,7 @@ audit: install  ## Audit the shipped model, for docs/audit.md
 SEEN := 100
 seen: install  ## Ask others who they see on our pictures, beside what is wanted: JUDGE="command", SEEN=people, 50 or more
 	@test -n "$(JUDGE)" || { echo "JUDGE is a command that says who is on the pictures of a folder; see docs/real-eyes.md" >&2; exit 2; }
+	@test $(SEEN) -ge 50 || { echo "SEEN is $(SEEN): allowed are 50 people and more, one of each cell" >&2; exit 2; }
 	@$(BIN)/python benchmarks/judges.py --people $(SEEN) --out runs/seen/judges
 	@$(BIN)/python benchmarks/who.py draw runs/seen/people --of $$(($(SEEN) / 50))
 	@$(BIN)/python benchmarks/who.py score runs/seen/people runs/seen/answers.jsonl --judge "$(JUDGE)"
