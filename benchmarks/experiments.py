@@ -26,6 +26,7 @@ import pandas as pd
 import torch
 
 from threedpain.dataset_script.load import load
+from threedpain.demographics import ETHNICITIES
 from threedpain.modeling.evaluation import metrics
 from threedpain.modeling.evaluation.evaluate import predict
 from threedpain.modeling.evaluation.report import in_mix
@@ -88,7 +89,6 @@ class Row:
     shots: int = 1
 
 
-ETHNICITIES = ("black", "white", "middle_eastern", "south_asian", "east_asian")
 ARMS: dict[str, Arm] = {
     "base": Arm(),
     "teacher": Arm(role="teacher"),

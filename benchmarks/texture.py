@@ -30,7 +30,7 @@ import torch.nn.functional as F
 from PIL import Image
 
 from threedpain import assets
-from threedpain.demographics import AGE_GROUPS, CELLS
+from threedpain.demographics import AGE_GROUPS, CELLS, ETHNICITIES
 from threedpain.generation.colour import lab, lab_of_linear, linear_of_lab
 from threedpain.generation.head.model import HeadModel
 from threedpain.generation.people.identity import sample_identity
@@ -42,7 +42,7 @@ from threedpain.generation.texture.model.skin_codec import analyse, synthesise
 from threedpain.generation.texture.tone import measured_tone
 from threedpain.generation.texture.training.augment import Programme
 from threedpain.generation.texture.training.fit import load_example
-from threedpain.generation.texture.training.look import ETHNICITIES, Look, sample_look
+from threedpain.generation.texture.training.look import Look, sample_look
 from threedpain.generation.texture.training.sources import SkinSource, blur, island, load_brows, load_skins
 from threedpain.schema import GENERATOR_VERSION
 

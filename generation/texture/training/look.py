@@ -6,7 +6,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-ETHNICITIES = ("black", "white", "middle_eastern", "south_asian", "east_asian")
+from threedpain.demographics import ETHNICITIES
+
 TONES = {
     "black": (-62, 0),
     "white": (18, 62),
@@ -16,7 +17,6 @@ TONES = {
 }  # typology angles drawn, wider than ordinary so that the model interpolates
 
 DARK_SHARE = {"black": 0.85, "white": 0.06, "middle_eastern": 0.2, "south_asian": 0.45, "east_asian": 0.07}
-AMOUNTS = ("freckles", "moles", "age_spots", "redness", "wrinkles", "stubble", "makeup")
 
 
 @dataclass(frozen=True)
@@ -41,7 +41,7 @@ class Look:
 def sample_look(rng: np.random.Generator) -> Look:
     """Every cell alike; amounts plausible for it, with a tenth drawn at large so that conditions stay separate."""
     gender = ("female", "male")[rng.integers(2)]
-    ethnicity = ETHNICITIES[rng.integers(5)]
+    ethnicity = ETHNICITIES[rng.integers(len(ETHNICITIES))]
     age, tone = rng.uniform(18, 90), rng.uniform(*TONES[ethnicity])
     fair, old = np.clip((tone - 20) / 35, 0, 1), np.clip((age - 35) / 45, 0, 1)
 

@@ -34,6 +34,7 @@ from PIL import Image
 from torch.utils.data import DataLoader, Dataset
 from tqdm.auto import tqdm
 
+from threedpain.demographics import ETHNICITIES
 from threedpain.errors import ThreeDPainError
 from threedpain.generation.texture.model.pipeline import SkinPipeline
 from threedpain.generation.texture.model.sampling import FEATURES, features
@@ -43,7 +44,7 @@ from threedpain.generation.texture.model.skin_unet import SkinUNet
 
 from .augment import Programme
 from .fit import NO_SPREAD, fit_codec, load_example, prepare
-from .look import ETHNICITIES, Look
+from .look import Look
 from .sources import island, load_brows, load_skins
 
 logger = logging.getLogger(__name__)
