@@ -285,12 +285,16 @@ def main() -> None:
         return
     target = given.page or given.out / "experiments.md"
     target.parent.mkdir(parents=True, exist_ok=True)
-    results = {}
+    file = target.with_suffix(".json")
+    content = json.loads(file.read_text()) if given.only and file.is_file() else {"tables": {}}
+    former, now = content.get("about"), about(bench)
+    if former and any(former.get(key) != now.get(key) for key in ("size", "steps", "people", "seed", "data", "test")):
+        parser.error(f"{file} has tables of other data or steps, which --only would keep: name another --page")
     for name in given.only or EXPERIMENTS:
-        results[name] = measure(bench, name, given.rounds, given.finished)
-        logger.info("%s\n%s", name, as_table(results[name]))
-        content = {"about": about(bench), "tables": results}
-        target.with_suffix(".json").write_text(json.dumps(content, indent=1) + "\n")
+        content["tables"][name] = measure(bench, name, given.rounds, given.finished)
+        content["about"] = about(bench)
+        logger.info("%s\n%s", name, as_table(content["tables"][name]))
+        file.write_text(json.dumps(content, indent=1) + "\n")
         target.write_text(page(content))
 
 

@@ -181,7 +181,9 @@ class PainFacePipeline:
         folder = Path(folder)
         for part in (self.head, self.texture):
             if not hasattr(part, "save_pretrained"):
-                raise InvalidInput(f"{type(part).__name__} cannot be saved: only the anny head and embedded skin can.")
+                raise InvalidInput(
+                    f"{type(part).__name__} cannot be saved: only heads scan and anny and embedded skin can."
+                )
         for name in ("head.safetensors", "texture"):
             if (folder / name).exists():
                 raise InvalidInput(f"{folder / name} exists: name another folder.")

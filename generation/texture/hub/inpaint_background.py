@@ -24,6 +24,32 @@ PLACES = {
     "clinical": "in a hospital room",
     "outdoor": "outdoors in a park",
     "plain": "in front of a plain wall",
+    "apartment": "in an apartment",
+    "bridge": "on a bridge",
+    "city": "in a street of a city",
+    "dawn": "outdoors at dawn",
+    "esplanade": "under the roof of an esplanade",
+    "forest": "in a forest",
+    "hall": "in a hall",
+    "lab": "in a laboratory",
+    "lobby": "in a lobby",
+    "night": "outdoors at night",
+    "park": "in a park",
+    "sky": "under an open sky",
+    "studio": "in a photographer's studio",
+    "sunrise": "outdoors at sunrise",
+    "sunset": "outdoors at sunset",
+    "venice": "on a square in Venice",
+    "warehouse": "in a warehouse",
+    "workshop": "in a workshop",
+    "ward": "in a hospital ward",
+    "waiting_room": "in the waiting room of a clinic",
+    "treatment_chair": "in a treatment chair of a clinic",
+    "bed_propped": "sitting up in a hospital bed",
+    "bed_back": "lying on the back in a hospital bed",
+    "bed_left": "lying on the side in a hospital bed",
+    "bed_right": "lying on the side in a hospital bed",
+    "bed_leaning": "leaning back in a hospital bed",
 }
 
 
@@ -81,7 +107,7 @@ class BackgroundInpainter:
         hair = identity.hair.style.replace("_", " ")
         return (
             f"photograph of a {round(identity.age)} year old {KIN[identity.ethnicity]} {who}, {hair} hair, "
-            f"{scene.clothes.kind}, {PLACES.get(scene.background.kind, '')}, natural light"
+            f"{scene.clothes.kind}, {PLACES[scene.background.kind]}, natural light"
         )
 
 
