@@ -46,6 +46,12 @@ logger = logging.getLogger(__name__)
 __all__ = ["ROLES", "Run", "TrainConfig", "build_model", "calibrate", "packed_size", "planned_image_size", "train"]
 
 
+def multiplies_bfloat16() -> bool:
+    """Whether the processor does; yes where torch, or another kind of processor, does not say."""
+    found = getattr(torch.cpu, "get_capabilities", dict)()
+    return found.get("architecture") != "x86_64" or bool(found.get("avx512_bf16") or found.get("amx_bf16"))
+
+
 class Run:
     """One training run: its parts, its loop, its checkpoints."""
 
@@ -64,6 +70,8 @@ class Run:
             cpu=not torch.cuda.is_available(),
             kwargs_handlers=[DistributedDataParallelKwargs(find_unused_parameters=True)],
         )
+        if config.precision == "bf16" and self.accelerator.device.type == "cpu" and not multiplies_bfloat16():
+            logger.warning("this processor does not multiply bfloat16: without --precision bf16 a step is far faster")
         model = model if model is not None else build_model(config)
         self.teacher, self.teacher_processor = None, None
         if config.teacher:

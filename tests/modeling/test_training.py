@@ -10,6 +10,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+from accelerate.state import AcceleratorState
 from drawn_faces import drawn_faces
 
 from threedpain.errors import InvalidInput, MissingFile
@@ -291,6 +292,21 @@ def test_teacher_then_student_then_fine_tuning(tmp_path, faces):
     tuned = train(settings(tmp_path / "tuned", init=str(student), model={}, learning_rate=1e-5), faces, faces)
     moved = (load_model(tuned).heads.pspi[-1].weight - model.heads.pspi[-1].weight).abs().max()
     assert 0 < moved < 1e-2
+
+
+@pytest.mark.parametrize(
+    "found, said",
+    [
+        ({"architecture": "x86_64", "avx2": True, "avx512_bf16": False, "amx_bf16": False}, True),
+        ({"architecture": "x86_64", "avx512_bf16": True}, False),
+        ({"architecture": "aarch64"}, False),
+    ],
+)
+def test_bfloat16_on_a_processor_without_it_is_said(tmp_path, faces, monkeypatch, caplog, found, said):
+    monkeypatch.setattr(torch.cpu, "get_capabilities", lambda: found, raising=False)
+    Run(settings(tmp_path, precision="bf16"), faces, faces)
+    AcceleratorState._reset_state()  # a process keeps its first precision
+    assert ("does not multiply bfloat16" in caplog.text) == said
 
 
 def test_losses_can_be_switched_off(tmp_path, faces):
