@@ -112,23 +112,25 @@ def verdict(report: dict[str, Any]) -> str:
     effects = report["effects"]
     if not effects:
         return f"{first}; what else moves its answer was not tried"
-    sure = [effect for effect in effects if effect["sure"]]
-    strongest = sure[0] if sure else None
-    if strongest and abs(strongest["value_share"]) >= NOTABLE:
-        points = f", {strongest['points']:+.1f} PSPI points" if np.isfinite(strongest["points"]) else ""
-        return (
-            f"{first}; {strongest['words']} moves its answer {strongest['expression']} by "
-            f"{100 * abs(strongest['value_share']):.0f} % of its spread{points}"
+    strongest = next((effect for effect in effects if effect["sure"]), None)
+    if strongest:
+        share = abs(strongest["value_share"])
+        first += (
+            f"; {strongest['words']} moves its answer {strongest['expression']} by {100 * share:.0f} % of its spread"
         )
+        if share >= NOTABLE:
+            return first + (f", {strongest['points']:+.1f} PSPI points" if np.isfinite(strongest["points"]) else "")
     people = min(effect["people"] for effect in effects)
     if people < LEAST_PEOPLE:
         return f"{first}; too few people ({people}) to say what else moves its answer"
-    farthest = max(max(abs(effect["low_share"]), abs(effect["high_share"])) for effect in effects)
+    others = [effect for effect in effects if effect is not strongest]
+    farthest = max((max(abs(effect["low_share"]), abs(effect["high_share"])) for effect in others), default=0.0)
     if read["verdict"] != "reads":
         return f"{first}; no other single change is seen to move it, which acquits it of nothing"
     if farthest < NOTABLE:
         return f"{first}; no other change tried moves its answer by {100 * NOTABLE:.0f} % of its spread"
-    return f"{first}; no other change is certain, but up to {100 * farthest:.0f} % of its spread is not ruled out"
+    certain = "is so strong for certain" if strongest else "is certain"
+    return f"{first}; no other change {certain}, but up to {100 * farthest:.0f} % of its spread is not ruled out"
 
 
 def _area(read: dict[str, Any]) -> str:

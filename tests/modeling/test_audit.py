@@ -22,7 +22,7 @@ from threedpain.modeling.audit import pictures as audit_pictures
 from threedpain.modeling.audit.audit import audit, effects, figures, gap, paired
 from threedpain.modeling.audit.detector import open_detector
 from threedpain.modeling.audit.pictures import CONTRASTS, FACTORS, Plan, pictures
-from threedpain.modeling.audit.verdict import balanced_threshold, holm, in_points, reading
+from threedpain.modeling.audit.verdict import balanced_threshold, holm, in_points, reading, verdict
 from threedpain.schema import GENERATOR_VERSION
 
 
@@ -260,6 +260,30 @@ def test_headlines_of_known_detectors(kind, scale, flat, tmp_path, monkeypatch):
     if not report["headline"].startswith("Reads pain ("):
         assert "PSPI points" not in report["headline"] and all(math.isnan(e["points"]) for e in report["effects"])
     assert ("read worst" in page) == bool(report["gaps"])  # no table without rows
+
+
+def effect(words, share, low, high, sure):
+    return {
+        "words": words, "expression": "in pain", "value_share": share, "low_share": low, "high_share": high,
+        "sure": sure, "points": 12 * share, "people": 12,
+    }  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    "mask, said",
+    [
+        (0.2, "no other change is so strong for certain, but up to 20 % of its spread is not ruled out"),
+        (0.08, "no other change tried moves its answer by 10 % of its spread"),
+    ],
+)
+def test_a_small_change_that_is_certain_is_told(mask, said):
+    """The headline does not deny what the table below it holds for certain."""
+    area = {"value": 0.9, "low": 0.8, "high": 0.95}
+    effects = [effect("a mask", 0.04, -0.01, mask, False), effect("glasses", 0.06, 0.03, 0.09, True)]
+    told = verdict({"reading": {"verdict": "reads", "auroc": area, "people": 50}, "effects": effects})
+    assert (
+        told == f"Reads pain (AUROC 0.90, 0.80 to 0.95); glasses moves its answer in pain by 6 % of its spread; {said}"
+    )
 
 
 def test_too_few_people_are_no_certainty(flat, tmp_path, monkeypatch):
