@@ -304,8 +304,9 @@ def test_teacher_then_student_then_fine_tuning(tmp_path, faces):
 )
 def test_bfloat16_on_a_processor_without_it_is_said(tmp_path, faces, monkeypatch, caplog, found, said):
     monkeypatch.setattr(torch.cpu, "get_capabilities", lambda: found, raising=False)
-    Run(settings(tmp_path, precision="bf16"), faces, faces)
     AcceleratorState._reset_state()  # a process keeps its first precision
+    Run(settings(tmp_path, precision="bf16"), faces, faces)
+    AcceleratorState._reset_state()
     assert ("does not multiply bfloat16" in caplog.text) == said
 
 
