@@ -71,7 +71,7 @@ PEOPLE := 2000
 EPOCHS := 7
 PROCESSES := 2
 # bfloat16 is cheaper where the processor multiplies it, and ten times dearer where it does not.
-PRECISION := $(shell grep -qsE 'avx512_bf16|amx_bf16' /proc/cpuinfo && echo bf16 || echo no)
+PRECISION = $(shell grep -qsE 'avx512_bf16|amx_bf16' /proc/cpuinfo && echo bf16 || echo no)
 TRAIN = $(BIN)/$(if $(filter 1,$(PROCESSES)),3dpain train,python -m torch.distributed.run --standalone \
 	--nproc-per-node $(PROCESSES) -m threedpain.modeling.training.run)
 TEST_SET = $(BIN)/3dpain generate --out runs/test --identities 200 --expressions 4 --others 1 \
