@@ -88,7 +88,7 @@ def record(run: Path, learned: dict, asked: dict, processes: int) -> str:
     settings = json.loads((run / "train.json").read_text())
     log = [json.loads(line) for line in (run / "log.jsonl").read_text().splitlines()]
     best = min(log, key=lambda line: line["mae"])
-    people, options = learned["people_in_each_split"], _options(learned)
+    people, options, splits = learned["people_in_each_split"], _options(learned), settings.get("splits", ["train"])
     lines = [
         "# How these weights were made",
         "",
@@ -96,7 +96,8 @@ def record(run: Path, learned: dict, asked: dict, processes: int) -> str:
         f"{learned['parameters']['head']} head): `make weights-vitpain`.",
         "",
         f"- Pictures: `3dpain generate {options}`: {learned['people']:,} people, {learned['pictures']:,} pictures.",
-        f"- Learned from the {people['train']:,} people of the split train: {settings['epochs']:g} epochs, "
+        f"- Learned from the {sum(people[split] for split in splits):,} people of the split"
+        f"{'s' if len(splits) > 1 else ''} {' and '.join(splits)}: {settings['epochs']:g} epochs, "
         f"{log[-1]['step']:,} steps of {settings['batch_size']} pictures, seed {settings['seed']}. The best of "
         f"{len(log)} validations on {people['validation']:,} other people is kept: MAE {best['mae']:.2f} at step "
         f"{best['step']:,}, {log[0]['mae']:.2f} at the first.",

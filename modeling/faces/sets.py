@@ -21,24 +21,32 @@ def face_set(spec: str, split: str, size: int, whole: bool = False) -> FaceSet:
     return FaceSet.pack(load(spec, split=split, config="images"), size=size, whole=whole)
 
 
-def training_sets(specs: Sequence[str], size: int, seed: int = 0) -> tuple[FaceSet, FaceSet]:
-    """Train and validation of one set or several together."""
-    parted = [_parted(spec, size, seed) for spec in specs]
+def training_sets(
+    specs: Sequence[str], size: int, seed: int = 0, splits: Sequence[str] = ("train",)
+) -> tuple[FaceSet, FaceSet]:
+    """What to learn from, `splits` of one set or several together, and their validation."""
+    if not splits or "validation" in splits:
+        raise InvalidInput(f"splits to learn from are train, test or others but validation, got {', '.join(splits)!r}")
+    parted = [_parted(spec, size, seed, list(dict.fromkeys(splits))) for spec in specs]
     if len(parted) == 1:
         return parted[0]
     return join([train_set for train_set, _ in parted]), join([validation_set for _, validation_set in parted])
 
 
-def _parted(spec: str, size: int, seed: int) -> tuple[FaceSet, FaceSet]:
-    """A set with one split only is parted by people, one in five for validation."""
+def _parted(spec: str, size: int, seed: int, splits: Sequence[str]) -> tuple[FaceSet, FaceSet]:
+    """A set without a validation split is parted by people, one in five for it."""
+    from datasets import concatenate_datasets
+
     from threedpain.dataset_script.load import load
 
-    splits = load(spec, config="images")
-    if "train" not in splits:
-        raise InvalidInput(f"{spec} has no split train; it has {', '.join(splits)}")
-    train_set = FaceSet.pack(splits["train"], size=size)
-    if "validation" in splits:
-        return train_set, FaceSet.pack(splits["validation"], size=size)
+    found = load(spec, config="images")
+    for split in splits:
+        if split not in found:
+            raise InvalidInput(f"{spec} has no split {split}; it has {', '.join(found)}")
+    learned = [found[split] for split in splits]
+    train_set = FaceSet.pack(learned[0] if len(learned) == 1 else concatenate_datasets(learned), size=size)
+    if "validation" in found:
+        return train_set, FaceSet.pack(found["validation"], size=size)
     return by_people(train_set, 0.2, seed)
 
 

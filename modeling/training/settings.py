@@ -56,6 +56,7 @@ class TrainConfig:
     std: list[float] | None = None
     validations: int = 10  # over the run
     validation_pictures: int = 1000  # at most
+    splits: list[str] = field(default_factory=lambda: ["train"])  # that are learned from, of every set
     seed: int = 0
     tracker: str | None = None  # tensorboard, wandb
     max_steps: int | None = None  # stop here, to be continued: for tests and for time limits

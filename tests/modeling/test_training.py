@@ -451,3 +451,28 @@ def test_sets_together_keep_their_people_apart_and_their_references(tmp_path):
     assert not learn.can("aligned") and learn.can("aligned", everyone=False)
     batch = batches(learn, conditions={"aligned": 1.0}, batch_size=len(learn) // 4 * 4, augment=False)(0)
     assert (batch["neutral_index"] >= 0).all()  # who has no aligned picture gets another photograph
+
+
+def test_splits_that_nobody_is_asked_about_are_learned_from_too(tmp_path):
+    for split, people, seed in (("train", 4, 1), ("test", 2, 2), ("validation", 3, 3)):
+        drawn = drawn_faces(people, 3, 2, seed=seed)
+        who = [f"{split} {name}" for name in drawn["identity_id"]]
+        drawn.remove_columns("identity_id").add_column("identity_id", who).to_parquet(tmp_path / f"{split}.parquet")
+    files = "".join(f"  - {{split: {split}, path: {split}.parquet}}\n" for split in ("train", "test", "validation"))
+    (tmp_path / "README.md").write_text(f"---\nconfigs:\n- config_name: images\n  data_files:\n{files}---\n")
+
+    def people(faces: FaceSet) -> set[str]:
+        return {name.split()[0] for name in faces.table["identity"]}
+
+    learn, watch = training_sets([str(tmp_path)], 40)
+    assert people(learn) == {"train"} and people(watch) == {"validation"}
+    more, same = training_sets([str(tmp_path)], 40, splits=["train", "test", "test"])
+    assert people(more) == {"train", "test"} and people(same) == {"validation"}
+    assert more.table["identity"].nunique() == 6 and len(more) == len(learn) * 6 // 4
+    for at in range(len(more)):  # references are the person's own, in the split that comes second too
+        found = more.references[more.rows[at]]
+        assert len(found) and set(more.table["identity"].iloc[found]) == {more.table["identity"].iat[at]}
+    with pytest.raises(InvalidInput, match="has no split dev; it has train, test, validation"):
+        training_sets([str(tmp_path)], 40, splits=["train", "dev"])
+    with pytest.raises(InvalidInput, match="others but validation, got 'train, validation'"):
+        training_sets([str(tmp_path)], 40, splits=["train", "validation"])

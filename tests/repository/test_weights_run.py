@@ -82,7 +82,7 @@ generated_by:
   generator_version: {version}
   command: 3dpain generate --out 3dpain --identities {people} --seed 7
   people: {people}
-  people_in_each_split: {{train: {split}, validation: {people - split}}}
+  people_in_each_split: {{train: {split}, validation: {people - split - 120}, test: 120}}
   pictures: {14 * people}
   parameters: {{head: scan}}
 ---
@@ -142,6 +142,16 @@ def test_half_a_run_ships_nothing(tmp_path, weights, lost):
     with pytest.raises(InvalidInput, match=f"{lost} is missing"):
         ship.ship(tmp_path / "runs", weights)
     assert (weights / "vitpain-teacher" / "training.md").read_text() == "older"
+
+
+def test_the_record_counts_everybody_who_was_learned_from(tmp_path, weights):
+    a_run(tmp_path / "runs")
+    settings = tmp_path / "runs" / "vitpain" / "train.json"
+    settings.write_text(json.dumps(json.loads(settings.read_text()) | {"splits": ["train", "test"]}))
+    ship.ship(tmp_path / "runs", weights)
+    said = (weights / "vitpain" / "training.md").read_text()
+    assert "the 960 people of the splits train and test:" in said and "on 240 other people" in said
+    assert "the 840 people of the split train:" in (weights / "vitpain-teacher" / "training.md").read_text()
 
 
 def test_sets_of_two_generators_ship_nothing(tmp_path, weights):

@@ -39,6 +39,10 @@ def command(
     accumulate: Annotated[int, typer.Option(min=1, help="Parts in which a step is computed, from 1.")] = 1,
     learning_rate: Annotated[float | None, typer.Option(help="Above 0. Default: the recipe's.")] = None,
     precision: Annotated[Precision | None, typer.Option(help="Mixed precision. Default: the recipe's.")] = None,
+    split: Annotated[
+        list[str] | None,
+        typer.Option(help="Split to learn from: train, test or others but validation; repeatable. Default: train."),
+    ] = None,
     identities: Annotated[
         int | None, typer.Option(min=1, help="Train on the first n people only. Default: all.")
     ] = None,
@@ -98,9 +102,10 @@ def command(
     config = TrainConfig.of(
         role.value, recipe or "", out=str(out), accumulate=accumulate, pain_weight=pain_weight, augment=augment,
         freeze_backbone=freeze_backbone, validations=validations, seed=seed, max_steps=max_steps,
-        tracker=tracker, **given,
+        tracker=tracker, splits=split or ["train"], **given,
     )  # fmt: skip
-    train_set, validation_set = training_sets(data, packed_size(planned_image_size(config)))
+    size = packed_size(planned_image_size(config))
+    train_set, validation_set = training_sets(data, size, splits=config.splits)
     if where:
         train_set = train_set.where(where)
     if identities:
