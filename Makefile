@@ -68,7 +68,7 @@ weights-panoramas: install  ## Build the photographed places from PANORAMAS=fold
 # PEOPLE and the seed say exactly who is learned from: all but the split validation, since other people are asked in the end.
 # Two cores train fastest as two processes, which compute what one does, up to rounding: PROCESSES=1 is one.
 PEOPLE := 1600
-EPOCHS := 7
+EPOCHS := 6.5
 PROCESSES := 2
 # bfloat16 is cheaper where the processor multiplies it, and ten times dearer where it does not.
 PRECISION = $(shell grep -qsE 'avx512_bf16|amx_bf16' /proc/cpuinfo && echo bf16 || echo no)
