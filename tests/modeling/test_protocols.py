@@ -295,6 +295,9 @@ def test_comparison_is_on_the_same_pictures_with_paired_differences(unbc, tmp_pa
     ]
     report = compare(entrants, f"unbc:{unbc}", tmp_path / "out", split="test")
     assert report["people"] == 1 and report["pictures"] == 6  # ten people are dealt 7:2:1
+    alone = report["rows"]["plain"]["MAE"]
+    assert alone["value"] > 0 and np.isnan([alone["low"], alone["high"]]).all(), "one person is no interval"
+    assert "[" not in report["table"]
     whole = compare(entrants, f"unbc:{unbc}", tmp_path / "all", split="all")
     assert np.isnan(whole["rows"]["plain"]["F1@1"]["value"]), "no threshold is found on the people it judges"
     assert whole["people"] == 10 and whole["differences"]["again"] == {"value": 0, "low": 0, "high": 0}
