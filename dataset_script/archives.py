@@ -36,7 +36,8 @@ SUFFIXES = (".tar", ".tar.gz", ".tgz", ".tar.bz2", ".tar.xz", ".zip")
 
 NOTE_BYTES = 1 << 20  # of what a tar says of one file beside its content
 
-_DAMAGE = (tarfile.TarError, zipfile.BadZipFile, EOFError, zlib.error, lzma.LZMAError, OSError)
+# A name that is no text, or a place before the file's beginning, is a ValueError of the readers.
+_DAMAGE = (tarfile.TarError, zipfile.BadZipFile, EOFError, zlib.error, lzma.LZMAError, OSError, ValueError)
 
 
 @dataclass(frozen=True)
@@ -324,7 +325,15 @@ def _zip_members(archive: Path, budget: int) -> Iterator[tuple[str, int, str, IO
             if member.flag_bits & 1:
                 raise InvalidInput(f"{archive.name} is encrypted: unpack it yourself and give the folder")
             if kind == "file":
-                with packed.open(member) as stream:
+                try:
+                    opened = packed.open(member)
+                except NotImplementedError:  # Deflate64, as Windows packs large files
+                    method = zipfile.compressor_names.get(member.compress_type, member.compress_type)
+                    raise InvalidInput(
+                        f"{archive.name} is packed by a method that is not read ({method}): unpack it yourself and "
+                        "give the folder"
+                    ) from None
+                with opened as stream:
                     yield member.filename, member.file_size, kind, _Bounded(stream, budget, archive.name)
             else:
                 yield member.filename, 0, kind, None
