@@ -73,7 +73,7 @@ class AdapterConfig(datasets.BuilderConfig):
 class Adapter(datasets.GeneratorBasedBuilder):
     """A builder of rows from a local folder. Subclasses give `name`, `option_names` and `index`."""
 
-    VERSION = datasets.Version("1.0.0")  # raised when the same source gives other rows
+    VERSION = datasets.Version("1.1.0")  # raised when the same source gives other rows
     BUILDER_CONFIG_CLASS = AdapterConfig
     BUILDER_CONFIGS = [AdapterConfig(name="images"), AdapterConfig(name="pairs")]
     DEFAULT_CONFIG_NAME = "images"
