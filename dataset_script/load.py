@@ -146,7 +146,7 @@ def _stamp(path: Path, tables: Iterable[str] = ()) -> str:
     for file in [*sorted([path] if path.is_file() else path.rglob("*")), *named]:
         state = file.stat() if file.exists() else file.lstat()  # of what a link leads to, unless it leads nowhere
         if not file.is_dir():
-            digest.update(f"{file}|{state.st_size}|{state.st_mtime_ns}\n".encode())
+            digest.update(os.fsencode(f"{file}|{state.st_size}|{state.st_mtime_ns}\n"))
     if path.is_file():  # a csv speaks of files beside it
         digest.update(_stamp(path.parent).encode())
     return digest.hexdigest()[:16]

@@ -4,6 +4,7 @@ import csv
 import io
 import json
 import math
+import os
 import tarfile
 
 import datasets
@@ -505,6 +506,22 @@ def test_a_changed_folder_is_read_again(folder):
     assert load("folder", folder, "all")["PSPI"][:2] == [0, 5]
     write_csv(folder / "labels.csv", "path,subject,PSPI", "0.png,a,7")
     assert load("folder", folder, "all")["PSPI"][:] == [7]
+
+
+def test_a_file_that_is_far_too_large_is_not_read(folder):
+    with open(folder / "1.png", "wb") as file:
+        file.truncate(600 << 20)  # a hole
+    (trouble,) = problems(load("folder", folder, "all"))["picture that cannot be read"]
+    assert trouble == "1.png (629145600 bytes, more than the 536870912 that a picture may have)"
+
+
+def test_names_that_are_no_text_are_problems(synpain):
+    stray = os.fsencode(synpain) + b"/caf\xe9_neutral.png"
+    with open(stray, "wb") as file:
+        file.write(picture())
+    rows = load("synpain", synpain, "all", pattern="{any}/{any}/{subject}_{expression}.png")
+    assert len(rows) == 20
+    assert problems(rows) == {"file whose name is no UTF-8 text, not read": ["caf\\udce9_neutral.png"]}
 
 
 def test_a_csv_that_is_a_link_is_read_again_when_what_it_leads_to_changes(folder, tmp_path):
