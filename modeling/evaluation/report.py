@@ -241,7 +241,7 @@ def as_markdown(results: dict) -> str:
         if main[key]:
             names = list(next(iter(main[key].values())))
             lines += ["", f"## {title}", "", "| | " + " | ".join(names) + " |", "|---|" + "---|" * len(names)]
-            lines += [f"| {k} | " + " | ".join(f"{row[n]:.3g}" for n in names) + " |" for k, row in main[key].items()]
+            lines += [f"| {k} | " + " | ".join(_cell(row[n]) for n in names) + " |" for k, row in main[key].items()]
     if results["targets"]:
         lines += ["", "## The project's own targets", ""]
         lines += ["| condition | figure | target | reached | met |", "|---|---|---|---|---|"]
@@ -249,7 +249,7 @@ def as_markdown(results: dict) -> str:
             met = "yes" if row["met"] else "no"
             lines.append(f"| {row['condition']} | {row['figure']} | {row['target']} | {row['reached']:.3f} | {met} |")
     if results.get("checks"):
-        lines += ["", "## Checks", ""] + [f"- {name}: {value:.3f}" for name, value in results["checks"].items()]
+        lines += ["", "## Checks", ""] + [f"- {name}: {_number(value)}" for name, value in results["checks"].items()]
     return "\n".join(lines) + "\n"
 
 
@@ -262,6 +262,11 @@ def over_people(figure, people: pd.Series, rounds: int, seed: int = 0) -> tuple[
 
 def _number(value: float | None, form: str = ".3f") -> str:
     return "-" if value is None or not np.isfinite(value) else format(value, form)
+
+
+def _cell(value: float) -> str:
+    """A count as it is, any other number with three digits."""
+    return f"{value:,}" if isinstance(value, int) else _number(value, ".3g")
 
 
 def _between(low: float | None, high: float | None) -> str:

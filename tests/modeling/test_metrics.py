@@ -130,3 +130,14 @@ def test_groups_false_alarms_and_intensity_of_a_known_table():
     assert alarms["all"]["share"] == 0.5 and alarms["smile"]["share"] == 1 and alarms["surprise"]["share"] == 0
     assert report.by_intensity(table)["1-4"] == {"pictures": 2, "mae": 2.0, "bias": 0.0}
     assert report.in_mix(table).sum() == 4
+
+
+def test_a_report_tells_counts_whole_and_what_is_not_known_as_nothing():
+    import pandas as pd
+
+    table = pd.DataFrame({"PSPI": [0.0] * 1234 + [3.0], "pspi_hat": 0.5})
+    main = {"overall": {"mae": [0.5, np.nan, np.nan]}, "units": {}, "groups": {}, "false_alarms": {}, "worn": {}}
+    results = {"model": "tiny", "about": {}, "people": 9, "targets": [], "checks": {"doubted": np.nan}}
+    text = report.as_markdown(results | {"conditions": {"none": main | {"intensity": report.by_intensity(table)}}})
+    assert "| 0 | 1,234 | 0.5 | 0.5 |" in text and "| 13-16 | 0 | - | - |" in text
+    assert "- doubted: -" in text and "nan" not in text
