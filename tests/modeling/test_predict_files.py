@@ -31,6 +31,12 @@ def test_a_name_that_is_no_text_can_be_written(form):
     assert line.encode() and line.isprintable()
 
 
+def test_a_face_larger_than_can_be_cut_out_is_told(folder):
+    photo, reader = Image.new("RGB", (100, 100)), PainReader(folder)
+    with pytest.raises(InvalidInput, match="60,000 pixels large; at most 6,300 are read: make the picture smaller"):
+        reader.read(photo, box=(-30_000, -30_000, 30_000, 30_000))
+
+
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory):
     path = tmp_path_factory.mktemp("model") / "vitpain"
