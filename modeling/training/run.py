@@ -6,15 +6,14 @@ nothing had happened, and n processes with the same global batch compute what on
 
 from __future__ import annotations
 
+import hashlib
 import json
 import logging
 import math
 import shutil
-import signal
-import threading
 import time
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager, nullcontext
+from collections.abc import Mapping
+from contextlib import ExitStack
 from dataclasses import asdict
 from pathlib import Path
 
@@ -39,6 +38,7 @@ from threedpain.modeling.vitpain.loading import load_model, load_processor, save
 
 from .distillation import Average, Lesson, ask_teacher
 from .lora import merge_lora
+from .process import Interrupts, alone_in
 from .settings import ROLES, TrainConfig, build_model, planned_image_size
 
 logger = logging.getLogger(__name__)
@@ -130,15 +130,24 @@ class Run:
         return 0.5 * (1 + math.cos(math.pi * min(1.0, (step - warm) / max(1, self.total - warm))))
 
     def state_dict(self) -> dict:
-        return {"step": self.step, "judged": self.judged, "best": self.best, "log": self.log}
+        learned = _mark(self.train_set)
+        return {"step": self.step, "judged": self.judged, "best": self.best, "log": self.log, "learned": learned}
 
     def load_state_dict(self, state: dict) -> None:
+        if state.get("learned", mine := _mark(self.train_set)) != mine:
+            raise InvalidInput(
+                f"{self.out} holds a run on other pictures; continue it with the same set, or name another folder"
+            )
         self.step, self.best, self.log = state["step"], state["best"], state["log"]
-        self.judged = state.get("judged", self.step)  # older checkpoints do not say
+        self.judged = state.get("judged", self.step)  # older checkpoints do not say, nor what was learned from
 
     def fit(self) -> Path:
         """Train to the end, or continue where a checkpoint lies; returns the folder with the finished model."""
-        with plain_attention() if self.accelerator.device.type == "cpu" else nullcontext():
+        with ExitStack() as stack:
+            if self.accelerator.device.type == "cpu":
+                stack.enter_context(plain_attention())
+            if self.accelerator.is_main_process:
+                stack.enter_context(alone_in(self.out))
             return self._fit()
 
     def _fit(self) -> Path:
@@ -350,36 +359,10 @@ def _pain(table) -> tuple[np.ndarray, np.ndarray]:
     return np.where(table["PSPI"].isna(), kind, table["PSPI"] >= 1), table["pain1_hat"].to_numpy()
 
 
-class Interrupts:
-    """SIGINT and SIGTERM as KeyboardInterrupt, which waits for the end of what is `held`; a second one does not."""
-
-    def __init__(self) -> None:
-        self.before: dict = {}
-        self.holding = self.waiting = False
-
-    def __enter__(self) -> Interrupts:
-        if threading.current_thread() is threading.main_thread():
-            self.before = {number: signal.signal(number, self._come) for number in (signal.SIGINT, signal.SIGTERM)}
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        for number, handler in self.before.items():
-            signal.signal(number, handler)
-
-    @contextmanager
-    def held(self) -> Iterator[None]:
-        self.holding = True
-        try:
-            yield
-        finally:
-            self.holding = False
-        if self.waiting:
-            raise KeyboardInterrupt
-
-    def _come(self, number: int, frame: object) -> None:
-        if not self.holding or self.waiting:
-            raise KeyboardInterrupt
-        self.waiting = True
+def _mark(faces: FaceSet) -> str:
+    """Which pictures these are, whose, and with which score."""
+    told = faces.table[["id", "identity", "PSPI"]].to_csv(index=False)
+    return hashlib.sha256(told.encode(errors="surrogateescape")).hexdigest()
 
 
 def _means(records: list[dict[str, float]]) -> dict[str, float]:

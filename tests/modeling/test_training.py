@@ -25,6 +25,7 @@ from threedpain.modeling.faces.batches import Batches
 from threedpain.modeling.faces.faces import FaceSet, join
 from threedpain.modeling.faces.retake import ramps
 from threedpain.modeling.faces.sets import by_people, training_sets
+from threedpain.modeling.training.process import alone_in
 from threedpain.modeling.training.run import Run, TrainConfig, build_model, calibrate, train
 from threedpain.modeling.vitpain.image_processing_vitpain import ViTPainImageProcessor
 from threedpain.modeling.vitpain.loading import load_model, load_processor
@@ -306,6 +307,19 @@ def test_a_run_killed_between_two_checkpoints_goes_on(tmp_path, faces):
     again = Run(settings(tmp_path, max_steps=1), faces, faces)
     again.fit()
     assert again.step == 1 and (tmp_path / "checkpoint").is_dir()
+
+
+def test_a_run_is_not_continued_on_other_pictures(tmp_path, faces):
+    Run(settings(tmp_path, max_steps=1), faces, faces).fit()
+    with pytest.raises(InvalidInput, match="holds a run on other pictures; continue it with the same set"):
+        Run(settings(tmp_path), faces.first_identities(4), faces).fit()
+
+
+def test_two_runs_do_not_work_on_one_folder(tmp_path, faces):
+    run = Run(settings(tmp_path, max_steps=1), faces, faces)
+    with alone_in(tmp_path), pytest.raises(InvalidInput, match="another run is working on"):
+        run.fit()
+    run.fit()
 
 
 def test_a_finished_model_is_not_trained_over(tmp_path, faces):
