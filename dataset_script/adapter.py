@@ -11,7 +11,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from functools import cached_property
+from functools import cached_property, partial
 from pathlib import Path
 from typing import Any
 
@@ -35,6 +35,7 @@ EXTRA = {
     "fold": Value("int32"),  # the set's own cross-validation fold
 }
 MAXIMUM_PIXELS = 64 << 20
+MAXIMUM_BYTES = 512 << 20  # of a picture's file, as of one in an archive
 
 
 @dataclass(frozen=True)
@@ -46,7 +47,13 @@ class Blob:
 
     @classmethod
     def file(cls, path: Path, name: str | None = None) -> Blob:
-        return cls(name or path.name, path.read_bytes)
+        return cls(name or path.name, partial(_bytes, path))
+
+
+def _bytes(path: Path) -> bytes:
+    if (size := path.stat().st_size) > MAXIMUM_BYTES:
+        raise ValueError(f"{size} bytes, more than the {MAXIMUM_BYTES} that a picture may have")
+    return path.read_bytes()
 
 
 @dataclass
@@ -73,7 +80,7 @@ class AdapterConfig(datasets.BuilderConfig):
 class Adapter(datasets.GeneratorBasedBuilder):
     """A builder of rows from a local folder. Subclasses give `name`, `option_names` and `index`."""
 
-    VERSION = datasets.Version("1.0.0")  # raised when the same source gives other rows
+    VERSION = datasets.Version("1.1.0")  # raised when the same source gives other rows
     BUILDER_CONFIG_CLASS = AdapterConfig
     BUILDER_CONFIGS = [AdapterConfig(name="images"), AdapterConfig(name="pairs")]
     DEFAULT_CONFIG_NAME = "images"

@@ -36,7 +36,8 @@ SUFFIXES = (".tar", ".tar.gz", ".tgz", ".tar.bz2", ".tar.xz", ".zip")
 
 NOTE_BYTES = 1 << 20  # of what a tar says of one file beside its content
 
-_DAMAGE = (tarfile.TarError, zipfile.BadZipFile, EOFError, zlib.error, lzma.LZMAError, OSError)
+# A name that is no text, or a place before the file's beginning, is a ValueError of the readers.
+_DAMAGE = (tarfile.TarError, zipfile.BadZipFile, EOFError, zlib.error, lzma.LZMAError, OSError, ValueError)
 
 
 @dataclass(frozen=True)
@@ -94,7 +95,8 @@ def stem(path: Path) -> str:
 def unpack(archive: Path, problems: Problems, limits: Limits = Limits()) -> Path:
     """The folder in the cache that holds the archive's files, unpacked now or before; damage goes to `problems`."""
     state = archive.stat()
-    key = hashlib.sha256(f"{archive.resolve()}|{state.st_size}|{state.st_mtime_ns}|{limits}".encode()).hexdigest()[:16]
+    what = f"{archive.resolve()}|{state.st_size}|{state.st_mtime_ns}|{limits}"
+    key = hashlib.sha256(os.fsencode(what)).hexdigest()[:16]
     shelf = cache_dir() / "unpacked"
     shelf.mkdir(parents=True, exist_ok=True)
     folder = shelf / f"{stem(archive)}-{key}"
@@ -184,8 +186,19 @@ def sweep(shelf: Path, own: Path) -> None:
 def files(folder: Path, problems: Problems, limits: Limits = Limits()) -> Iterator[tuple[str, Path]]:
     """(name relative to `folder`, path) of every file below it, archives replaced by what they hold, in name order.
 
-    A file in an archive has the archive's own folder as its base, as if it had been unpacked beside it.
+    A file in an archive has the archive's own folder as its base, as if it had been unpacked beside it. One whose name
+    is no text cannot be named in a row, and is a problem.
     """
+    for name, path in _files(folder, problems, limits):
+        try:
+            name.encode()
+        except UnicodeEncodeError:
+            problems.add("file whose name is no UTF-8 text, not read", name)
+        else:
+            yield name, path
+
+
+def _files(folder: Path, problems: Problems, limits: Limits) -> Iterator[tuple[str, Path]]:
     for path in sorted(folder.rglob("*")):
         relative = path.relative_to(folder)
         if any(part.startswith(".") for part in relative.parts):
@@ -324,7 +337,15 @@ def _zip_members(archive: Path, budget: int) -> Iterator[tuple[str, int, str, IO
             if member.flag_bits & 1:
                 raise InvalidInput(f"{archive.name} is encrypted: unpack it yourself and give the folder")
             if kind == "file":
-                with packed.open(member) as stream:
+                try:
+                    opened = packed.open(member)
+                except NotImplementedError:  # Deflate64, as Windows packs large files
+                    method = zipfile.compressor_names.get(member.compress_type, member.compress_type)
+                    raise InvalidInput(
+                        f"{archive.name} is packed by a method that is not read ({method}): unpack it yourself and "
+                        "give the folder"
+                    ) from None
+                with opened as stream:
                     yield member.filename, member.file_size, kind, _Bounded(stream, budget, archive.name)
             else:
                 yield member.filename, 0, kind, None

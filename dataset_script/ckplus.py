@@ -109,7 +109,7 @@ def _landmarks(file: Path | None, problems: Problems) -> dict[str, Any]:
         points = numbers(file, 2)[:, :2].astype(np.float32)
         if len(points) != 68:
             raise ValueError(f"expected 68 points, got {len(points)}")
+        return landmark_columns(points)
     except ValueError as error:
         problems.add("landmark file that cannot be read", f"{file.name} ({error})")
         return {}
-    return landmark_columns(points)

@@ -4,9 +4,9 @@
     Video_LeftCamera/LeftVideoSN001_comp.avi     and Video_RightCamera/RightVideoSN001_comp.avi
 
 Files are found by their names, wherever they lie below the folder. AU7, AU10 and AU43 are not coded: they are null, and
-so is PSPI. A frame in which every coded unit is 0 is neutral; of the others the kind of expression is null. The neutral
-references of a picture are five of its person's neutral frames, evenly spread, the middle one first. `fold` deals the
-people to three folds in the order of their names, as is customary with this set.
+so is PSPI. A frame in which every unit of a person's label files is 0 is neutral; of the others the kind of expression
+is null. The neutral references of a picture are five of its person's neutral frames, evenly spread, the middle one
+first. `fold` deals the people to three folds in the order of their names, as is customary with this set.
 
 Options: camera=left|right; every=N takes each N-th frame (without it all 130,815 are decoded into the cache).
 """
@@ -79,6 +79,8 @@ def _frames(
             lines = numbers(file, 2)
             if unit not in ACTION_UNITS or not ((lines[:, 1] >= 0) & (lines[:, 1] <= 5)).all():
                 raise ValueError("a unit or an intensity that is none")
+            if not ((lines[:, 0] >= 1) & (lines[:, 0] % 1 == 0)).all():
+                raise ValueError("a frame's number that is none")
         except ValueError as error:
             problems.add("label file that cannot be read", f"{file.name} ({error})")
             continue
@@ -87,7 +89,7 @@ def _frames(
     film, entries, resting = Film(video), [], []
     for frame in sorted(graded)[::every]:
         units, name = graded[frame], f"{person}_{frame:05d}"
-        at_rest = not any(units.values())
+        at_rest = len(units) == len(labels) and not any(units.values())  # where a file is damaged nobody knows
         columns = {
             "identity_id": person, "expression_id": person, "fold": fold, **units,
             "present_units": [unit for unit, intensity in units.items() if intensity > 0],

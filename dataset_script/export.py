@@ -28,6 +28,8 @@ FORMS = {
     "openface": "a csv a split, its columns named and scaled as OpenFace's",
 }
 
+LONGEST = 64  # letters of a row's id in a file's name: a tar's names have 100, the column's and the number's included
+
 
 def export(source: str, form: str, out: str | Path) -> dict[str, int]:
     """Write the set that a SET string names into the new folder `out`; rows by split."""
@@ -68,8 +70,8 @@ def rows(split: Dataset) -> Iterator[dict[str, Any]]:
 
 def file_name(row: Mapping[str, Any], number: int) -> str:
     """The row's id as the name of a file, without what some system or reader would take for something else: a row of
-    another set than ours, whose id is not plain, has its number as well."""
-    plain = re.sub(r"[^A-Za-z0-9_-]+", "-", row["id"])[:100]
+    another set than ours, whose id is not plain, or long, has its number as well."""
+    plain = re.sub(r"[^A-Za-z0-9_-]+", "-", row["id"])[:LONGEST]
     return plain if plain == row["id"] else f"{plain}-{number:06d}"
 
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import io
 import json
+import math
 import tarfile
 from collections.abc import Iterable, Iterator, Mapping
 from itertools import chain, islice
@@ -40,4 +41,14 @@ def members(row: Mapping[str, Any], number: int) -> Iterator[tuple[str, bytes]]:
     for name, picture in found.items():
         if picture["bytes"] is not None:
             yield f"{key}.{suffix(picture) if name == 'image' else f'{name}.{suffix(picture)}'}", picture["bytes"]
-    yield f"{key}.json", json.dumps({k: v for k, v in row.items() if k not in found}, ensure_ascii=False).encode()
+    other = {k: _plain(v) for k, v in row.items() if k not in found}
+    yield f"{key}.json", json.dumps(other, ensure_ascii=False, allow_nan=False).encode()
+
+
+def _plain(value: Any) -> Any:
+    """JSON knows no NaN, such as a landmark that a set does not have: null."""
+    if isinstance(value, dict):
+        return {name: _plain(inner) for name, inner in value.items()}
+    if isinstance(value, list):
+        return [_plain(inner) for inner in value]
+    return None if isinstance(value, float) and not math.isfinite(value) else value

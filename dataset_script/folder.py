@@ -127,6 +127,8 @@ def _entry(name: str, file: Path, row: table.Row) -> Entry:
         columns["expression"] = columns["expression_name"] = expression(word, row.where)
     box = [row.number(corner, -100_000, 100_000) for corner in ("x0", "y0", "x1", "y1")]
     if None not in box:
+        if not (box[0] < box[2] and box[1] < box[3]):
+            raise InvalidInput(f"{row.where}: a face box must be x0 < x1, y0 < y1, got {box}")
         columns["bbox"] = box
     if (fold := row.number("fold", 0, 1000)) is not None:
         columns["fold"] = int(fold)

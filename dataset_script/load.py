@@ -8,6 +8,7 @@ import json
 import logging
 import os
 import re
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -112,7 +113,7 @@ def _built(adapter: type[Adapter], spec: SetSpec, config: str) -> DatasetDict:
         dataset_name=f"threedpain_{spec.adapter}",
         config_name=config,
         path=str(path.resolve()),
-        stamp=_stamp(path),
+        stamp=_stamp(path, [value for option, value in spec.options.items() if option.endswith("csv")]),
         options=tuple(sorted(spec.options.items())),
     )
     try:
@@ -138,13 +139,14 @@ def _own(error: Exception) -> Exception:
     return error
 
 
-def _stamp(path: Path) -> str:
-    """Changes when a file below the path is added, removed, resized or rewritten."""
+def _stamp(path: Path, tables: Iterable[str] = ()) -> str:
+    """Changes when a file below the path, or a table that an option names, is added, removed, resized or rewritten."""
     digest = hashlib.sha256()
-    for file in sorted([path] if path.is_file() else path.rglob("*")):
-        state = file.lstat()
+    named = [place for table in tables for place in (path / table, Path(table).expanduser()) if place.is_file()]
+    for file in [*sorted([path] if path.is_file() else path.rglob("*")), *named]:
+        state = file.stat() if file.exists() else file.lstat()  # of what a link leads to, unless it leads nowhere
         if not file.is_dir():
-            digest.update(f"{file}|{state.st_size}|{state.st_mtime_ns}\n".encode())
+            digest.update(os.fsencode(f"{file}|{state.st_size}|{state.st_mtime_ns}\n"))
     if path.is_file():  # a csv speaks of files beside it
         digest.update(_stamp(path.parent).encode())
     return digest.hexdigest()[:16]

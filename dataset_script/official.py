@@ -11,7 +11,6 @@ The neutral reference of a picture is its identity's neutral in the same view, t
 
 from __future__ import annotations
 
-import csv
 import re
 from collections import Counter, defaultdict
 from collections.abc import Iterator
@@ -24,6 +23,7 @@ from threedpain import strict_json
 from threedpain.errors import InvalidInput, MissingFile
 from threedpain.facs import PAIN_UNITS, pspi
 
+from . import table
 from .adapter import SPLITS, Adapter, AdapterConfig, Blob, Entry, deal
 from .archives import Problems, files
 
@@ -239,18 +239,15 @@ def _is_split_csv(file: Path) -> bool:
         return "annotation_base_name" in lines.readline()
 
 
-def _split(entries: list[Entry], table: Path | None, problems: Problems) -> dict[str, list[Entry]]:
-    if table is None:
+def _split(entries: list[Entry], given: Path | None, problems: Problems) -> dict[str, list[Entry]]:
+    if given is None:
         return deal(entries)
     listed: dict[str, int] = {}
-    with open(table, newline="", encoding="utf-8-sig") as lines:
-        for row in csv.DictReader(lines):
-            number = (row.get("split") or "").strip()
-            if number not in ("0", "1", "2"):
-                raise InvalidInput(
-                    f"{table.name}: split of {row.get('annotation_base_name')} must be 0, 1 or 2, got {number!r}"
-                )
-            listed[row["annotation_base_name"].strip()] = int(number)
+    for row in table.rows(given, ("annotation_base_name", "split")):
+        base, number = row.required("annotation_base_name"), row.text("split") or ""
+        if number not in ("0", "1", "2"):
+            raise InvalidInput(f"{given.name}: split of {base} must be 0, 1 or 2, got {number!r}")
+        listed[base] = int(number)
 
     votes: dict[str, Counter] = defaultdict(Counter)
     for base, number in listed.items():

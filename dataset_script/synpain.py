@@ -88,6 +88,10 @@ def _by_csv(path: Path, given: str | None, problems: Problems) -> tuple[dict[str
             table.inside(labels.parent, neutral, row.where)
             if shelf(neutral) is None:
                 problems.add("neutral picture that does not exist", neutral)
+    for name, neutral in own.items():
+        if neutral not in entries and (file := shelf(neutral)) is not None:  # no line of its own: it becomes a row
+            kind, owner = {"expression": "neutral", "expression_name": "neutral"}, entries[name]
+            entries[neutral] = Entry(neutral, owner.subject, {**owner.columns, **kind}, Blob.file(file, neutral))
     return entries, own
 
 

@@ -12,7 +12,7 @@ import stat
 import time
 from collections.abc import Iterator
 from pathlib import Path
-from typing import BinaryIO
+from typing import Any, BinaryIO
 
 from PIL import Image
 
@@ -31,7 +31,8 @@ _ISO_BOXES = (b"ftyp", b"moov", b"mdat", b"wide", b"free", b"skip", b"pnot")
 def frames(
     path: str | Path, every: int = 1, *, max_pixels: int = MAX_PIXELS, seconds: float | None = None
 ) -> Iterator[tuple[int, float, Image.Image]]:
-    """(number, time in seconds, picture) of every `every`-th frame of a clip.
+    """(number, time in seconds, picture) of every `every`-th frame of a clip, as players show it: telephones note how
+    they were held.
 
     seconds: time limit for the whole clip, what is done with its frames included; None: only PATIENCE for each frame.
     """
@@ -68,8 +69,8 @@ def frames(
                 for frame in packet.decode():
                     _check_size(frame.width, frame.height, name, max_pixels)
                     if number % every == 0:
-                        yield number, float(frame.time or 0.0), frame.to_image()
-                        asked = time.monotonic()
+                        yield number, float(frame.time or 0.0), _upright(frame)
+                    asked = time.monotonic()
                     number += 1
                 now = time.monotonic()
                 if now - asked > PATIENCE or (end is not None and now > end):
@@ -80,6 +81,13 @@ def frames(
         raise
     except Exception as problem:  # any: what a damaged clip makes a decoder throw is not ours to know
         raise InvalidInput(f"{name} cannot be read as a clip ({type(problem).__name__})") from None
+
+
+def _upright(frame: Any) -> Image.Image:
+    """The picture of a decoded frame (av), turned by the quarters that its clip asks for."""
+    turns = {90: Image.Transpose.ROTATE_90, 180: Image.Transpose.ROTATE_180, 270: Image.Transpose.ROTATE_270}
+    turn = turns.get(frame.rotation % 360)  # degrees against the clock
+    return frame.to_image() if turn is None else frame.to_image().transpose(turn)
 
 
 def _container(file: BinaryIO, name: str) -> str:

@@ -27,6 +27,12 @@ from threedpain.errors import InvalidInput
 from .pictures import opened
 
 BATCH = 32
+# Labels that hold the word pain and say that there is none.
+_PAINLESS = re.compile(r"^no|(^|[^a-z])(no|not|non|without)[^a-z].*pain|painless|pain[ _-]?free")
+
+
+class _NoNumber(InvalidInput):
+    """An answer of a kind that is no number on any picture, as opposed to one picture that could not be answered."""
 
 
 class Detector:
@@ -50,8 +56,9 @@ class Detector:
                 answers.append(np.asarray(self._ask(part), float))
                 bar.update(len(part))
         answers = np.concatenate(answers)
+        answers[np.isinf(answers)] = np.nan  # no number that others can be compared with
         if np.isnan(answers).all():
-            reasons = "; ".join(list(self.failures)[:3]) or "it answered NaN"
+            reasons = "; ".join(list(self.failures)[:3]) or "none of its answers is a finite number"
             raise InvalidInput(f"{self.name} answered on none of {len(answers)} pictures: {reasons}")
         return answers
 
@@ -113,7 +120,7 @@ def _callable(found: Any, name: str) -> Detector:
         for row in part.itertuples():
             try:
                 answers.append(_number(single(opened(row.image), opened(row.neutral), row)))
-            except InvalidInput:
+            except _NoNumber:
                 raise
             except Exception as error:  # whatever a stranger's detector stumbles over: the audit counts it
                 reason = f"{type(error).__name__}: {str(error).splitlines()[0] if str(error) else ''}".rstrip(": ")
@@ -147,6 +154,8 @@ def _pipeline_question(found: Any) -> Callable | None:
         return lambda photo, neutral, row: found(
             photo, neutral=neutral, box=list(row.box), neutral_box=list(row.neutral_box)
         )
+    if found.task == "image-classification":  # which tells its five likeliest labels unless asked for all
+        return lambda photo, neutral, row: found(photo, top_k=found.model.config.num_labels)
     return lambda photo, neutral, row: found(photo)
 
 
@@ -155,13 +164,11 @@ def _number(answer: Any) -> float:
         for key in ("pspi", "PSPI", "score"):
             if key in answer:
                 return float(answer[key])
-        raise InvalidInput(
-            f"the detector answered with {', '.join(map(str, answer))}; expected a number, pspi or score"
-        )
+        raise _NoNumber(f"the detector answered with {', '.join(map(str, answer))}; expected a number, pspi or score")
     if isinstance(answer, (list, tuple)) and answer and all(isinstance(one, Mapping) for one in answer):
         scores = {str(one.get("label", "")).lower(): float(one["score"]) for one in answer}
-        pain = [score for label, score in scores.items() if "pain" in label and not re.match(r"no|non|without", label)]
+        pain = [score for label, score in scores.items() if "pain" in label and not _PAINLESS.search(label)]
         if not pain:
-            raise InvalidInput(f"none of the detector's labels names pain: {', '.join(scores)}")
+            raise _NoNumber(f"none of the detector's labels names pain: {', '.join(scores)}")
         return sum(pain)
     return float(answer)

@@ -22,7 +22,6 @@ logger = logging.getLogger(__name__)
 LEVEL = 0.9
 FEWEST = 40  # pictures of known PSPI
 FEWEST_PEOPLE = 8
-_IN_A_BIN = 30  # pictures that a bin of the prediction needs of its own
 _FOLDS = 5
 
 # Where the plain face crop shows the brows and the mouth, as shares of its side: x0, y0, x1, y1.
@@ -84,7 +83,7 @@ def _fit(tables: dict[str, pd.DataFrame]) -> dict[str, list[float]]:
         name: (table["pspi_hat"].to_numpy(float), table["PSPI"].to_numpy(float)) for name, table in tables.items()
     }
     guess = arrays["reference"][0]
-    edges = fit_edges(guess, bins=int(np.clip(len(guess) // _IN_A_BIN, 1, 6)))
+    edges = fit_edges(guess)
     widths = {name: half_widths(*pair, edges, LEVEL) for name, pair in arrays.items()}
     for name in ("alone", "covered"):
         widths[name] = np.maximum(widths[name], widths["reference"]).tolist()

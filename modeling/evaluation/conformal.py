@@ -10,9 +10,13 @@ import math
 
 import numpy as np
 
+BINS = 6
+IN_A_BIN = 30  # predictions that a bin needs of its own; with fewer than 9 no 90 % could be promised
 
-def fit_edges(prediction: np.ndarray, bins: int = 6) -> list[float]:
-    """Inner edges [bins - 1] that part the predictions into equally full bins."""
+
+def fit_edges(prediction: np.ndarray) -> list[float]:
+    """Inner edges that part the predictions into equally full bins, as many as have IN_A_BIN each, BINS at most."""
+    bins = min(BINS, max(1, len(prediction) // IN_A_BIN))
     return np.quantile(prediction, np.linspace(0, 1, bins + 1)[1:-1]).tolist()
 
 

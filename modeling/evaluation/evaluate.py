@@ -151,6 +151,11 @@ def evaluate(
     ours: a set this project made, to be held against the project's own targets; other people's sets are not.
     """
     check_choices(conditions, by)
+    if not report.in_mix(faces.table).any():
+        raise InvalidInput(
+            "the set has no neutral or pain picture whose PSPI is known, and all figures are of those; "
+            "`3dpain compare` judges by the kind of expression alone"
+        )
     threshold = getattr(model.config, "pain_threshold", None)
     people = int(faces.table["identity"].nunique())
     results = {"model": name, "about": dict(about or {}), "people": people, "conditions": {}, "checks": {}}

@@ -59,7 +59,7 @@ def overall(table: pd.DataFrame, threshold: float | None, rounds: int, seed: int
             formula = table["pspi_from_au"].to_numpy(float)
             figures["mae_from_au"] = lambda at: metrics.mae(truth[at], formula[at])
     everyone, people = np.arange(len(table)), table["identity"]
-    return {name: [figure(everyone), *_over_people(figure, people, rounds, seed)] for name, figure in figures.items()}
+    return {name: [figure(everyone), *over_people(figure, people, rounds, seed)] for name, figure in figures.items()}
 
 
 def by_unit(table: pd.DataFrame) -> dict[str, dict[str, float]]:
@@ -74,18 +74,20 @@ def by_unit(table: pd.DataFrame) -> dict[str, dict[str, float]]:
 
 
 def by_group(table: pd.DataFrame, columns: Sequence[str], rounds: int, seed: int = 0) -> dict:
-    """For each column and for all of them crossed: the figures of each group, and the widest gap in MAE by name."""
+    """For each column and for all of them crossed: the figures of each group, and the widest gap in MAE by name.
+    Pictures of which a column is not known are in none of its groups."""
     report = {}
     crossed = [column for column in columns if column in table and table[column].notna().any()]
     keys = {column: table[column] for column in crossed}
-    if len(crossed) > 1:
-        keys[" x ".join(crossed)] = table[crossed].astype(str).agg(" / ".join, axis=1)
+    known = table[crossed].dropna()
+    if len(crossed) > 1 and len(known):
+        keys[" x ".join(crossed)] = known.astype(str).agg(" / ".join, axis=1).reindex(table.index)
     for name, key in keys.items():
         groups = {}
         for group, at in key.groupby(key).indices.items():
             part = table.iloc[at]
             truth, guess = part["PSPI"].to_numpy(float), part["pspi_hat"].to_numpy(float)
-            low, high = _over_people(
+            low, high = over_people(
                 lambda rows, t=truth, g=guess: metrics.mae(t[rows], g[rows]), part["identity"], rounds, seed
             )
             groups[str(group)] = {
@@ -239,7 +241,7 @@ def as_markdown(results: dict) -> str:
         if main[key]:
             names = list(next(iter(main[key].values())))
             lines += ["", f"## {title}", "", "| | " + " | ".join(names) + " |", "|---|" + "---|" * len(names)]
-            lines += [f"| {k} | " + " | ".join(f"{row[n]:.3g}" for n in names) + " |" for k, row in main[key].items()]
+            lines += [f"| {k} | " + " | ".join(_cell(row[n]) for n in names) + " |" for k, row in main[key].items()]
     if results["targets"]:
         lines += ["", "## The project's own targets", ""]
         lines += ["| condition | figure | target | reached | met |", "|---|---|---|---|---|"]
@@ -247,11 +249,11 @@ def as_markdown(results: dict) -> str:
             met = "yes" if row["met"] else "no"
             lines.append(f"| {row['condition']} | {row['figure']} | {row['target']} | {row['reached']:.3f} | {met} |")
     if results.get("checks"):
-        lines += ["", "## Checks", ""] + [f"- {name}: {value:.3f}" for name, value in results["checks"].items()]
+        lines += ["", "## Checks", ""] + [f"- {name}: {_number(value)}" for name, value in results["checks"].items()]
     return "\n".join(lines) + "\n"
 
 
-def _over_people(figure, people: pd.Series, rounds: int, seed: int) -> tuple[float, float]:
+def over_people(figure, people: pd.Series, rounds: int, seed: int = 0) -> tuple[float, float]:
     """The 95 % interval of a figure over people; NaN where they are too few to tell."""
     if people.nunique() < FEWEST_PEOPLE:
         return np.nan, np.nan
@@ -260,6 +262,11 @@ def _over_people(figure, people: pd.Series, rounds: int, seed: int) -> tuple[flo
 
 def _number(value: float | None, form: str = ".3f") -> str:
     return "-" if value is None or not np.isfinite(value) else format(value, form)
+
+
+def _cell(value: float) -> str:
+    """A count as it is, any other number with three digits."""
+    return f"{value:,}" if isinstance(value, int) else _number(value, ".3g")
 
 
 def _between(low: float | None, high: float | None) -> str:

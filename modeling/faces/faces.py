@@ -242,9 +242,13 @@ def _pack(dataset, folder: Path, size: int, whole: bool, workers: int) -> None:
     arrays["landmarks"][:] = np.nan
 
     def one(number: int, row: dict) -> None:
-        picture = _photo(row["image"], f"picture {table['id'].iat[number]}")
-        square = _square(None if whole else row.get("bbox"), picture.size)
-        arrays["images"][number] = _cut(picture, square, size, Image.Resampling.BILINEAR)
+        name = f"picture {table['id'].iat[number]}"
+        picture = _photo(row["image"], name)
+        try:
+            square = _square(None if whole else row.get("bbox"), picture.size)
+            arrays["images"][number] = _cut(picture, square, size, Image.Resampling.BILINEAR)
+        except (ValueError, Image.DecompressionBombError) as problem:
+            raise InvalidInput(f"the face box {row.get('bbox')} of {name} cannot be cut out: {problem}") from None
         if (heatmap := stored_picture(row.get("heatmap"))) is not None:
             arrays["heatmaps"][number] = _cut(heatmap.convert("L"), square, half, Image.Resampling.BOX)
         mask = stored_picture(row.get("mask"))

@@ -18,6 +18,7 @@ from threedpain.dataset_script.load import load
 from threedpain.errors import InvalidInput
 from threedpain.modeling.evaluation import metrics
 from threedpain.modeling.evaluation.evaluate import predict
+from threedpain.modeling.evaluation.report import over_people
 from threedpain.modeling.faces.faces import CONDITIONS, FaceSet
 from threedpain.modeling.faces.sets import face_set
 from threedpain.modeling.training.run import packed_size
@@ -113,28 +114,34 @@ def compare(
 
 
 def _row(told: pd.DataFrame, thresholds: dict[int, float]) -> dict[str, dict[str, float]]:
-    """Figure -> value and its 95 % interval when whole people are drawn with replacement."""
+    """Figure -> value and its 95 % interval when whole people are drawn with replacement; of too few people none."""
     found = {}
     for name in COLUMNS:
         figure = statistic(told, name, thresholds)
         value, low, high = figure(np.arange(len(told))), float("nan"), float("nan")
         if np.isfinite(value):
-            low, high = metrics.bootstrap(figure, told["identity"], ROUNDS)
+            low, high = over_people(figure, told["identity"], ROUNDS)
         found[name] = {"value": value, "low": low, "high": high}
     return found
 
 
 def _difference(first: pd.DataFrame, told: pd.DataFrame) -> dict[str, float]:
     """Mean absolute error less the first model's on the same pictures, with its interval over people."""
-    change = ((told["pspi_hat"] - told["PSPI"]).abs() - (first["pspi_hat"] - first["PSPI"]).abs()).to_numpy(float)
-    low, high = metrics.bootstrap(lambda rows: float(np.nanmean(change[rows])), told["identity"], ROUNDS)
-    return {"value": float(np.nanmean(change)), "low": low, "high": high}
+    before, after = ((table["pspi_hat"] - table["PSPI"]).abs().to_numpy(float) for table in (first, told))
+
+    def change(rows: np.ndarray) -> float:
+        return metrics.mean_difference(before[rows], after[rows])
+
+    low, high = over_people(change, told["identity"], ROUNDS)
+    return {"value": change(np.arange(len(told))), "low": low, "high": high}
 
 
 def _table(rows: dict[str, dict], differences: dict[str, dict], first: str) -> str:
     def cell(figure: dict[str, float], sign: str = "") -> str:
         if np.isnan(figure["value"]):
             return "-"
+        if np.isnan(figure["low"]):
+            return f"{figure['value']:{sign}.2f}"
         return f"{figure['value']:{sign}.2f} [{figure['low']:{sign}.2f}, {figure['high']:{sign}.2f}]"
 
     lines = ["| | " + " | ".join(COLUMNS) + f" | MAE less that of {first} |", "|---|" + "---:|" * (len(COLUMNS) + 1)]

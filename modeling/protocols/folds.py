@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import logging
 from dataclasses import dataclass
+from urllib.parse import quote
 
 import pandas as pd
 
@@ -33,7 +34,11 @@ def plan(protocol: str, table: pd.DataFrame, seed: int = 0) -> list[Fold]:
     people = sorted(table["identity"].astype(str).unique())
     if protocol == "unbc-loso":
         _enough(protocol, people, 2)
-        return [Fold(f"person-{name}", tuple(p for p in people if p != name), (), (name,)) for name in people]
+        # the set's own name of a person becomes that of a folder, and must lead to no other
+        return [
+            Fold(f"person-{quote(name, safe=' ')}", tuple(p for p in people if p != name), (), (name,))
+            for name in people
+        ]
     if protocol in ("unbc-5fold", *UNIT_PROTOCOLS):
         return _published_folds(protocol, table, people)
     if protocol in ("cv5", "augmentation"):
@@ -72,6 +77,10 @@ def _published_folds(protocol: str, table: pd.DataFrame, people: list[str]) -> l
     if (fold_of.nunique() > 1).any():
         raise InvalidInput(f"{fold_of.nunique().idxmax()} is in more than one fold")
     fold_of = fold_of.first().astype(int)
+    if fold_of.nunique() < 2:
+        raise InvalidInput(
+            f"{protocol} needs people in at least 2 folds, all of this set are in fold {fold_of.iloc[0]}"
+        )
     if left := [name for name in people if name not in fold_of]:
         logger.warning("%d people are in no fold and take no part: %s", len(left), ", ".join(left[:5]))
     return [

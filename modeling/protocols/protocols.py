@@ -31,7 +31,7 @@ from threedpain.modeling.evaluation import metrics
 from threedpain.modeling.evaluation.evaluate import predict
 from threedpain.modeling.faces.faces import FaceSet, join
 from threedpain.modeling.faces.sets import face_set, training_sets
-from threedpain.modeling.training.run import TrainConfig, packed_size, train
+from threedpain.modeling.training.run import TrainConfig, finished, packed_size, train
 from threedpain.modeling.vitpain.baselines import BASELINES
 from threedpain.modeling.vitpain.loading import load_model, load_processor, model_folder
 
@@ -174,13 +174,15 @@ def run(protocol: str, settings: Settings, out: str | Path) -> dict[str, Any]:
     if protocol in ("cross", "augmentation") and settings.extra is None:
         raise InvalidInput(f"{protocol} needs a second data set to {'test on' if protocol == 'cross' else 'add'}")
     out = Path(out)
-    _same_run(out, protocol, settings)
+    wanted = _same_run(out, protocol, settings)
+    _train_config(settings.model, settings, out, settings.epochs)  # a mistake in them is told before the work
     faces = _faces(settings.data, settings)
     extra = _faces(settings.extra, settings) if settings.extra else None
+    folds = _cross_fold(faces, extra) if protocol == "cross" else plan(protocol, faces.table, settings.seed)
+    _write(out / "settings.json", wanted)  # now that they are known to make a run
     begin = _pretrained(settings, out)
     results = {}
     seen = units.present(settings.data) if protocol in UNIT_PROTOCOLS else None
-    folds = _cross_fold(faces, extra) if protocol == "cross" else plan(protocol, faces.table, settings.seed)
     for number, fold in enumerate(folds, 1):
         done = out / fold.name / "fold.json"
         if not done.is_file():
@@ -191,8 +193,8 @@ def run(protocol: str, settings: Settings, out: str | Path) -> dict[str, Any]:
     return _report(protocol, settings, folds, results, out)
 
 
-def _same_run(out: Path, protocol: str, settings: Settings) -> None:
-    """The run's settings are kept with it: folds of another run are never mixed in."""
+def _same_run(out: Path, protocol: str, settings: Settings) -> dict[str, Any]:
+    """What is kept of a run's settings beside its folds; InvalidInput where those in `out` are of another run."""
     wanted = json.loads(json.dumps({"protocol": protocol, **asdict(settings)}))
     kept = out / "settings.json"
     if kept.is_file():
@@ -202,8 +204,7 @@ def _same_run(out: Path, protocol: str, settings: Settings) -> None:
                 f"{out} holds a run with {changed[0]} = {before.get(changed[0])!r}, not "
                 f"{wanted[changed[0]]!r}: go on with the same settings or choose another folder"
             )
-    else:
-        _write(kept, wanted)
+    return wanted
 
 
 def _faces(name: str, settings: Settings) -> FaceSet:
@@ -267,10 +268,17 @@ def _pretrained(settings: Settings, out: Path) -> str:
 
 
 def _fit(begin: str, train_set: FaceSet, watch: FaceSet, settings: Settings, out: Path, epochs: int) -> Path:
+    if finished(out):  # and killed before it was judged
+        return out
     # people who show no pain tell no state from another: then the last one is taken
     blind = watch.table["PSPI"].isna().all() and not (watch.table["expression"] == "pain").any()
+    config = _train_config(begin, settings, out, epochs, validations=1 if blind else min(4, epochs))
+    return Path(train(config, train_set, watch))
+
+
+def _train_config(begin: str, settings: Settings, out: Path, epochs: int, validations: int = 1) -> TrainConfig:
     scratch = begin in SCRATCH
-    config = TrainConfig(
+    return TrainConfig(
         role=begin if scratch else "student",
         init=None if scratch else begin,
         out=str(out),
@@ -280,11 +288,10 @@ def _fit(begin: str, train_set: FaceSet, watch: FaceSet, settings: Settings, out
         pain_weight=settings.pain_weight,
         model={"image_size": settings.image_size} if scratch else {},
         loss_weights={"au": settings.au_weight},
-        validations=1 if blind else min(4, epochs),
+        validations=validations,
         validation_pictures=_MONITORED,
         seed=settings.seed,
     )
-    return Path(train(config, train_set, watch))
 
 
 def _ask(folder: Path, faces: FaceSet, settings: Settings) -> pd.DataFrame:

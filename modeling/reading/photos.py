@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 
 FARTHEST = 4 * 16_384  # pixels of the picture's corner that an edge of a face box may be away
 MIN_FACE = 40  # pixels: below, action units cannot be seen
+MAX_FACE = 6_300  # pixels: the square around a larger one is more than Pillow cuts out without a warning
 _DETECT_AT = 720  # longer side in which faces are sought
 FAINT = -0.7  # dlib is so sure of nearly every face in a surgical mask, and of nothing in 86 pictures without any
 
@@ -78,5 +79,10 @@ def checked_box(box: Sequence[float], photo: Image.Image, name: str = "the pictu
     if max(x1 - x0, y1 - y0) < MIN_FACE:
         raise InvalidInput(
             f"the face in {name} is {max(x1 - x0, y1 - y0):.0f} pixels high; at least {MIN_FACE} are needed"
+        )
+    if max(x1 - x0, y1 - y0) > MAX_FACE:
+        raise InvalidInput(
+            f"the face in {name} is {max(x1 - x0, y1 - y0):,.0f} pixels large; at most {MAX_FACE:,} are read: make the "
+            "picture smaller"
         )
     return x0, y0, x1, y1

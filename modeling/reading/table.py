@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterable, Iterator
 
 from tqdm import tqdm
 
-from threedpain.errors import InvalidInput
+from threedpain.errors import InvalidInput, printable
 from threedpain.facs import PAIN_UNITS
 
 from .files import FileReading
@@ -82,7 +82,7 @@ class Table:
             pspi, (low, high), familiarity = reading.pspi, reading.interval or (None, None), reading.familiarity
             units, chances = [reading.au.get(unit) for unit in PAIN_UNITS], list(reading.probabilities)
             box = [None] * 4 if reading.turn else [round(edge) for edge in reading.box]  # not of the file's pixels
-        start = [str(read.path), read.frame]
+        start = [printable(str(read.path)), read.frame]  # a name that is no text could not be written
         if self.openface:
             sure = 0.0 if reading is None else 1.0 if familiarity is None else familiarity
             cells = [*start, 0, read.seconds, sure, int(reading is not None), *units, pspi, low, high]

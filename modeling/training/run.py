@@ -6,15 +6,14 @@ nothing had happened, and n processes with the same global batch compute what on
 
 from __future__ import annotations
 
+import hashlib
 import json
 import logging
 import math
 import shutil
-import signal
-import threading
 import time
 from collections.abc import Mapping
-from contextlib import nullcontext
+from contextlib import ExitStack
 from dataclasses import asdict
 from pathlib import Path
 
@@ -39,6 +38,7 @@ from threedpain.modeling.vitpain.loading import load_model, load_processor, save
 
 from .distillation import Average, Lesson, ask_teacher
 from .lora import merge_lora
+from .process import Interrupts, alone_in
 from .settings import ROLES, TrainConfig, build_model, planned_image_size
 
 logger = logging.getLogger(__name__)
@@ -52,6 +52,11 @@ def multiplies_bfloat16() -> bool:
     return found.get("architecture") != "x86_64" or bool(found.get("avx512_bf16") or found.get("amx_bf16"))
 
 
+def finished(out: Path) -> bool:
+    """Whether a run ended in this folder: its model is there, and no checkpoint to go on from."""
+    return (out / "config.json").is_file() and not (out / "checkpoint").exists()
+
+
 class Run:
     """One training run: its parts, its loop, its checkpoints."""
 
@@ -62,6 +67,8 @@ class Run:
         from accelerate import Accelerator, DistributedDataParallelKwargs
 
         self.config, self.out = config, Path(config.out)
+        if finished(self.out):
+            raise InvalidInput(f"{self.out} holds a finished model: name another folder, or remove it")
         self.accelerator = Accelerator(
             mixed_precision=config.precision,
             gradient_accumulation_steps=config.accumulate,
@@ -111,7 +118,7 @@ class Run:
         self.lesson, self.optimizer = self.accelerator.prepare(lesson, optimizer)
         self.schedule = schedule
         self.model = model
-        self.step, self.best, self.log = 0, math.inf, []
+        self.step, self.judged, self.best, self.log = 0, 0, math.inf, []
         self.accelerator.register_for_checkpointing(self, self.average, self.schedule)
         self.average.shadow = {name: value.to(self.accelerator.device) for name, value in self.average.shadow.items()}
 
@@ -123,14 +130,24 @@ class Run:
         return 0.5 * (1 + math.cos(math.pi * min(1.0, (step - warm) / max(1, self.total - warm))))
 
     def state_dict(self) -> dict:
-        return {"step": self.step, "best": self.best, "log": self.log}
+        learned = _mark(self.train_set)
+        return {"step": self.step, "judged": self.judged, "best": self.best, "log": self.log, "learned": learned}
 
     def load_state_dict(self, state: dict) -> None:
+        if state.get("learned", mine := _mark(self.train_set)) != mine:
+            raise InvalidInput(
+                f"{self.out} holds a run on other pictures; continue it with the same set, or name another folder"
+            )
         self.step, self.best, self.log = state["step"], state["best"], state["log"]
+        self.judged = state.get("judged", self.step)  # older checkpoints do not say, nor what was learned from
 
     def fit(self) -> Path:
         """Train to the end, or continue where a checkpoint lies; returns the folder with the finished model."""
-        with plain_attention() if self.accelerator.device.type == "cpu" else nullcontext():
+        with ExitStack() as stack:
+            if self.accelerator.device.type == "cpu":
+                stack.enter_context(plain_attention())
+            if self.accelerator.is_main_process:
+                stack.enter_context(alone_in(self.out))
             return self._fit()
 
     def _fit(self) -> Path:
@@ -139,32 +156,35 @@ class Run:
         every = max(1, self.total // max(1, config.validations))
         stop = min(self.total, config.max_steps or self.total)
         started, losses = time.time(), []
-        before = _interruptible()
         bar = tqdm(total=self.total, initial=self.step, desc=f"training {config.role}", unit="step", disable=not chief)
-        try:
-            while self.step < stop:
-                losses.append(self.one_step())
-                self.step += 1
-                bar.update()
-                if self.step % every == 0 or self.step == self.total:
-                    record = {"step": self.step, "seconds": round(time.time() - started, 1), **_means(losses)}
-                    losses = []
-                    self._validate(record)
-                    bar.set_postfix(loss=f"{record['loss']:.3f}", mae=f"{record.get('mae', math.nan):.3f}")
-                    self._checkpoint()
-        except KeyboardInterrupt:
-            self._checkpoint()
-            logger.warning("interrupted at step %d of %d; the same command continues", self.step, self.total)
-            raise
-        finally:
-            bar.close()
-            for number, handler in before.items():
-                signal.signal(number, handler)
+        with Interrupts() as interrupts, bar:
+            try:
+                while self.step < stop or self._unjudged(every):
+                    if not self._unjudged(every):  # otherwise the judging was broken off, and comes first
+                        with interrupts.held():  # half a step is no state to continue from
+                            losses.append(self.one_step())
+                            self.step += 1
+                        bar.update()
+                    if self._unjudged(every):
+                        record = {"step": self.step, "seconds": round(time.time() - started, 1), **_means(losses)}
+                        losses = []
+                        self._validate(record)
+                        self.judged = self.step
+                        bar.set_postfix({name: f"{record[name]:.3f}" for name in ("loss", "mae") if name in record})
+                        self._checkpoint()
+            except KeyboardInterrupt:
+                self._checkpoint()
+                logger.warning("interrupted at step %d of %d; the same command continues", self.step, self.total)
+                raise
         if self.step < self.total:
             self._checkpoint()
             return self.out
         self._finish()
         return self.out
+
+    def _unjudged(self, every: int) -> bool:
+        """Whether the model of this step is to be judged, and was not."""
+        return self.judged < self.step and (self.step % every == 0 or self.step == self.total)
 
     def one_step(self) -> dict[str, float]:
         """One update of the weights; the losses are means over the global batch."""
@@ -201,9 +221,11 @@ class Run:
         return merge_lora(model).eval()
 
     def _begin(self) -> None:
-        last = self.out / "checkpoint"
+        last, old = self.out / "checkpoint", self.out / "checkpoint.old"
         if self.accelerator.is_main_process:
             self.out.mkdir(parents=True, exist_ok=True)
+            if old.exists() and not last.exists():  # killed when the new one was about to take its place
+                old.rename(last)
             saved = self.out / "train.json"
             if last.exists() and saved.exists():
                 before = json.loads(saved.read_text())
@@ -223,15 +245,15 @@ class Run:
             self.accelerator.init_trackers("vitpain", config={"role": self.config.role, "seed": self.config.seed})
 
     def _checkpoint(self) -> None:
-        part = self.out / "checkpoint.part"
+        last, part = self.out / "checkpoint", self.out / "checkpoint.part"
         self.accelerator.save_state(str(part))
         self.accelerator.wait_for_everyone()
         if self.accelerator.is_main_process:
             old = self.out / "checkpoint.old"
-            shutil.rmtree(old, ignore_errors=True)
-            if (self.out / "checkpoint").exists():
-                (self.out / "checkpoint").rename(old)
-            part.rename(self.out / "checkpoint")
+            if last.exists():
+                shutil.rmtree(old, ignore_errors=True)
+                last.rename(old)
+            part.rename(last)
             shutil.rmtree(old, ignore_errors=True)
         self.accelerator.wait_for_everyone()
 
@@ -249,11 +271,11 @@ class Run:
                 blind = table["PSPI"].isna().all()
                 scores[condition] = 1 - record[f"auroc_{condition}"] if blind else record[f"mae_{condition}"]
             record["mae"] = float(np.mean(list(scores.values())))
+            if record["mae"] < self.best or not (self.out / "best").exists():
+                save_model(model, self.processor, self.out / "best")
+                self.best = record["mae"]
             self.log.append(record)
             (self.out / "log.jsonl").write_text("".join(json.dumps(line) + "\n" for line in self.log))
-            if record["mae"] < self.best or not (self.out / "best").exists():
-                self.best = record["mae"]
-                save_model(model, self.processor, self.out / "best")
         if self.config.tracker:
             self.accelerator.log({name: value for name, value in record.items() if name != "step"}, step=self.step)
         self.accelerator.wait_for_everyone()
@@ -272,8 +294,8 @@ class Run:
             learned, new = self._some(self.train_set), self._some(self.validation_set)
             remember(model, self.processor, learned, new, _possible(self.conditions, new, _reads(model)))
             save_model(model, self.processor, self.out)
-            shutil.rmtree(self.out / "best")
             shutil.rmtree(self.out / "checkpoint", ignore_errors=True)
+            shutil.rmtree(self.out / "best")
         self.accelerator.wait_for_everyone()
         self.accelerator.end_training()
 
@@ -311,7 +333,9 @@ def calibrate(
         model.config.interval_quantiles_covered = wider(named, cover)
     known = predict(model, train_set, reference=named, processor=processor)
     known = known[known["PSPI"].notna()]
-    model.config.pain_threshold = best_threshold(known["PSPI"] >= 1, known["pspi_hat"])
+    painful = known["PSPI"] >= 1
+    if painful.any() and not painful.all():  # otherwise nothing says where pain begins
+        model.config.pain_threshold = best_threshold(painful, known["pspi_hat"])
 
 
 def _possible(
@@ -335,15 +359,14 @@ def _pain(table) -> tuple[np.ndarray, np.ndarray]:
     return np.where(table["PSPI"].isna(), kind, table["PSPI"] >= 1), table["pain1_hat"].to_numpy()
 
 
-def _interruptible() -> dict:
-    """Let SIGINT and SIGTERM both raise KeyboardInterrupt; returns the handlers there were before."""
-    if threading.current_thread() is not threading.main_thread():
-        return {}
-    return {number: signal.signal(number, signal.default_int_handler) for number in (signal.SIGINT, signal.SIGTERM)}
+def _mark(faces: FaceSet) -> str:
+    """Which pictures these are, whose, and with which score."""
+    told = faces.table[["id", "identity", "PSPI"]].to_csv(index=False)
+    return hashlib.sha256(told.encode(errors="surrogateescape")).hexdigest()
 
 
 def _means(records: list[dict[str, float]]) -> dict[str, float]:
-    return {name: float(np.mean([record[name] for record in records])) for name in records[-1]}
+    return {name: float(np.mean([record[name] for record in records])) for record in records[-1:] for name in record}
 
 
 if __name__ == "__main__":

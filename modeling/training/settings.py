@@ -94,9 +94,7 @@ def build_model(config: TrainConfig) -> PreTrainedModel:
         values = {**RECIPES[config.recipe]["model"], **config.model}
         model = ViTPainModel(ViTPainConfig(**values, loss_weights=config.loss_weights))
         if config.backbone_weights:
-            for encoder in filter(None, (model.encoder, model.neutral_encoder)):
-                pretrained = AutoModel.from_pretrained(config.backbone_weights)
-                encoder.backbone.load_state_dict(pretrained.state_dict(), strict=False)
+            _begin_backbones(model, config.backbone_weights)
     else:
         from threedpain.modeling.vitpain.baselines import BASELINES
 
@@ -112,6 +110,19 @@ def build_model(config: TrainConfig) -> PreTrainedModel:
     if config.lora_rank:
         add_lora(model, config.lora_rank, config.lora_alpha, config.lora_dropout)
     return model
+
+
+def _begin_backbones(model: ViTPainModel, name: str) -> None:
+    """Give the backbones the weights of a pretrained one, in place; what it has beyond them stays out."""
+    weights = AutoModel.from_pretrained(name).state_dict()
+    for encoder in filter(None, (model.encoder, model.neutral_encoder)):
+        wanted = encoder.backbone.state_dict()
+        same = weights.keys() & wanted.keys()
+        if not same or any(weights[key].shape != wanted[key].shape for key in same):
+            raise InvalidInput(
+                f"the weights of {name} do not fit the model's backbone: they are of another kind or size"
+            )
+        encoder.backbone.load_state_dict(weights, strict=False)
 
 
 def planned_image_size(config: TrainConfig) -> int:

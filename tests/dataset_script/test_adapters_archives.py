@@ -138,6 +138,23 @@ def test_zip_is_read_as_safely(tmp_path):
         unpack(tmp_path / "link.zip", Problems())
 
 
+def test_zips_that_cannot_be_read_say_so(tmp_path):
+    with zipfile.ZipFile(tmp_path / "x.zip", "w") as out:
+        out.writestr("one.txt", "1")
+    whole = bytearray((tmp_path / "x.zip").read_bytes())
+    listed = whole.find(b"PK\x01\x02")  # the directory's entry; the file's own begins at 0
+    windows, nameless = whole.copy(), whole.copy()
+    windows[8] = windows[listed + 10] = 9  # Deflate64
+    nameless[listed + 9], nameless[listed + 46] = 8, 0xFF  # "in UTF-8", and is not
+    (tmp_path / "windows.zip").write_bytes(windows)
+    (tmp_path / "nameless.zip").write_bytes(nameless)
+    with pytest.raises(InvalidInput, match="windows.zip is packed by a method that is not read .deflate64.: unpack it"):
+        unpack(tmp_path / "windows.zip", Problems())
+    found = Problems()
+    unpack(tmp_path / "nameless.zip", found)
+    assert found.entries["damaged archive, read up to the damage"][0].startswith("nameless.zip (0 files kept")
+
+
 def test_files_treats_archives_as_folders_and_follows_no_link_out(tmp_path):
     data = tmp_path / "data"
     (data / "sub").mkdir(parents=True)

@@ -88,6 +88,8 @@ def test_disfa_says_what_is_missing(disfa, tmp_path):
     assert found["label file that cannot be read"][0].startswith("SN001_au4.txt")
     assert "the clip ends before picture 9" in found["picture that cannot be read"][0]
     assert all(row["AU4"] is None for row in rows if row["subject"] == "SN001")
+    assert all(row["expression"] is None for row in rows if row["subject"] == "SN001"), "AU4 may be there"
+    assert found["person without a frame in which all units are 0"] == ["SN001"]
     with pytest.raises(InvalidInput, match="camera must be left or right, got 'top'"):
         load("disfa", disfa, "all", camera="top")
     with pytest.raises(InvalidInput, match="every must be a whole number from 1, got '0'"):
@@ -95,6 +97,12 @@ def test_disfa_says_what_is_missing(disfa, tmp_path):
     (tmp_path / "empty").mkdir()
     with pytest.raises(InvalidInput, match="disfa: .*empty has no label files"):
         load("disfa", tmp_path / "empty", "all")
+
+
+@pytest.mark.parametrize("number", ["nan", "inf", "0", "2.5"])
+def test_disfa_frames_have_whole_numbers_from_1(disfa, number):
+    (disfa / "ActionUnit_Labels/SN001/SN001_au1.txt").write_text(f"{number},0\n")
+    assert problems(load("disfa", disfa, "all"))["label file that cannot be read"][0].startswith("SN001_au1.txt")
 
 
 CODES = {
@@ -152,9 +160,14 @@ def test_ckplus_reads_the_archives_it_comes_in_and_names_trouble(ckplus, tmp_pat
                 out.write(file, file.relative_to(ckplus))
     assert load("ckplus", packed, "all")["id"] == load("ckplus", ckplus, "all")["id"]
     (ckplus / "FACS/S010/001/S010_001_00000004_facs.txt").write_text("9 7\n")
+    (ckplus / "FACS/S005/002/S005_002_00000004_facs.txt").write_text("inf 1\n")
     (ckplus / "FACS/S011/001/S011_001_00000004_facs.txt").unlink()
+    for number, points in enumerate(("nan nan", "1e9 1e9", "7 7"), 1):
+        (ckplus / f"Landmarks/S005/001/S005_001_0000000{number}_landmarks.txt").write_text(f"{points}\n" * 68)
     found = problems(load("ckplus", ckplus, "all"))
-    assert "AU9 is 7" in found["label file that cannot be read"][0]
+    assert "S005_002" in found["label file that cannot be read"][0]
+    assert "AU9 is 7" in found["label file that cannot be read"][1]
+    assert found["landmark file that cannot be read"][0].startswith("S005_001_00000001")
     assert found["sequence without FACS codes of its last picture, or of one picture"] == ["S011_001"]
     with pytest.raises(InvalidInput, match="ckplus: .* has no FACS files"):
         load("ckplus", ckplus / "cohn-kanade-images", "all")

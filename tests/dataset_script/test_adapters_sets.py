@@ -4,6 +4,7 @@ import csv
 import io
 import json
 import math
+import os
 import tarfile
 
 import datasets
@@ -180,6 +181,29 @@ def test_official_wrong_layout_and_hostile_shard_say_so(official, tmp_path):
         load("official", official)
 
 
+@pytest.mark.parametrize(
+    "text, sentence",
+    [
+        ("name,split\nflame_sample_0000_pain_1,0\n", "mine.csv has no column annotation_base_name; it has name, split"),
+        ("annotation_base_name,split\nflame_sample_0000_pain_1,3\n", "flame_sample_0000_pain_1 must be 0, 1 or 2"),
+        ("annotation_base_name,split\n,0\n", "mine.csv line 2: annotation_base_name is empty"),
+    ],
+)
+def test_official_split_mistakes_are_one_sentence(official, tmp_path, text, sentence):
+    (tmp_path / "mine.csv").write_text(text)
+    with pytest.raises(InvalidInput, match=sentence):
+        load("official", official, split_csv=str(tmp_path / "mine.csv"))
+
+
+def test_a_changed_split_csv_that_lies_elsewhere_is_read_again(official, tmp_path):
+    given, text = tmp_path / "mine.csv", (official / "split.csv").read_text()
+    given.write_text(text)
+    before = load("official", official, split_csv=str(given))
+    given.write_text(text.replace("pain_1,0", "pain_1,2"))
+    after = load("official", official, split_csv=str(given))
+    assert len(after["test"]) > len(before["test"])
+
+
 # ---- SynPAIN
 
 
@@ -227,6 +251,17 @@ def test_synpain_by_csv_and_names_that_do_not_fit(synpain):
     (synpain / "cover.png").write_bytes(picture())
     odd = load("synpain", synpain, "all", pattern="{any}/{any}/{subject}_{expression}.png")
     assert problems(odd) == {"picture whose name does not fit the pattern": ["cover.png"]}
+
+
+def test_a_neutral_picture_that_is_no_line_of_the_csv_is_the_reference_too(synpain):
+    base = "75+/Middle Eastern_F/p1"
+    write_csv(synpain / "labels.csv", "path,subject,expression,age_group,neutral_path",
+              f"{base}_pain.png,p1,pain,75+,{base}_neutral.png")  # fmt: skip
+    rows = {row["id"]: row for row in load("synpain", synpain, "all")}
+    assert set(rows) == {f"{base}_pain.png", f"{base}_neutral.png"}
+    assert rows[f"{base}_pain.png"]["references"] == [f"{base}_neutral.png"]
+    rest = rows[f"{base}_neutral.png"]
+    assert (rest["subject"], rest["expression"], rest["source_age_group"]) == ("p1", 0, "75+")
 
 
 @pytest.mark.parametrize(
@@ -439,6 +474,7 @@ def test_folder_reads_what_is_said_and_leaves_the_rest_null(folder):
         ("path,subject,PSPI,split", "0.png,a,1,exam", "unknown split 'exam'; known are train, validation, test"),
         ("path,subject,PSPI", "0.png,a,1,2,3", "line 2: 5 cells, but 3 columns"),
         ("path,subject,PSPI,age", "0.png,a,1,old", "age must be years, got 'old'"),
+        ("path,subject,PSPI,x0,y0,x1,y1", "0.png,a,1,9,0,3,8", "line 2: a face box must be x0 < x1, y0 < y1, got"),
     ],
 )
 def test_folder_mistakes_are_one_sentence(folder, header, line, sentence):
@@ -470,6 +506,31 @@ def test_a_changed_folder_is_read_again(folder):
     assert load("folder", folder, "all")["PSPI"][:2] == [0, 5]
     write_csv(folder / "labels.csv", "path,subject,PSPI", "0.png,a,7")
     assert load("folder", folder, "all")["PSPI"][:] == [7]
+
+
+def test_a_file_that_is_far_too_large_is_not_read(folder):
+    with open(folder / "1.png", "wb") as file:
+        file.truncate(600 << 20)  # a hole
+    (trouble,) = problems(load("folder", folder, "all"))["picture that cannot be read"]
+    assert trouble == "1.png (629145600 bytes, more than the 536870912 that a picture may have)"
+
+
+def test_names_that_are_no_text_are_problems(synpain):
+    stray = os.fsencode(synpain) + b"/caf\xe9_neutral.png"
+    with open(stray, "wb") as file:
+        file.write(picture())
+    rows = load("synpain", synpain, "all", pattern="{any}/{any}/{subject}_{expression}.png")
+    assert len(rows) == 20
+    assert problems(rows) == {"file whose name is no UTF-8 text, not read": ["caf\\udce9_neutral.png"]}
+
+
+def test_a_csv_that_is_a_link_is_read_again_when_what_it_leads_to_changes(folder, tmp_path):
+    (folder / "labels.csv").unlink()
+    write_csv(tmp_path / "labels.csv", "path,subject,PSPI", "0.png,a,7")
+    (folder / "labels.csv").symlink_to(tmp_path / "labels.csv")
+    assert load("folder", folder, "all")["PSPI"][:] == [7]
+    write_csv(tmp_path / "labels.csv", "path,subject,PSPI", "0.png,a,12")
+    assert load("folder", folder, "all")["PSPI"][:] == [12]
 
 
 # ---- SET strings

@@ -3,6 +3,7 @@
 import csv
 import io
 import json
+import math
 import tarfile
 
 import datasets
@@ -155,6 +156,21 @@ def test_webdataset_goes_on_in_the_next_tar(folder, tmp_path, monkeypatch, expor
     assert [path.name for path in tars] == [f"train-{number:06d}.tar" for number in range(6)]
     names = [name for path in tars for name in listed(path)]
     assert names == listed(exported["webdataset"] / "train-000000.tar")
+
+
+def test_webdataset_of_other_peoples_rows(tmp_path):
+    """Ids that are long paths, and landmarks that a set does not have."""
+    long, picture = "folder/" * 30, {"bytes": b"\x89PNG", "path": None}
+    rows = [
+        {"id": f"{long}{number}", "image": picture, "aligned_neutral": picture, "landmarks": [[math.nan, 1.0]]}
+        for number in range(2)
+    ]
+    assert export_webdataset.write_split(rows, "train", tmp_path) == 2
+    with tarfile.open(tmp_path / "train-000000.tar") as tar:
+        names = tar.getnames()
+        told = json.loads(tar.extractfile(names[2]).read(), parse_constant=pytest.fail)
+    assert len(set(names)) == 6 and names[1].endswith("-000001.aligned_neutral.png")
+    assert told["id"] == f"{long}0" and told["landmarks"] == [[None, 1.0]]
 
 
 def test_openface(exported, truth):

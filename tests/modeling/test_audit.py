@@ -6,11 +6,13 @@ import itertools
 import json
 import math
 import re
+from types import SimpleNamespace
 
 import numpy as np
 import pandas as pd
 import pytest
 import torch
+import transformers
 from flat_pipe import FlatPipe
 
 from threedpain.demographics import CELLS
@@ -338,6 +340,52 @@ def test_class_scores_count_the_labels_that_name_pain(two):
         open_detector(lambda photo: {"mood": 1})(two)
     with pytest.raises(InvalidInput, match="takes no picture"):
         open_detector(lambda: 1)
+
+
+def test_labels_that_deny_pain_do_not_count(two):
+    labels = ("pain", "painless", "pain-free", "not in pain", "1: no pain", "class_no_pain", "without pain", "nopain")
+
+    def classifier(photo):
+        return [{"label": label, "score": 2.0**-place} for place, label in enumerate(labels)]
+
+    assert open_detector(classifier)(two).tolist() == [1.0, 1.0]
+
+
+def test_a_classifier_of_many_labels_is_asked_for_all_of_them(two):
+    class Classifier(transformers.Pipeline):
+        """Seven labels, of which pain is the least likely."""
+
+        task = "image-classification"
+        model = SimpleNamespace(config=SimpleNamespace(num_labels=7))
+        _sanitize_parameters = preprocess = _forward = postprocess = None
+
+        def __init__(self):
+            pass
+
+        def __call__(self, photo, top_k=5):
+            told = [{"label": f"mood {at}", "score": 0.15} for at in range(6)] + [{"label": "pain", "score": 0.1}]
+            return told[:top_k]
+
+    assert open_detector(Classifier())(two).tolist() == [0.1, 0.1]
+
+
+@pytest.mark.parametrize("trouble", [RuntimeError("no face found"), InvalidInput("no face was found in the picture")])
+def test_an_audit_goes_on_where_a_detector_built_on_this_package_finds_no_face(two, trouble):
+    answers = iter([trouble, 1.0])
+
+    def choosy(photo):
+        if isinstance(answer := next(answers), Exception):
+            raise answer
+        return answer
+
+    detector = open_detector(choosy)
+    assert np.isnan(detector(two)).tolist() == [True, False]
+    assert detector.failures == {f"{type(trouble).__name__}: {trouble}": 1}
+
+
+def test_an_infinite_answer_is_none(two):
+    answers = iter([math.inf, 1.0])
+    assert np.isnan(open_detector(lambda photo: next(answers))(two)).tolist() == [True, False]
 
 
 def test_pictures_that_fail_are_counted_not_fatal(two):

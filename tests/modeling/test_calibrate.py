@@ -237,6 +237,12 @@ def test_a_check_that_needs_masks_is_not_told_without_them(folder, faces):
     assert "heatmap" not in told["conditions"]["none"]
 
 
+def test_a_set_without_pspi_is_refused_before_the_work(folder, faces):
+    blind = FaceSet(**{**vars(faces), "table": faces.table.assign(PSPI=np.nan)})
+    with pytest.raises(InvalidInput, match="no neutral or pain picture whose PSPI is known"):
+        evaluation.evaluate(load_model(folder), load_processor(folder), blind, name="tiny", conditions=["none"])
+
+
 def test_few_people_have_no_interval_and_users_no_targets(folder, faces, tmp_path):
     model, processor = load_model(folder), load_processor(folder)
     few, many = faces.first_identities(report.FEWEST_PEOPLE - 1), faces.first_identities(report.FEWEST_PEOPLE)

@@ -86,12 +86,32 @@ def test_modules_load_by_path_and_say_what_the_functions_say(pair):
         truth, prediction = pair
         pspi = evaluate.load(str(MODULES / "pspi")).compute(predictions=prediction, references=truth)
         found = evaluate.load(str(MODULES / "pain_detection")).compute(predictions=prediction, references=truth)
+        unknown = np.array([np.nan, np.nan, 0.0, 8.0])
+        some = evaluate.load(str(MODULES / "pain_detection")).compute(
+            predictions=np.append(prediction, [9.0, 0.0, np.nan, np.nan]), references=np.append(truth, unknown)
+        )
         units = np.tile(truth[:, None] / 4, 6)
         read = evaluate.load(str(MODULES / "action_units")).compute(predictions=units + 0.5, references=units)
     assert pspi["mae"] == pytest.approx(metrics.mae(truth, prediction), rel=1e-5)
     assert pspi["icc31"] == pytest.approx(metrics.icc31(truth, prediction), rel=1e-5)
     assert found["auroc_3"] == pytest.approx(metrics.auroc(truth >= 3, prediction), rel=1e-5)
+    assert some == found, "a picture of unknown PSPI is not one without pain"
     assert read["mae"] == pytest.approx(0.5) and read["AU4_pearson"] == pytest.approx(1.0)
+
+
+def test_people_of_whom_something_is_unknown_are_in_no_group_of_it():
+    import pandas as pd
+
+    table = pd.DataFrame({
+        "identity": list("aabbcc"), "PSPI": 4.0, "pspi_hat": [4.0, 4, 5, 5, 9, 9],
+        "gender": ["female"] * 4 + [None] * 2, "age_group": ["18-29"] * 2 + [None] * 2 + ["75-90"] * 2,
+        "ethnicity": None,
+    })  # fmt: skip
+    groups = report.by_group(table, ["gender", "age_group", "ethnicity"], rounds=20)
+    assert {name: list(found["groups"]) for name, found in groups.items()} == {
+        "gender": ["female"], "age_group": ["18-29", "75-90"], "gender x age_group": ["female / 18-29"],
+    }  # fmt: skip
+    assert list(report.by_group(table.iloc[2:], ["gender", "age_group"], rounds=20)) == ["gender", "age_group"]
 
 
 def test_groups_false_alarms_and_intensity_of_a_known_table():
@@ -110,3 +130,14 @@ def test_groups_false_alarms_and_intensity_of_a_known_table():
     assert alarms["all"]["share"] == 0.5 and alarms["smile"]["share"] == 1 and alarms["surprise"]["share"] == 0
     assert report.by_intensity(table)["1-4"] == {"pictures": 2, "mae": 2.0, "bias": 0.0}
     assert report.in_mix(table).sum() == 4
+
+
+def test_a_report_tells_counts_whole_and_what_is_not_known_as_nothing():
+    import pandas as pd
+
+    table = pd.DataFrame({"PSPI": [0.0] * 1234 + [3.0], "pspi_hat": 0.5})
+    main = {"overall": {"mae": [0.5, np.nan, np.nan]}, "units": {}, "groups": {}, "false_alarms": {}, "worn": {}}
+    results = {"model": "tiny", "about": {}, "people": 9, "targets": [], "checks": {"doubted": np.nan}}
+    text = report.as_markdown(results | {"conditions": {"none": main | {"intensity": report.by_intensity(table)}}})
+    assert "| 0 | 1,234 | 0.5 | 0.5 |" in text and "| 13-16 | 0 | - | - |" in text
+    assert "- doubted: -" in text and "nan" not in text

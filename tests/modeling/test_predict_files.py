@@ -2,6 +2,8 @@
 
 import csv
 import io
+import os
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -15,11 +17,24 @@ from threedpain.landmarks import face_box, roll
 from threedpain.modeling.reading import detectors
 from threedpain.modeling.reading.detectors import Found, upright
 from threedpain.modeling.reading.doubt import hidden_regions, sentences, turned
-from threedpain.modeling.reading.files import Neutrals, gather, read_files
+from threedpain.modeling.reading.files import FileReading, Neutrals, gather, read_files
 from threedpain.modeling.reading.reader import PainReader
+from threedpain.modeling.reading.table import Lines, Table
 from threedpain.modeling.vitpain.configuration_vitpain import ViTPainConfig
 from threedpain.modeling.vitpain.image_processing_vitpain import ViTPainImageProcessor
 from threedpain.modeling.vitpain.modeling_vitpain import ViTPainModel
+
+
+@pytest.mark.parametrize("form", [Lines(), Table(), Table(openface=True)])
+def test_a_name_that_is_no_text_can_be_written(form):
+    line = form.line(FileReading(Path(os.fsdecode(b"caf\xe9\x1b.jpg")), 0, 0.0, None, "no face"))
+    assert line.encode() and line.isprintable()
+
+
+def test_a_face_larger_than_can_be_cut_out_is_told(folder):
+    photo, reader = Image.new("RGB", (100, 100)), PainReader(folder)
+    with pytest.raises(InvalidInput, match="60,000 pixels large; at most 6,300 are read: make the picture smaller"):
+        reader.read(photo, box=(-30_000, -30_000, 30_000, 30_000))
 
 
 @pytest.fixture(scope="module")

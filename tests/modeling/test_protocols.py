@@ -3,6 +3,7 @@ goes on where it was."""
 
 import json
 import math
+from pathlib import Path
 from types import SimpleNamespace
 
 import numpy as np
@@ -48,6 +49,18 @@ def test_people_are_never_in_two_parts_and_all_are_tested(protocol, count, folds
 def test_cv5_is_sixty_twenty_twenty():
     for fold in plan("cv5", people(50)):
         assert (len(fold.train), len(fold.validation), len(fold.test)) == (30, 10, 10)
+
+
+def test_a_persons_name_leads_to_no_other_folder():
+    names = ["../../x", "a/b", "042-ll042"]
+    folds = plan("unbc-loso", pd.DataFrame({"identity": names}))
+    assert {fold.test for fold in folds} == {(name,) for name in names}
+    assert all(Path(fold.name).name == fold.name for fold in folds) and "person-042-ll042" in {f.name for f in folds}
+
+
+def test_people_all_in_one_fold_are_refused():
+    with pytest.raises(InvalidInput, match="needs people in at least 2 folds, all of this set are in fold 3"):
+        plan("unbc-5fold", pd.DataFrame({"identity": ["a", "b"], "fold": [3, 3]}))
 
 
 def test_published_folds_are_honoured():
@@ -246,6 +259,20 @@ def test_pretraining_happens_once_and_every_fold_begins_there(unbc, synthetic, b
     assert begins[0] == "student" and set(begins[1:]) == {str(tmp_path / "out" / "pretrained")} and len(begins) == 6
 
 
+def test_settings_that_make_no_run_are_not_kept(synthetic, bright, tmp_path):
+    with pytest.raises(InvalidInput, match="unbc-5fold needs the column fold"):
+        protocols.run("unbc-5fold", Settings("vitpain", f"folder:{synthetic}"), tmp_path / "out")
+    with pytest.raises(InvalidInput, match="batch_size 7 must be divisible"):
+        protocols.run("cv5", Settings("vitpain", f"folder:{synthetic}", batch_size=7), tmp_path / "out")
+    assert protocols.run("cv5", Settings("vitpain", f"folder:{synthetic}"), tmp_path / "out")["protocol"] == "cv5"
+
+
+def test_a_trained_fold_that_was_not_judged_is_not_trained_again(tmp_path, monkeypatch):
+    monkeypatch.setattr(protocols, "train", None)
+    (tmp_path / "config.json").write_text("{}")
+    assert protocols._fit("vitpain", None, None, None, tmp_path, 1) == tmp_path
+
+
 def test_unknown_protocol():
     with pytest.raises(InvalidInput, match="unknown protocol 'kfold'; known are unbc-5fold, unbc-loso, cv5, cross"):
         protocols.run("kfold", Settings("vitpain", "x"), "out")
@@ -295,6 +322,9 @@ def test_comparison_is_on_the_same_pictures_with_paired_differences(unbc, tmp_pa
     ]
     report = compare(entrants, f"unbc:{unbc}", tmp_path / "out", split="test")
     assert report["people"] == 1 and report["pictures"] == 6  # ten people are dealt 7:2:1
+    alone = report["rows"]["plain"]["MAE"]
+    assert alone["value"] > 0 and np.isnan([alone["low"], alone["high"]]).all(), "one person is no interval"
+    assert "[" not in report["table"]
     whole = compare(entrants, f"unbc:{unbc}", tmp_path / "all", split="all")
     assert np.isnan(whole["rows"]["plain"]["F1@1"]["value"]), "no threshold is found on the people it judges"
     assert whole["people"] == 10 and whole["differences"]["again"] == {"value": 0, "low": 0, "high": 0}

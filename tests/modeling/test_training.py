@@ -1,11 +1,14 @@
 """Packing, augmentation and training: what a step computes, how a run is interrupted, and that it learns."""
 
 import json
+import math
 import os
+import signal
 import subprocess
 import sys
 from dataclasses import replace
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -22,7 +25,8 @@ from threedpain.modeling.faces.batches import Batches
 from threedpain.modeling.faces.faces import FaceSet, join
 from threedpain.modeling.faces.retake import ramps
 from threedpain.modeling.faces.sets import by_people, training_sets
-from threedpain.modeling.training.run import Run, TrainConfig, build_model, train
+from threedpain.modeling.training.process import alone_in
+from threedpain.modeling.training.run import Run, TrainConfig, build_model, calibrate, train
 from threedpain.modeling.vitpain.image_processing_vitpain import ViTPainImageProcessor
 from threedpain.modeling.vitpain.loading import load_model, load_processor
 
@@ -131,6 +135,14 @@ def test_packing_happens_once_and_needs_a_picture_and_a_score(tmp_path):
         FaceSet.pack(data.remove_columns("PSPI"), 40, cache=tmp_path)
     with pytest.raises(InvalidInput, match="empty"):
         FaceSet.pack(data.select([]), 40, cache=tmp_path)
+
+
+@pytest.mark.parametrize("box", [[20, 0, 10, 30], [0, 0, 1e5, 1e5], [0, 0, 1e5, math.nan]])
+def test_a_face_box_that_is_none_is_told(tmp_path, box):
+    rows = drawn_faces(1, 1, 1)
+    wrong = rows.map(lambda row: {"bbox": [float(edge) for edge in box]}, load_from_cache_file=False)
+    with pytest.raises(InvalidInput, match="the face box .* of picture 0-0-0 cannot be cut out"):
+        FaceSet.pack(wrong, size=40, cache=tmp_path)
 
 
 def test_subsets_filters_and_joins_keep_pictures_labels_and_references_together(faces):
@@ -267,6 +279,66 @@ def test_interrupted_and_resumed_follows_the_uninterrupted(tmp_path, faces, diet
     assert json.loads(logs[0][-1])["mae"] == pytest.approx(json.loads(logs[1][-1])["mae"], abs=1e-5)
 
 
+@pytest.mark.parametrize("during", ["_validate", "one_step"])
+def test_an_interrupt_breaks_off_no_step_and_a_judging_only_to_repeat_it(tmp_path, faces, monkeypatch, during):
+    """The last judging decides what is kept; half a step is no state to continue from."""
+    run, work = Run(settings(tmp_path), faces, faces), getattr(Run, during)
+    before = signal.getsignal(signal.SIGTERM)
+
+    def stopped(self, *given):
+        if self.step >= run.total - 1:
+            os.kill(os.getpid(), signal.SIGTERM)
+        return work(self, *given)
+
+    monkeypatch.setattr(Run, during, stopped)
+    with pytest.raises(KeyboardInterrupt):
+        run.fit()
+    assert signal.getsignal(signal.SIGTERM) is before and run.step == run.total
+    assert run.schedule.last_epoch == run.total, "the step was made whole"
+    monkeypatch.setattr(Run, during, work)
+    assert Run(settings(tmp_path), faces, faces).fit() == tmp_path
+    steps = [json.loads(line)["step"] for line in (tmp_path / "log.jsonl").read_text().splitlines()]
+    assert steps[-1] == run.total and len(set(steps)) == len(steps)
+
+
+def test_a_run_killed_between_two_checkpoints_goes_on(tmp_path, faces):
+    Run(settings(tmp_path, max_steps=1), faces, faces).fit()
+    (tmp_path / "checkpoint").rename(tmp_path / "checkpoint.old")
+    again = Run(settings(tmp_path, max_steps=1), faces, faces)
+    again.fit()
+    assert again.step == 1 and (tmp_path / "checkpoint").is_dir()
+
+
+def test_a_run_is_not_continued_on_other_pictures(tmp_path, faces):
+    Run(settings(tmp_path, max_steps=1), faces, faces).fit()
+    with pytest.raises(InvalidInput, match="holds a run on other pictures; continue it with the same set"):
+        Run(settings(tmp_path), faces.first_identities(4), faces).fit()
+
+
+def test_two_runs_do_not_work_on_one_folder(tmp_path, faces):
+    run = Run(settings(tmp_path, max_steps=1), faces, faces)
+    with alone_in(tmp_path), pytest.raises(InvalidInput, match="another run is working on"):
+        run.fit()
+    run.fit()
+
+
+def test_a_finished_model_is_not_trained_over(tmp_path, faces):
+    (tmp_path / "config.json").write_text("mine")
+    with pytest.raises(InvalidInput, match="holds a finished model: name another folder, or remove it"):
+        Run(settings(tmp_path), faces, faces)
+    assert (tmp_path / "config.json").read_text() == "mine"
+
+
+def test_without_pain_nothing_says_where_it_begins(tmp_path, faces):
+    calm = faces.subset((faces.table["PSPI"] == 0).to_numpy())
+    run = Run(settings(tmp_path), faces, faces)
+    run.model.config.pain_threshold = 1.5
+    calibrate(run.model, run.processor, faces, calm, {"none": 1.0})
+    assert run.model.config.pain_threshold == 1.5
+    calibrate(run.model, run.processor, faces, faces, {"none": 1.0})
+    assert run.model.config.pain_threshold != 1.5
+
+
 def test_a_run_is_not_continued_with_other_settings(tmp_path, faces):
     Run(settings(tmp_path, max_steps=1), faces, faces).fit()
     with pytest.raises(InvalidInput, match="a run with another learning_rate"):
@@ -308,6 +380,14 @@ def test_bfloat16_on_a_processor_without_it_is_said(tmp_path, faces, monkeypatch
     Run(settings(tmp_path, precision="bf16"), faces, faces)
     AcceleratorState._reset_state()
     assert ("does not multiply bfloat16" in caplog.text) == said
+
+
+@pytest.mark.parametrize("weights", [{"layer.weight": (3, 3)}, {"embeddings.cls_token": (1, 1, 7)}])
+def test_a_backbone_of_another_kind_is_not_taken_for_the_one_asked_for(monkeypatch, weights):
+    other = SimpleNamespace(state_dict=lambda: {name: torch.zeros(shape) for name, shape in weights.items()})
+    monkeypatch.setattr("threedpain.modeling.training.settings.AutoModel.from_pretrained", lambda name: other)
+    with pytest.raises(InvalidInput, match="the weights of other/kind do not fit the model's backbone"):
+        build_model(TrainConfig(model=SMALL, stem_weights="none", backbone_weights="other/kind"))
 
 
 def test_losses_can_be_switched_off(tmp_path, faces):
@@ -432,6 +512,8 @@ def test_conformal_intervals_cover_what_they_promise():
     covered = np.abs(new - truth[3000:]) <= widths[np.searchsorted(edges, new)]
     assert 0.88 <= covered.mean() <= 0.92
     assert half_widths(np.array([1.0]), np.array([2.0]), [5.0]) == [1.0, 1.0]
+    # a bin of a few pictures could promise nothing: few pictures are fewer bins
+    assert [len(fit_edges(prediction[:count])) for count in (10, 59, 60, 179, 3000)] == [0, 0, 1, 4, 5]
 
 
 # Several sets

@@ -3,6 +3,7 @@
 import struct
 import time
 import zlib
+from types import SimpleNamespace
 
 import av
 import numpy as np
@@ -17,7 +18,7 @@ def film(path, frames=6, side=96, codec="mpeg4", container=None):
         stream = out.add_stream(codec, rate=10)
         stream.width = stream.height = side
         for number in range(frames):
-            picture = np.full((side, side, 3), 40 * number, np.uint8)
+            picture = np.full((side, side, 3), 40 * number % 256, np.uint8)
             out.mux(stream.encode(av.VideoFrame.from_ndarray(picture)))
         out.mux(stream.encode())
     return path
@@ -29,6 +30,44 @@ def test_films_are_read_frame_by_frame(tmp_path, suffix):
     found = list(clips.frames(path, every=2))
     assert [number for number, _, _ in found] == [0, 2, 4]
     assert found[1][1] == pytest.approx(0.2) and found[1][2].size == (96, 96)
+
+
+@pytest.mark.parametrize(
+    "matrix, size, bright",
+    [
+        ((1, 0, 0, 1), (96, 64), "top"),
+        ((0, 1, -1, 0), (64, 96), "right"),  # a telephone held upright: a quarter with the clock
+        ((0, -1, 1, 0), (64, 96), "left"),
+        ((-1, 0, 0, -1), (96, 64), "bottom"),
+    ],
+)
+def test_clips_are_shown_as_they_were_held(tmp_path, matrix, size, bright):
+    path, picture = tmp_path / "film.mp4", np.zeros((64, 96, 3), np.uint8)
+    picture[:32] = 250
+    with av.open(str(path), "w") as out:
+        stream = out.add_stream("mpeg4", rate=10)
+        stream.width, stream.height = 96, 64
+        out.mux(stream.encode(av.VideoFrame.from_ndarray(picture)))
+        out.mux(stream.encode())
+    a, b, c, d = (value << 16 for value in matrix)
+
+    def turned(header):  # of a track; its matrix is nine numbers from byte 40 on
+        return header[:40] + struct.pack(">9i", a, b, 0, c, d, 0, 0, 0, 1 << 30) + header[76:]
+
+    path.write_bytes(rebuilt(path.read_bytes(), [b"moov", b"trak", b"tkhd"], turned))
+    ((_, _, shown),) = clips.frames(path)
+    assert shown.size == size
+    level = np.asarray(shown.convert("L"), float)
+    sides = {"top": level[:16], "bottom": level[-16:], "left": level[:, :16], "right": level[:, -16:]}
+    assert max(sides, key=lambda side: sides[side].mean()) == bright
+
+
+def test_frames_that_are_left_out_have_their_own_time(tmp_path, monkeypatch):
+    """Patience is for each frame, not for all between two that are asked for."""
+    seconds = iter(range(10_000))
+    monkeypatch.setattr(clips, "time", SimpleNamespace(monotonic=lambda: next(seconds)))
+    path = film(tmp_path / "film.mp4", frames=2 * int(clips.PATIENCE))
+    assert len(list(clips.frames(path, every=1000))) == 1
 
 
 @pytest.mark.parametrize("name", ["list.mp4", "list.m3u8", "list.mkv"])

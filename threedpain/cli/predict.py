@@ -95,10 +95,12 @@ def _box(text: str | None) -> list[float] | None:
 
 def _say(read, short: bool) -> None:
     """A reading in words: all of it, or one line of many."""
-    reading = read.reading
+    from threedpain.errors import printable
+
+    reading, path = read.reading, printable(str(read.path))
     if reading is None:
         if short:  # of a single picture it is the error that ends the command
-            typer.echo(f"{read.path}: {read.trouble}")
+            typer.echo(f"{path}: {read.trouble}")
         return
     around = ""
     if reading.interval is not None:
@@ -106,7 +108,7 @@ def _say(read, short: bool) -> None:
         around = f" (90 % interval {low:.1f} to {high:.1f})"
     doubts = "".join(f"; {doubt}" for doubt in reading.doubts)
     if short:
-        typer.echo(f"{read.path}: PSPI {reading.pspi:.1f}{around}{doubts}")
+        typer.echo(f"{path}: PSPI {reading.pspi:.1f}{around}{doubts}")
         return
     typer.echo(f"PSPI {reading.pspi:.1f} of 16{around}")
     for name, value in reading.au.items():
