@@ -31,6 +31,37 @@ def test_films_are_read_frame_by_frame(tmp_path, suffix):
     assert found[1][1] == pytest.approx(0.2) and found[1][2].size == (96, 96)
 
 
+@pytest.mark.parametrize(
+    ("matrix", "corner"),
+    [
+        ((1, 0, 0, 1), (0, 0)),
+        ((0, 1, -1, 0), (1, 0)),  # a quarter to the right, as a phone held upright notes it
+        ((0, -1, 1, 0), (0, 1)),
+        ((-1, 0, 0, -1), (1, 1)),
+        ((-1, 0, 0, 1), (1, 0)),  # a mirror
+    ],
+)
+def test_a_clip_is_seen_as_players_show_it(tmp_path, matrix, corner):
+    """Pictures are 96 x 64 with a white upper left corner; `corner` is where it is shown, (right, down)."""
+    path = tmp_path / "phone.mp4"
+    with av.open(str(path), "w") as out:
+        stream = out.add_stream("mpeg4", rate=10)
+        stream.width, stream.height = 96, 64
+        picture = np.zeros((64, 96, 3), np.uint8)
+        picture[:16, :24] = 255
+        out.mux(stream.encode(av.VideoFrame.from_ndarray(picture)))
+        out.mux(stream.encode())
+    (a, b, c, d), one = matrix, 1 << 16
+    turned = struct.pack(">9i", a * one, b * one, 0, c * one, d * one, 0, 0, 0, 1 << 30)
+    data = path.read_bytes()
+    path.write_bytes(rebuilt(data, [b"moov", b"trak", b"tkhd"], lambda head: head[:40] + turned + head[76:]))
+    ((_, _, seen),) = clips.frames(path)
+    assert seen.size == ((96, 64) if a else (64, 96))
+    x, y = (4 + where * (edge - 9) for where, edge in zip(corner, seen.size, strict=True))
+    assert seen.convert("L").getpixel((x, y)) > 200
+    assert np.asarray(seen.convert("L"), float).mean() < 40
+
+
 @pytest.mark.parametrize("name", ["list.mp4", "list.m3u8", "list.mkv"])
 def test_a_playlist_reads_no_other_file(tmp_path, name):
     secret = film(tmp_path / "secret.ts", codec="mpeg2video", container="mpegts")
