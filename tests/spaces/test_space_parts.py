@@ -16,6 +16,7 @@ from threedpain import limits
 from threedpain.dataset_script.report import PALETTE
 from threedpain.errors import InvalidInput
 from threedpain.masks import MASK_CLASSES
+from threedpain.modeling.reading.detectors import Turn
 from threedpain.spaces import api, app, browse, bust, compare, drawing, engine, make, read, thumbnails
 
 
@@ -142,6 +143,20 @@ def test_a_made_face_that_no_detector_finds_is_read_where_it_is(pain, monkeypatc
     assert reading.box[0] < x < reading.box[2] and reading.box[1] < y < reading.box[3] and abs(reading.pspi - 13) < 5
     with pytest.raises(InvalidInput, match="no face was found"):
         engine.read(pain.image, pain.neutral)  # a visitor's picture: nobody knows
+
+
+def test_the_heat_of_a_tilted_face_lies_where_its_skin_is():
+    """The model sees the face set upright; the visitor sees the photograph as it is."""
+    photo = Image.new("RGB", (1800, 1200))  # shown at half its size
+    heat = np.zeros((40, 40), np.float32)
+    heat[:20] = 8.0  # the upper half of the upright face
+    asked = SimpleNamespace(heatmap=heat, crop=(700, 400, 1100, 800), turn=Turn(90.0, (900.0, 600.0)))
+    small, whole = drawing.heat_of_reading(asked, photo)
+    assert small.size == (900, 600) and whole.shape == (600, 900)
+    # set upright by a quarter turn against the clock: its upper half was the right one
+    assert whole[300, 520] == pytest.approx(8.0) and whole[300, 380] == pytest.approx(0.0)
+    _, plain = drawing.heat_of_reading(SimpleNamespace(**{**vars(asked), "turn": None}), photo)
+    assert plain[230, 450] == pytest.approx(8.0) and plain[370, 450] == pytest.approx(0.0)
 
 
 def test_the_page_opens_on_moderate_pain():
