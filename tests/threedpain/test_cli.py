@@ -4,6 +4,7 @@ import errno
 import os
 import re
 import signal
+import socket
 import subprocess
 import sys
 import threading
@@ -108,6 +109,18 @@ def test_a_bad_face_is_refused_in_one_sentence_and_nothing_is_written(run, words
     assert (code, out) == (2, "")
     assert text in sentence(err)
     assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.parametrize("words", [[], ["--host", "nobody.invalid"], ["--host", "a..b"]])
+def test_a_demo_that_cannot_listen_says_so_before_it_loads_anything(run, words, monkeypatch):
+    monkeypatch.setitem(sys.modules, "threedpain.spaces.app", None)
+    with socket.socket() as other:
+        other.bind(("127.0.0.1", 0))
+        other.listen()
+        port = other.getsockname()[1]
+        code, out, err = run("demo", "--port", port, *words)
+    host = words[1] if words else "127.0.0.1"
+    assert (code, out) == (2, "") and f"cannot listen on {host}, port {port} (" in sentence(err)
 
 
 def test_a_rehearsal_beside_a_face_changes_none_of_its_bytes():
