@@ -45,6 +45,16 @@ def writable(path: Path, folder: bool = False) -> Path:
     return path
 
 
+def apart(paths: Sequence[Path], what: str) -> None:
+    """InvalidInput where two of the paths are one file, so that nothing is written over something else."""
+    seen: set[Path] = set()
+    for path in paths:
+        place = Path(path).resolve()
+        if place in seen:
+            raise InvalidInput(f"{path} is named twice: {what}")
+        seen.add(place)
+
+
 def picture_file(path: Path) -> Path:
     """The path, if a picture can be written there."""
     if Path(path).suffix.lower() not in (".png", ".jpg", ".jpeg", ".webp"):
