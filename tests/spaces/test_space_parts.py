@@ -248,6 +248,21 @@ def test_a_clip_is_read_against_its_first_frame(pain, tmp_path):
     assert "no single face" in read.read_frames(empty, 0.5)[-1]
 
 
+def test_a_stronger_heat_keeps_the_clip_on_show(monkeypatch):
+    """It was replaced by the word that a photograph is missing."""
+    asked = []
+    monkeypatch.setattr(read, "read_files", lambda *given: asked.append(("photo", *given)))
+    monkeypatch.setattr(read, "read_frames", lambda *given: asked.append(("clip", *given)))
+    page = app.build()
+    released = [fn for fn in page.fns.values() if fn.name in ("heat_photo", "heat_clip")]
+    (slider,) = {target for fn in released for target in fn.targets}
+    assert slider[1] == "release" and page.blocks[slider[0]].elem_id == "read-heat"
+    for curve, clip in (("<svg>", "film.mp4"), ("", "film.mp4"), ("<svg>", None)):
+        read.heat_photo("face.png", None, 0.3, None, curve)
+        read.heat_clip(clip, 0.3, curve)
+    assert asked == [("clip", "film.mp4", 0.3), ("photo", "face.png", None, 0.3, None)]
+
+
 @pytest.mark.parametrize("source", ["/etc", "..", "/", "nonsense", ""])
 def test_a_visitor_opens_no_other_folder(source):
     with pytest.raises(InvalidInput):
