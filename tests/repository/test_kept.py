@@ -1,0 +1,69 @@
+"""Benchmarks that keep what they found answer no other question with it."""
+
+import importlib
+import json
+import logging
+import sys
+from pathlib import Path
+from types import SimpleNamespace
+
+import pandas as pd
+import pytest
+import torch
+
+BENCHMARKS = Path(__file__).parents[2] / "benchmarks"
+
+
+@pytest.fixture
+def benchmark(monkeypatch):
+    """A benchmark as a module, by its name."""
+    monkeypatch.syspath_prepend(BENCHMARKS)
+    yield importlib.import_module
+    for name in ("kept", "experiments", "experiments_page", "transfer"):
+        sys.modules.pop(name, None)
+
+
+def planned(folder, seed):
+    folder.mkdir()
+    config = {"identities": 6, "size": 32, "seed": seed, "head": "scan"}
+    (folder / "plan.json").write_text(json.dumps({"generator_version": "9.9.9", "config": config}))
+    return str(folder)
+
+
+def test_arms_of_another_set_or_length_are_not_taken_for_these(benchmark, tmp_path, monkeypatch):
+    experiments, run = benchmark("experiments"), []
+    monkeypatch.setattr(experiments.Bench, "run", lambda bench, name: run.append(name))
+    monkeypatch.setattr(logging, "basicConfig", lambda **options: None)
+    one, other = planned(tmp_path / "one", 1), planned(tmp_path / "other", 2)
+
+    def ask(data, steps):
+        words = ["--data", data, "--steps", str(steps), "--out", str(tmp_path / "out"), "--arms", "base"]
+        monkeypatch.setattr(sys, "argv", ["experiments.py", *words])
+        experiments.main()
+
+    ask(one, 9)
+    ask(one, 9)
+    for data, steps in ((other, 9), (one, 8)):
+        with pytest.raises(SystemExit, match="out holds results of other settings or data .*: name another folder"):
+            ask(data, steps)
+    assert run == ["base", "base"]
+
+
+def test_a_model_that_was_trained_anew_is_asked_anew(benchmark, tmp_path, monkeypatch):
+    """Shipped weights are called vitpain before and after."""
+    transfer, asked = benchmark("transfer"), []
+    model = torch.nn.Linear(2, 1)
+    model.config = SimpleNamespace(to_json_string=lambda: "{}")
+    monkeypatch.setattr(transfer, "load_model", lambda folder: model)
+    monkeypatch.setattr(transfer, "load_processor", lambda folder: None)
+    monkeypatch.setattr(transfer.Bench, "pictures", lambda *given: None)
+    monkeypatch.setattr(transfer.Bench, "probes", lambda *given: None)
+    monkeypatch.setattr(transfer, "predict", lambda *given, **more: asked.append(given) or pd.DataFrame({"id": [0]}))
+    bench = transfer.Bench({"set": planned(tmp_path / "set", 1)}, tmp_path / "out", 9, 3)
+    for _ in range(2):
+        bench.answers("vitpain", "vitpain", "set", None)
+    assert len(asked) == 4, "two kinds with two references, once"
+    with torch.no_grad():
+        model.bias += 1
+    bench.answers("vitpain", "vitpain", "set", None)
+    assert len(asked) == 8
