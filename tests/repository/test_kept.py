@@ -1,4 +1,4 @@
-"""Benchmarks that keep what they found answer no other question with it."""
+"""Benchmarks that keep what they found answer no other question with it, and empty no folder but their own."""
 
 import importlib
 import json
@@ -19,7 +19,7 @@ def benchmark(monkeypatch):
     """A benchmark as a module, by its name."""
     monkeypatch.syspath_prepend(BENCHMARKS)
     yield importlib.import_module
-    for name in ("kept", "experiments", "experiments_page", "transfer"):
+    for name in ("kept", "generate", "experiments", "experiments_page", "transfer"):
         sys.modules.pop(name, None)
 
 
@@ -67,3 +67,15 @@ def test_a_model_that_was_trained_anew_is_asked_anew(benchmark, tmp_path, monkey
         model.bias += 1
     bench.answers("vitpain", "vitpain", "set", None)
     assert len(asked) == 8
+
+
+def test_a_benchmark_empties_its_own_folder_alone(benchmark, tmp_path):
+    generate = benchmark("generate")
+    (tmp_path / "thesis.txt").write_text("mine")
+    with pytest.raises(SystemExit, match="holds something that is no former benchmark: name another folder"):
+        generate.emptied(tmp_path)
+    assert (tmp_path / "thesis.txt").read_text() == "mine"
+    generate.emptied(tmp_path / "new")
+    (tmp_path / "new" / "images").mkdir()
+    generate.emptied(tmp_path / "new")
+    assert [path.name for path in (tmp_path / "new").iterdir()] == [".generate"]
