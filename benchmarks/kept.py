@@ -32,3 +32,9 @@ def mark(told: Any, model: Any = None) -> str:
         for name, values in sorted(model.state_dict().items()):
             digest.update(name.encode() + values.contiguous().flatten().view(torch.uint8).numpy().tobytes())
     return digest.hexdigest()[:12]
+
+
+def mark_of(folder: Path) -> str:
+    """The same of the weights in a folder."""
+    files = {str(file.relative_to(folder)): file for file in folder.rglob("*.safetensors")}
+    return mark({name: hashlib.sha256(files[name].read_bytes()).hexdigest() for name in files})

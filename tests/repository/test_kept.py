@@ -19,7 +19,7 @@ def benchmark(monkeypatch):
     """A benchmark as a module, by its name."""
     monkeypatch.syspath_prepend(BENCHMARKS)
     yield importlib.import_module
-    for name in ("kept", "generate", "experiments", "experiments_page", "transfer"):
+    for name in ("kept", "generate", "texture", "experiments", "experiments_page", "transfer"):
         sys.modules.pop(name, None)
 
 
@@ -67,6 +67,24 @@ def test_a_model_that_was_trained_anew_is_asked_anew(benchmark, tmp_path, monkey
         model.bias += 1
     bench.answers("vitpain", "vitpain", "set", None)
     assert len(asked) == 8
+
+
+def test_figures_of_one_skin_model_do_not_go_on_with_another(benchmark, tmp_path, monkeypatch, capsys):
+    texture, kept = benchmark("texture"), benchmark("kept")
+    folder, out = tmp_path / "model", tmp_path / "results.json"
+    folder.mkdir()
+    (folder / "unet.safetensors").write_bytes(b"old")
+    out.write_text(json.dumps({"weights": kept.mark_of(folder)}))
+    monkeypatch.setattr(texture, "Model", lambda folder: sys.exit("begun"))
+    words = ["texture.py", "--data", str(tmp_path), "--model", str(folder), "--out", str(out)]
+    monkeypatch.setattr(sys, "argv", words)
+    monkeypatch.setattr(torch, "set_grad_enabled", lambda on: None)
+    with pytest.raises(SystemExit, match="begun"):
+        texture.main()
+    (folder / "unet.safetensors").write_bytes(b"new")
+    with pytest.raises(SystemExit, match="2"):
+        texture.main()
+    assert "results.json has figures of other weights than" in capsys.readouterr().err
 
 
 def test_a_benchmark_empties_its_own_folder_alone(benchmark, tmp_path):
