@@ -112,6 +112,20 @@ def test_a_bad_face_is_refused_in_one_sentence_and_nothing_is_written(run, words
     assert not list(tmp_path.iterdir())
 
 
+@pytest.mark.parametrize(
+    ("words", "text"),
+    [
+        (["--epochs", "3"], "--epochs needs --protocol"),
+        (["--age-group", "18-29"], "--age-group needs --protocol"),
+        (["--protocol", "cv5", "--limit", "3"], "--limit does not go with --protocol"),
+        (["--protocol", "cv5", "--render-aligned"], "--render-aligned does not go with --protocol"),
+    ],
+)
+def test_an_option_that_would_do_nothing_is_refused(run, words, text, tmp_path):
+    code, out, err = run("evaluate", "--out", tmp_path / "out", *words)
+    assert (code, out) == (2, "") and text in sentence(err)
+
+
 @pytest.mark.parametrize("words", [[], ["--host", "nobody.invalid"], ["--host", "a..b"]])
 def test_a_demo_that_cannot_listen_says_so_before_it_loads_anything(run, words, monkeypatch):
     monkeypatch.setitem(sys.modules, "threedpain.spaces.app", None)
