@@ -81,6 +81,8 @@ def test_no_command_shows_the_help_and_exits_2(run):
         (["nonsense"], "No such command 'nonsense'."),
         (["weights", "--nonsense"], "No such option: --nonsense"),
         (["weights", "vitpane"], "unknown weights 'vitpane'; known are head, head-scan, texture, vitpain, "),
+        (["compare", "--model", "a=b", "--out", "x", "--seed", "-1"], "Invalid value for '--seed'"),
+        (["export", "3dpain", "--to", "coco", "--batch", "4"], "--batch belongs to --onnx"),
         (["check", "3dpain", "--replays", "-1"], "Invalid value for '--replays'"),
         (["convert", "v.ckpt", "--out", str(Path(__file__).parent)], "exists already: choose another --out"),
         (["face", "--size", "large"], "Invalid value for '--size'"),
