@@ -54,9 +54,9 @@ def new_folder(path: Path) -> Path:
 
 def apart(paths: Sequence[Path], what: str) -> None:
     """InvalidInput where two of the paths are one file, so that nothing is written over something else."""
-    seen: set[Path] = set()
+    seen: set[str] = set()
     for path in paths:
-        place = Path(path).resolve()
+        place = os.path.realpath(path)  # of links in a circle Path.resolve makes an error
         if place in seen:
             raise InvalidInput(f"{path} is named twice: {what}")
         seen.add(place)
