@@ -261,7 +261,8 @@ def _of(data: str) -> str:
 
 
 def main() -> None:
-    from experiments_page import as_table, page  # stands beside this file, which tests load by its path
+    from experiments_page import as_table, page  # both stand beside this file, which tests load by its path
+    from kept import check_same, plan_of
 
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--data", required=True, help="a generated set to learn from")
@@ -279,6 +280,8 @@ def main() -> None:
     torch.set_num_threads(given.threads)
     torch.backends.cuda.enable_flash_sdp(False)  # for a few dozen tokens its backward is a CPU's slowest step
     bench = Bench(given.data, given.test, given.out, given.steps)
+    plans = {name: plan_of(data) for name, data in (("data", given.data), ("test", given.test)) if data}
+    check_same(given.out / "made_of.json", {"steps": given.steps, **plans})
     if given.arms:
         for name in given.arms:
             bench.run(name)

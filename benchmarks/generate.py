@@ -12,6 +12,7 @@ import json
 import os
 import resource
 import shutil
+import sys
 import time
 from collections import Counter
 from pathlib import Path
@@ -31,13 +32,15 @@ STAGES = ("people", "gate", "render", "encode", "meshes", "write")
 
 
 def main(
-    out: Annotated[Path, typer.Option(help="Folder for the set; emptied first.")] = Path("runs/benchmark"),
+    out: Annotated[Path, typer.Option(help="Folder for the set; a former benchmark's is emptied first.")] = Path(
+        "runs/benchmark"
+    ),
     identities: Annotated[int, typer.Option(help="People.")] = 100,
     size: Annotated[int, typer.Option(help="Pixels.")] = 512,
     workers: Annotated[int, typer.Option(help="Processes.")] = 2,
     texture: Annotated[str, typer.Option(help="embedded or flat.")] = "embedded",
 ) -> None:
-    shutil.rmtree(out, ignore_errors=True)
+    emptied(out)
     config = Config(identities=identities, size=size, texture=texture, videos=0)
     pictures = identities * config.rows_per_identity
     start = time.perf_counter()
@@ -50,6 +53,16 @@ def main(
     print(f"Largest worker: {memory:.2f} GB resident.")
     sizes(out, pictures, identities)
     opening(out)
+
+
+def emptied(out: Path) -> None:
+    """The folder without what a former benchmark left there; one that holds anything else is nobody's to empty."""
+    ours = out / WORK / "benchmark"
+    if out.exists() and any(out.iterdir()) and not ours.is_file():
+        sys.exit(f"{out} holds something that is no former benchmark: name another folder")
+    shutil.rmtree(out, ignore_errors=True)
+    ours.parent.mkdir(parents=True)
+    ours.touch()
 
 
 def speed(entries: list[dict], pictures: int, identities: int, wall: float, workers: int) -> None:

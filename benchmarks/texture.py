@@ -389,6 +389,8 @@ def sheet(path: Path, size: int = 256) -> dict:
 
 
 def main() -> None:
+    from kept import mark_of  # stands beside this file, which tests load by its path
+
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--data", type=Path, required=True, help="folder with skins/ and brows/")
     parser.add_argument(
@@ -400,11 +402,13 @@ def main() -> None:
     parser.add_argument("--scale", type=float, default=1.0, help="size of the other parts relative to the default")
     parser.add_argument("--parts", default="speed,cells,mean,variety,age,guidance", help="which (%(default)s)")
     options = parser.parse_args()
+    folder = options.model or assets.weights("texture")
+    results = json.loads(options.out.read_text()) if options.out.exists() else {}
+    if results.setdefault("weights", mark_of(folder)) != mark_of(folder):
+        parser.error(f"{options.out} has figures of other weights than {folder}: name another --out")
     torch.set_num_threads(1)
     torch.set_grad_enabled(False)
-    folder = options.model or assets.weights("texture")
     model = Model(folder)
-    results = json.loads(options.out.read_text()) if options.out.exists() else {}
     brows = cache(lambda: load_brows(options.data))
 
     def n(count: int) -> int:

@@ -49,6 +49,7 @@ from threedpain.modeling.faces.sets import face_set, training_sets
 from threedpain.modeling.training.run import TrainConfig, train
 from threedpain.modeling.vitpain.loading import load_model, load_processor
 from threedpain.modeling.vitpain.recipes import DIET, PLAIN_TRUNK, STUDENT
+from threedpain.schema import GENERATOR_VERSION
 
 logger = logging.getLogger(__name__)
 
@@ -102,7 +103,10 @@ class Bench:
 
     def trained(self, name: str, on: str) -> Path:
         """The folder of an arm trained on one set; trained now, or continued, if it is not there."""
+        from kept import check_same, plan_of  # stands beside this file, which tests load by its path
+
         arm, folder = ARMS[name], self.out / "arms" / on / name.replace(" ", "-").replace(",", "")
+        check_same(folder.parent / "made_of.json", {"steps": self.steps, "set": plan_of(self.sets[on])})
         if (folder / "config.json").exists():
             return folder
         learned, watched = training_sets([self.sets[on]], self.packed)
@@ -124,12 +128,16 @@ class Bench:
         return face_set(self.sets[on], "test" if on == learned_from else "all", self.packed)
 
     def answers(self, label: str, folder: Path, on: str, learned_from: str | None) -> dict[str, pd.DataFrame]:
-        """The set's pictures and probes with the model's answers, by kind and reference; kept in parquet."""
+        """The set's pictures and probes with the model's answers, by kind and reference; kept in parquet, one for these
+        weights."""
+        from kept import mark
+
         model, processor, found = load_model(folder), load_processor(folder), {}
+        asked_of = mark(self._made_of(on), model)
         for kind in ("set", "probes"):
             for reference in ("realistic", "none"):
                 asked = f"{kind}-{self.people}" if kind == "probes" or on == SCANS else kind  # how many were rendered
-                file = self.out / "answers" / f"{label}-on-{on}-{asked}-{reference}.parquet"
+                file = self.out / "answers" / f"{label}-on-{on}-{asked}-{reference}-{asked_of}.parquet"
                 if not file.exists():
                     faces = self.pictures(on, learned_from) if kind == "set" else self.probes(on)
                     file.parent.mkdir(parents=True, exist_ok=True)
@@ -142,7 +150,9 @@ class Bench:
         return self._rendered(on, "probes", lambda number: {"rest": {}, **PROBES})
 
     def _rendered(self, on: str, kind: str, shown: Callable[[int], dict[str, dict[str, float]]]) -> FaceSet:
-        file = self.out / "drawn" / f"{on}-{kind}-{self.people}.parquet"
+        from kept import mark
+
+        file = self.out / "drawn" / f"{on}-{kind}-{self.people}-{mark(self._made_of(on))}.parquet"
         if not file.exists():
             file.parent.mkdir(parents=True, exist_ok=True)
             rendered(self.pipe(on), self.people, shown, _as_scanned if on == SCANS else lambda who: who).to_parquet(
@@ -150,12 +160,18 @@ class Bench:
             )
         return FaceSet.pack(datasets.Dataset.from_parquet(str(file)), size=self.packed)
 
+    def _made_of(self, on: str) -> dict[str, Any]:
+        """What a set's pictures and probes follow from."""
+        from kept import plan_of
+
+        return {"generator": GENERATOR_VERSION, "plan": None if on == SCANS else plan_of(self.sets[on])}
+
     def pipe(self, on: str) -> PainFacePipeline:
         """Of a set's head."""
         if on != SCANS:
-            plan = json.loads((Path(self.sets[on]) / "plan.json").read_text())["config"]
+            plan = self._made_of(on)["plan"]["config"]
             return PainFacePipeline.from_pretrained(device="cpu", head=plan["head"])
-        file = self.out / "drawn" / "head-scans.safetensors"
+        file = self.out / "drawn" / f"head-scans-{GENERATOR_VERSION}.safetensors"
         if not file.exists():
             part = file.with_suffix(".part")
             part.write_bytes(build(self.scans, scanned_fields))

@@ -149,7 +149,8 @@ def trained_on(name: str) -> tuple[str | None, int | None]:
     options = " ".join(command[1].split()) if command else ""
     people = re.search(r"--identities (\d+)", options)
     found = json.loads(settings.read_text())
-    told = f"3dpain generate {options}; split train, {found['epochs']:g} epochs, seed {found['seed']}"
+    splits = " and ".join(found.get("splits", ["train"]))
+    told = f"3dpain generate {options}; split {splits}, {found['epochs']:g} epochs, seed {found['seed']}"
     return told, int(people[1]) if people else None
 
 

@@ -79,6 +79,9 @@ def heat_of_reading(reading, photo: Image.Image) -> tuple[Image.Image, np.ndarra
         x0, y0, x1, y1 = (round(edge * scale) for edge in reading.crop)
         heat = Image.fromarray(np.asarray(reading.heatmap, np.float32))
         whole.paste(heat.resize((max(1, x1 - x0), max(1, y1 - y0)), Image.Resampling.BILINEAR), (x0, y0))
+        if reading.turn is not None:  # the model saw the face set upright
+            x, y = reading.turn.centre
+            whole = whole.rotate(-reading.turn.degrees, Image.Resampling.BILINEAR, center=(scale * x, scale * y))
     return small, np.asarray(whole)
 
 

@@ -105,6 +105,16 @@ def read_frames(clip: str | None, strength: float) -> tuple:
     return _describe(peak.reading, picture, strength, curve=curve)
 
 
+def heat_photo(photo: str | None, neutral: str | None, strength: float, truth: FaceRequest | None, curve: str):
+    """The heat's strength changed: `read_files`, unless a clip is on show, which is known by its `curve`."""
+    return gr.skip() if curve else read_files(photo, neutral, strength, truth)
+
+
+def heat_clip(clip: str | None, strength: float, curve: str):
+    """The same of a clip, which waits in a line of its own."""
+    return read_frames(clip, strength) if curve and clip else gr.skip()
+
+
 EXAMPLE = make.request_of(
     make.PRESETS["Severe pain"], age=71, gender="male", ethnicity="white", light="indoor", seed=24
 )
@@ -242,15 +252,12 @@ def build() -> ReadTab:
         read_files, [photo, neutral, strength, truth], outputs, **queued
     ).then(None, js=SHOW)
     go.click(read_files, [photo, neutral, strength, truth], outputs, **queued).then(None, js=SHOW)
-    strength.release(read_files, [photo, neutral, strength, truth], outputs, **queued)
-    watch.click(
-        read_frames, [clip, strength], outputs, show_progress="minimal", show_progress_on=[clip, *shown],
-        concurrency_id="clip", concurrency_limit=1, api_visibility="private",
-    ).then(None, js=SHOW)  # fmt: skip
+    strength.release(heat_photo, [photo, neutral, strength, truth, curve], outputs, **queued)
+    filmed = {"concurrency_id": "clip", "concurrency_limit": 1, "show_progress_on": [clip, *shown]}
+    filmed |= {"show_progress": "minimal", "api_visibility": "private"}
+    strength.release(heat_clip, [clip, strength, curve], outputs, **filmed)
+    watch.click(read_frames, [clip, strength], outputs, **filmed).then(None, js=SHOW)
     pair.click(example_pair, strength, [photo, neutral, truth, *outputs], **queued)
-    film.click(
-        example_clip, strength, [clip, *outputs], show_progress="minimal", show_progress_on=[clip, *shown],
-        concurrency_id="clip", api_visibility="private",
-    )  # fmt: skip
+    film.click(example_clip, strength, [clip, *outputs], **filmed)
     first.click(lambda path: (path, None), photo, [neutral, photo], queue=False, api_visibility="private")
     return ReadTab([photo, neutral, truth, *outputs], strength)

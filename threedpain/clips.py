@@ -9,10 +9,11 @@ from __future__ import annotations
 
 import contextlib
 import stat
+import struct
 import time
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import TYPE_CHECKING, BinaryIO
 
 from PIL import Image
 
@@ -21,18 +22,30 @@ from .errors import InvalidInput, MissingFile
 from .extras import need_extra
 from .pictures import shown
 
+if TYPE_CHECKING:
+    import av
+
 SUFFIXES = (".mp4", ".mov", ".avi", ".mkv", ".webm", ".m4v")
 MAX_PIXELS = 33_200_000  # of a frame: 8K
 PATIENCE = 20.0  # seconds that opening a clip, or coming from one frame to the next, may take
 
 _ISO_BOXES = (b"ftyp", b"moov", b"mdat", b"wide", b"free", b"skip", b"pnot")
 
+# What a clip says of how it is shown, as where a step to the right and a step down of its pictures go (x, y each).
+_SHOWN = {
+    (-1, 0, 0, 1): Image.Transpose.FLIP_LEFT_RIGHT,
+    (-1, 0, 0, -1): Image.Transpose.ROTATE_180,
+    (0, -1, 1, 0): Image.Transpose.ROTATE_90,
+    (0, 1, -1, 0): Image.Transpose.ROTATE_270,
+    (0, 1, 1, 0): Image.Transpose.TRANSPOSE,
+    (0, -1, -1, 0): Image.Transpose.TRANSVERSE,
+}
+
 
 def frames(
     path: str | Path, every: int = 1, *, max_pixels: int = MAX_PIXELS, seconds: float | None = None
 ) -> Iterator[tuple[int, float, Image.Image]]:
-    """(number, time in seconds, picture) of every `every`-th frame of a clip, as players show it: telephones note how
-    they were held.
+    """(number, time in seconds, picture) of every `every`-th frame of a clip, upright as players show it.
 
     seconds: time limit for the whole clip, what is done with its frames included; None: only PATIENCE for each frame.
     """
@@ -83,11 +96,16 @@ def frames(
         raise InvalidInput(f"{name} cannot be read as a clip ({type(problem).__name__})") from None
 
 
-def _upright(frame: Any) -> Image.Image:
-    """The picture of a decoded frame (av), turned by the quarters that its clip asks for."""
-    turns = {90: Image.Transpose.ROTATE_90, 180: Image.Transpose.ROTATE_180, 270: Image.Transpose.ROTATE_270}
-    turn = turns.get(frame.rotation % 360)  # degrees against the clock
-    return frame.to_image() if turn is None else frame.to_image().transpose(turn)
+def _upright(frame: av.VideoFrame) -> Image.Image:
+    """A frame as it is shown: phones keep their pictures as the sensor lies, and note beside them how it was held."""
+    picture = frame.to_image()
+    if not frame.rotation:  # most frames: nothing is noted
+        return picture
+    with contextlib.suppress(KeyError, ValueError):  # a note of a kind that PyAV does not know stands beside it
+        right_x, right_y, _, down_x, down_y = struct.unpack_from("=5i", bytes(frame.side_data["DISPLAYMATRIX"]))
+        turn = _SHOWN.get(tuple(round(step / 65536) for step in (right_x, right_y, down_x, down_y)))
+        return picture if turn is None else picture.transpose(turn)
+    return picture
 
 
 def _container(file: BinaryIO, name: str) -> str:

@@ -120,7 +120,7 @@ def columns() -> str:
         "What `3dpain generate` writes and `load_dataset` reads; [frames, units, signs](../frames.md) says what the "
         "numbers mean. Left and right are the subject's.",
         "## images and pairs",
-        "`depth`, `regions` and `aligned_neutral` are there if `--truth` asked for them. `pairs` also has "
+        f"{', '.join(f'`{name}`' for name in schema.TRUTHS)} are there if `--truth` asked for them. `pairs` also has "
         "`neutral_image`, another photograph of the person at rest.",
         "| column | type | meaning |\n|---|---|---|\n" + "\n".join(column_rows(images)),
     ]

@@ -86,7 +86,8 @@ def generate(
             )
             raise
         finally:
-            manifest.sweep()
+            if executor != "slurm":  # whose tasks work on when this process has gone
+                manifest.sweep()
         for sentence in seal(manifest, plan, finish):
             logger.warning(sentence)
     rejects: Counter = Counter()

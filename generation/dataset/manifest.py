@@ -32,7 +32,7 @@ from .writer import sha256, write_text
 
 WORK = ".generate"
 NEW = f"{WORK}/new"  # a whole set grows here beside the one that is there
-SHARD = re.compile(r"(images|expressions|identities|videos)/(train|validation|test)-\d{5}\.parquet")
+SHARD = re.compile(r"(images|expressions|identities|videos)/(train|validation|test)-\d{5,6}\.parquet")
 PAGE = re.compile(r"(README|grid|croissant)(\.new(-\d+)?)?\.(md|jpg|json)")
 PACKAGES = ("torch", "numpy", "numba", "pillow", "pyarrow", "datasets", "av")
 # What may differ when a folder is continued: the set may grow.

@@ -26,6 +26,7 @@ from threedpain.generation.process import cause, end, give_back, one_thread, sta
 PIPELINE = "threedpain.generation.dataset.workers:load_pipeline"
 DEATHS = 3  # of workers over the same shard before the run gives up
 SILENCE = 300.0  # seconds without life before a worker counts as hung
+LOADING = 7200.0  # the same while it loads: models of others are fetched, by one worker while all others wait
 BEAT = 5.0  # seconds between two signs of life
 BUSY = 0.02 * BEAT  # CPU seconds between two beats that count as work
 SAFE = "What was finished is safe."
@@ -62,7 +63,9 @@ def run(
         while any(worker.shard for worker in team):
             for worker in team:
                 if worker.hung():
-                    warn(f"A worker has shown no life over {worker.shard} for {SILENCE:g} seconds; it is ended.")
+                    warn(
+                        f"A worker has shown no life over {worker.shard} for {worker.patience:g} seconds; it is ended."
+                    )
                     worker.process.kill()  # its end of file tells the rest
             for key, _events in selector.select(timeout=1.0):
                 worker = key.data
@@ -83,7 +86,7 @@ def run(
                 for message in map(json.loads, lines):
                     if "failed" in message:
                         raise WorkFailed(message["failed"])
-                    if "alive" in message:
+                    if "alive" in message or "loaded" in message:
                         continue
                     heard(worker.shard, message)
                     if "entry" in message:
@@ -103,6 +106,7 @@ class _Worker:
         from .manifest import WORK
 
         self.shard: str | None = None
+        self.loaded = False
         self.rest = b""  # of a line that has not come whole
         self.seen, self.worked = time.monotonic(), 0.0  # when it last showed life; CPU seconds at its last beat
         self.log = out / WORK / f"{name}.log"
@@ -121,14 +125,20 @@ class _Worker:
 
     def _notice(self, line: bytes) -> None:
         """A beat counts as life only when the worker has worked since the last one: a deadlock beats, too."""
-        beat = json.loads(line).get("alive")
+        message = json.loads(line)
+        self.loaded |= "loaded" in message
+        beat = message.get("alive")
         if beat is None or beat > self.worked + BUSY:
             self.seen = time.monotonic()
         if beat is not None:
             self.worked = beat
 
+    @property
+    def patience(self) -> float:
+        return SILENCE if self.loaded else LOADING
+
     def hung(self) -> bool:
-        return self.shard is not None and time.monotonic() - self.seen > SILENCE
+        return self.shard is not None and time.monotonic() - self.seen > self.patience
 
     def give(self, shard: str) -> None:
         self.shard, self.seen = shard, time.monotonic()
@@ -198,6 +208,7 @@ def _work(out: Path, pipeline: str) -> None:
             module, _, factory = pipeline.partition(":")
             pipe = getattr(import_module(module), factory)(plan.config)
             give_back()  # what reading the head needed for a moment
+            say({"loaded": True})
             while True:
                 arrived.acquire()
                 say(make(out, plan, pipe, names.popleft(), lambda done: say({"done": done})))

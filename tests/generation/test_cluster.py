@@ -13,6 +13,7 @@ import standin
 from threedpain.dataset_script.card import write_card
 from threedpain.errors import InvalidInput
 from threedpain.generation.dataset.generate import generate
+from threedpain.generation.dataset.workers import WorkFailed
 
 
 def contents(out: Path) -> dict[str, str]:
@@ -52,6 +53,22 @@ def test_ray_equals_local(tmp_path, tmp_path_factory, monkeypatch):
     finally:
         ray.shutdown()
     assert contents(out) == contents(local)
+
+
+def test_what_a_slurm_task_is_writing_stays(tmp_path, monkeypatch):
+    """Tasks work on when the command that sent them has gone."""
+    cluster = pytest.importorskip("threedpain.generation.dataset.cluster")
+    half = tmp_path / "set" / ".generate" / "new" / "images" / ".train-00000.parquet.7.tmp"
+
+    def sent(*arguments):
+        half.parent.mkdir(parents=True)
+        half.write_bytes(b"PAR1")
+        raise WorkFailed("tasks are with Slurm")
+
+    monkeypatch.setattr(cluster, "run", sent)
+    with pytest.raises(WorkFailed):
+        generate(tmp_path / "set", standin.SMALL, 2, "slurm", "standin:photographer", progress=False)
+    assert half.exists()
 
 
 @pytest.mark.parametrize(

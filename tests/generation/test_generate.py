@@ -246,7 +246,7 @@ def test_life_is_work_and_not_a_beat_alone(monkeypatch):
     clock = [0.0]
     monkeypatch.setattr(workers.time, "monotonic", lambda: clock[0])
     worker = workers._Worker.__new__(workers._Worker)
-    worker.shard, worker.seen, worker.worked = "images-train-00000", 0.0, 0.0
+    worker.shard, worker.seen, worker.worked, worker.loaded = "images-train-00000", 0.0, 0.0, True
     for second in range(5, 2000, 5):
         clock[0] = second
         worker._notice(json.dumps({"alive": second / 10}).encode())
@@ -261,6 +261,20 @@ def test_life_is_work_and_not_a_beat_alone(monkeypatch):
     assert worker.hung()
     worker.shard = None
     assert not worker.hung()
+
+
+def test_a_worker_that_waits_for_a_model_is_not_hung(monkeypatch):
+    """Of several workers one fetches it, over a line as slow as it may be, and the others sleep meanwhile."""
+    clock = [0.0]
+    monkeypatch.setattr(workers.time, "monotonic", lambda: clock[0])
+    worker = workers._Worker.__new__(workers._Worker)
+    worker.shard, worker.seen, worker.worked, worker.loaded = "images-train-00000", 0.0, 9.0, False
+    clock[0] = 3000.0
+    worker._notice(b'{"alive": 9.01}')
+    assert not worker.hung()
+    worker._notice(b'{"loaded": true}')
+    clock[0] += workers.SILENCE + 1
+    assert worker.hung() and worker.patience == workers.SILENCE
 
 
 @pytest.mark.slow

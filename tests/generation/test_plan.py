@@ -4,9 +4,10 @@ from collections import Counter
 
 import pytest
 
-from threedpain import demographics, expressions, facs
+from threedpain import demographics, expressions, facs, limits
 from threedpain.errors import InvalidInput
-from threedpain.generation.dataset.plan import IDENTITIES_PER_SHARD, Config, Plan, in_order
+from threedpain.generation.dataset.manifest import SHARD
+from threedpain.generation.dataset.plan import IDENTITIES_PER_SHARD, Config, Plan, Shard, in_order
 
 
 @pytest.fixture(scope="module")
@@ -37,6 +38,13 @@ def test_shards_partition_the_identities_and_never_mix_splits(full):
         assert {demographics.split_of(i, 0) for i in shard.identities} == {shard.split}
     filmed = [i for shard in full.shards if shard.kind == "videos" for i in shard.identities]
     assert sorted(filmed) == list(range(40))
+
+
+def test_the_largest_set_that_may_be_asked_for_has_names_that_its_manifest_knows():
+    train = round(0.7 * limits.IDENTITIES.high)
+    for number in (0, 99_999, -(-train // IDENTITIES_PER_SHARD) - 1):
+        shard = Shard("images", "train", number, ())
+        assert SHARD.fullmatch(f"images/{shard.name.removeprefix('images-')}.parquet"), shard.name
 
 
 def test_splits_are_seven_two_one_in_every_cell(full):

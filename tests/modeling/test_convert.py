@@ -227,8 +227,13 @@ def test_command_writes_a_folder_or_one_sentence(published, tmp_path, capsys):
     assert exit_.value.code == 0 and (tmp_path / "out" / "model.safetensors").is_file()
     assert "2 keys the published model never uses; 0 unknown keys" in capsys.readouterr().out
     with pytest.raises(SystemExit) as exit_:
-        main(["convert", str(tmp_path / "none.ckpt"), "--out", str(tmp_path / "out")])
+        main(["convert", str(tmp_path / "none.ckpt"), "--out", str(tmp_path / "new")])
     assert exit_.value.code == 2 and "does not exist" in capsys.readouterr().err
+    held = (tmp_path / "out" / "model.safetensors").read_bytes()
+    with pytest.raises(SystemExit) as exit_:
+        main(["convert", str(checkpoint), "--out", str(tmp_path / "out"), "--image-size", str(SIDE)])
+    assert exit_.value.code == 2 and "out exists already: choose another --out" in capsys.readouterr().err
+    assert (tmp_path / "out" / "model.safetensors").read_bytes() == held
 
 
 def test_another_models_checkpoint_says_so(tmp_path):

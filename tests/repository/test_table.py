@@ -68,6 +68,16 @@ def test_a_line_has_its_interval_its_people_and_what_was_trained_on(written):
     assert not lines["tested_on"].str.contains("runs/|/home|/tmp", na=False).any(), "a folder of somebody's machine"
 
 
+def test_a_model_that_learned_from_two_splits_says_so(table, tmp_path, monkeypatch):
+    monkeypatch.setattr(table, "WEIGHTS", tmp_path)
+    (tmp_path / "vitpain").mkdir()
+    (tmp_path / "vitpain" / "training.md").write_text("- Pictures: `3dpain generate --identities 90 --seed 1`.")
+    settings = {"epochs": 7.0, "seed": 1, "splits": ["train", "test"]}
+    (tmp_path / "vitpain" / "train.json").write_text(json.dumps(settings))
+    said = "3dpain generate --identities 90 --seed 1; split train and test, 7 epochs, seed 1"
+    assert table.trained_on("vitpain") == (said, 90)
+
+
 def test_the_small_runs_say_which_people_give_which_error(written):
     lines = pd.read_parquet(written / "figures.parquet")
     runs = lines[(lines["source"] == "experiments") & (lines["figure"] == "mae")]

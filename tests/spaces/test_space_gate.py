@@ -270,7 +270,8 @@ def test_a_playlist_shows_no_other_film(tmp_path):
 
 def test_clips_do_not_stand_in_the_way_of_photographs():
     line = {fn.name: fn.concurrency_id for fn in app.build().fns.values()}
-    assert line["read_frames"] == "clip" and line["read_face"] == line["read_files"] == "read"
+    assert line["read_frames"] == line["heat_clip"] == "clip"
+    assert line["read_face"] == line["read_files"] == line["heat_photo"] == "read"
 
 
 def test_a_set_of_strangers_shows_no_picture_of_this_machine(tmp_path, monkeypatch):

@@ -16,6 +16,7 @@ from threedpain import limits
 from threedpain.dataset_script.report import PALETTE
 from threedpain.errors import InvalidInput
 from threedpain.masks import MASK_CLASSES
+from threedpain.modeling.reading.detectors import Turn
 from threedpain.spaces import api, app, browse, bust, compare, drawing, engine, make, read, thumbnails
 
 
@@ -144,6 +145,20 @@ def test_a_made_face_that_no_detector_finds_is_read_where_it_is(pain, monkeypatc
         engine.read(pain.image, pain.neutral)  # a visitor's picture: nobody knows
 
 
+def test_the_heat_of_a_tilted_face_lies_where_its_skin_is():
+    """The model sees the face set upright; the visitor sees the photograph as it is."""
+    photo = Image.new("RGB", (1800, 1200))  # shown at half its size
+    heat = np.zeros((40, 40), np.float32)
+    heat[:20] = 8.0  # the upper half of the upright face
+    asked = SimpleNamespace(heatmap=heat, crop=(700, 400, 1100, 800), turn=Turn(90.0, (900.0, 600.0)))
+    small, whole = drawing.heat_of_reading(asked, photo)
+    assert small.size == (900, 600) and whole.shape == (600, 900)
+    # set upright by a quarter turn against the clock: its upper half was the right one
+    assert whole[300, 520] == pytest.approx(8.0) and whole[300, 380] == pytest.approx(0.0)
+    _, plain = drawing.heat_of_reading(SimpleNamespace(**{**vars(asked), "turn": None}), photo)
+    assert plain[230, 450] == pytest.approx(8.0) and plain[370, 450] == pytest.approx(0.0)
+
+
 def test_the_page_opens_on_moderate_pain():
     first = make.first_request()
     assert make.preset_of(first) == "Moderate pain" and first.pspi == 8
@@ -231,6 +246,21 @@ def test_a_clip_is_read_against_its_first_frame(pain, tmp_path):
     assert "cannot be read as a clip" in read.read_frames(str(tmp_path / "letter.mp4"), 0.5)[-1]
     empty = clip(tmp_path / "wall.mp4", [Image.new("RGB", (128, 128), "gray")] * 7)
     assert "no single face" in read.read_frames(empty, 0.5)[-1]
+
+
+def test_a_stronger_heat_keeps_the_clip_on_show(monkeypatch):
+    """It was replaced by the word that a photograph is missing."""
+    asked = []
+    monkeypatch.setattr(read, "read_files", lambda *given: asked.append(("photo", *given)))
+    monkeypatch.setattr(read, "read_frames", lambda *given: asked.append(("clip", *given)))
+    page = app.build()
+    released = [fn for fn in page.fns.values() if fn.name in ("heat_photo", "heat_clip")]
+    (slider,) = {target for fn in released for target in fn.targets}
+    assert slider[1] == "release" and page.blocks[slider[0]].elem_id == "read-heat"
+    for curve, clip in (("<svg>", "film.mp4"), ("", "film.mp4"), ("<svg>", None)):
+        read.heat_photo("face.png", None, 0.3, None, curve)
+        read.heat_clip(clip, 0.3, curve)
+    assert asked == [("clip", "film.mp4", 0.3), ("photo", "face.png", None, 0.3, None)]
 
 
 @pytest.mark.parametrize("source", ["/etc", "..", "/", "nonsense", ""])

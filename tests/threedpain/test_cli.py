@@ -4,6 +4,7 @@ import errno
 import os
 import re
 import signal
+import socket
 import subprocess
 import sys
 import threading
@@ -15,6 +16,7 @@ import typer
 
 from threedpain import InvalidInput, __version__, assets, cli
 from threedpain.cli import arguments
+from threedpain.schema import AU_COLUMNS
 
 
 @pytest.fixture
@@ -79,6 +81,10 @@ def test_no_command_shows_the_help_and_exits_2(run):
         (["nonsense"], "No such command 'nonsense'."),
         (["weights", "--nonsense"], "No such option: --nonsense"),
         (["weights", "vitpane"], "unknown weights 'vitpane'; known are head, head-scan, texture, vitpain, "),
+        (["compare", "--model", "a=b", "--out", "x", "--seed", "-1"], "Invalid value for '--seed'"),
+        (["export", "3dpain", "--to", "coco", "--batch", "4"], "--batch belongs to --onnx"),
+        (["check", "3dpain", "--replays", "-1"], "Invalid value for '--replays'"),
+        (["convert", "v.ckpt", "--out", str(Path(__file__).parent)], "exists already: choose another --out"),
         (["face", "--size", "large"], "Invalid value for '--size'"),
     ],
 )
@@ -108,6 +114,56 @@ def test_a_bad_face_is_refused_in_one_sentence_and_nothing_is_written(run, words
     assert (code, out) == (2, "")
     assert text in sentence(err)
     assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.parametrize(
+    ("words", "text"),
+    [
+        (["--epochs", "3"], "--epochs needs --protocol"),
+        (["--age-group", "18-29"], "--age-group needs --protocol"),
+        (["--protocol", "cv5", "--limit", "3"], "--limit does not go with --protocol"),
+        (["--protocol", "cv5", "--render-aligned"], "--render-aligned does not go with --protocol"),
+    ],
+)
+def test_an_option_that_would_do_nothing_is_refused(run, words, text, tmp_path):
+    code, out, err = run("evaluate", "--out", tmp_path / "out", *words)
+    assert (code, out) == (2, "") and text in sentence(err)
+
+
+@pytest.mark.parametrize("words", [[], ["--host", "nobody.invalid"], ["--host", "a..b"]])
+def test_a_demo_that_cannot_listen_says_so_before_it_loads_anything(run, words, monkeypatch):
+    monkeypatch.setitem(sys.modules, "threedpain.spaces.app", None)
+    with socket.socket() as other:
+        other.bind(("127.0.0.1", 0))
+        other.listen()
+        port = other.getsockname()[1]
+        code, out, err = run("demo", "--port", port, *words)
+    host = words[1] if words else "127.0.0.1"
+    assert (code, out) == (2, "") and f"cannot listen on {host}, port {port} (" in sentence(err)
+
+
+def test_nothing_is_written_over_what_nobody_named(run, tmp_path, monkeypatch):
+    """Two pictures under one name, a picture over the one that is read, labels over a table beside the film."""
+    monkeypatch.chdir(tmp_path)
+
+    def asked(**options):
+        raise InvalidInput("it would have begun")
+
+    monkeypatch.setattr("threedpain.PainFacePipeline.from_pretrained", asked)
+    code, out, err = run("face", "--out", "a.png", "--heatmap", "b.png", "--neutral", "./a.png")
+    assert (code, out) == (2, "") and "a.png is named twice: --out, --heatmap and --neutral are" in sentence(err)
+    Path("photo.png").write_bytes(b"mine")
+    code, out, err = run("predict", "photo.png", "--heatmap", "photo.png")
+    assert (code, out) == (2, "") and "photo.png is named twice: --heatmap would replace" in sentence(err)
+    Path("visit.csv").write_text("patient,day\n1,2\n")
+    code, out, err = run("clip", "--out", "visit.mp4")
+    assert (code, out) == (2, "") and "visit.csv holds no labels of a film" in sentence(err)
+    Path("other.csv").mkdir()
+    code, out, err = run("clip", "--out", "other.mp4")
+    assert (code, out) == (2, "") and "other.csv is a folder" in sentence(err)
+    assert Path("photo.png").read_bytes() == b"mine" and Path("visit.csv").read_text() == "patient,day\n1,2\n"
+    Path("own.csv").write_text(",".join(["frame", "seconds", *AU_COLUMNS, "PSPI"]) + "\r\n0,0.0\n")
+    assert "it would have begun" in run("clip", "--out", "own.mp4")[2], "labels of a former film are replaced"
 
 
 def test_a_rehearsal_beside_a_face_changes_none_of_its_bytes():

@@ -33,33 +33,34 @@ def test_films_are_read_frame_by_frame(tmp_path, suffix):
 
 
 @pytest.mark.parametrize(
-    "matrix, size, bright",
+    ("matrix", "corner"),
     [
-        ((1, 0, 0, 1), (96, 64), "top"),
-        ((0, 1, -1, 0), (64, 96), "right"),  # a telephone held upright: a quarter with the clock
-        ((0, -1, 1, 0), (64, 96), "left"),
-        ((-1, 0, 0, -1), (96, 64), "bottom"),
+        ((1, 0, 0, 1), (0, 0)),
+        ((0, 1, -1, 0), (1, 0)),  # a quarter to the right, as a phone held upright notes it
+        ((0, -1, 1, 0), (0, 1)),
+        ((-1, 0, 0, -1), (1, 1)),
+        ((-1, 0, 0, 1), (1, 0)),  # a mirror
     ],
 )
-def test_clips_are_shown_as_they_were_held(tmp_path, matrix, size, bright):
-    path, picture = tmp_path / "film.mp4", np.zeros((64, 96, 3), np.uint8)
-    picture[:32] = 250
+def test_a_clip_is_seen_as_players_show_it(tmp_path, matrix, corner):
+    """Pictures are 96 x 64 with a white upper left corner; `corner` is where it is shown, (right, down)."""
+    path = tmp_path / "phone.mp4"
     with av.open(str(path), "w") as out:
         stream = out.add_stream("mpeg4", rate=10)
         stream.width, stream.height = 96, 64
+        picture = np.zeros((64, 96, 3), np.uint8)
+        picture[:16, :24] = 255
         out.mux(stream.encode(av.VideoFrame.from_ndarray(picture)))
         out.mux(stream.encode())
-    a, b, c, d = (value << 16 for value in matrix)
-
-    def turned(header):  # of a track; its matrix is nine numbers from byte 40 on
-        return header[:40] + struct.pack(">9i", a, b, 0, c, d, 0, 0, 0, 1 << 30) + header[76:]
-
-    path.write_bytes(rebuilt(path.read_bytes(), [b"moov", b"trak", b"tkhd"], turned))
-    ((_, _, shown),) = clips.frames(path)
-    assert shown.size == size
-    level = np.asarray(shown.convert("L"), float)
-    sides = {"top": level[:16], "bottom": level[-16:], "left": level[:, :16], "right": level[:, -16:]}
-    assert max(sides, key=lambda side: sides[side].mean()) == bright
+    (a, b, c, d), one = matrix, 1 << 16
+    turned = struct.pack(">9i", a * one, b * one, 0, c * one, d * one, 0, 0, 0, 1 << 30)
+    data = path.read_bytes()
+    path.write_bytes(rebuilt(data, [b"moov", b"trak", b"tkhd"], lambda head: head[:40] + turned + head[76:]))
+    ((_, _, seen),) = clips.frames(path)
+    assert seen.size == ((96, 64) if a else (64, 96))
+    x, y = (4 + where * (edge - 9) for where, edge in zip(corner, seen.size, strict=True))
+    assert seen.convert("L").getpixel((x, y)) > 200
+    assert np.asarray(seen.convert("L"), float).mean() < 40
 
 
 def test_frames_that_are_left_out_have_their_own_time(tmp_path, monkeypatch):

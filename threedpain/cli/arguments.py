@@ -45,6 +45,23 @@ def writable(path: Path, folder: bool = False) -> Path:
     return path
 
 
+def new_folder(path: Path) -> Path:
+    """The path, if a folder can be made there, or an empty one filled."""
+    if writable(path, folder=True).exists() and any(Path(path).iterdir()):
+        raise InvalidInput(f"{path} exists already: choose another --out, or remove it")
+    return path
+
+
+def apart(paths: Sequence[Path], what: str) -> None:
+    """InvalidInput where two of the paths are one file, so that nothing is written over something else."""
+    seen: set[str] = set()
+    for path in paths:
+        place = os.path.realpath(path)  # of links in a circle Path.resolve makes an error
+        if place in seen:
+            raise InvalidInput(f"{path} is named twice: {what}")
+        seen.add(place)
+
+
 def picture_file(path: Path) -> Path:
     """The path, if a picture can be written there."""
     if Path(path).suffix.lower() not in (".png", ".jpg", ".jpeg", ".webp"):

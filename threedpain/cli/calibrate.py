@@ -18,17 +18,15 @@ def command(
     """Refit a model's 90 % intervals (with a reference, without one, with regions covered) and its pain threshold."""
     import json
 
-    from threedpain.errors import InvalidInput
     from threedpain.modeling.evaluation.calibrate import calibrate
     from threedpain.modeling.faces.faces import packed_size
     from threedpain.modeling.faces.sets import face_set
     from threedpain.modeling.vitpain.folder import add_pipeline, write_card
     from threedpain.modeling.vitpain.loading import load_model, load_processor, save_model
 
-    from .arguments import writable
+    from .arguments import new_folder
 
-    if writable(out, folder=True).exists() and any(out.iterdir()):
-        raise InvalidInput(f"{out} exists already: choose another --out, or remove it")
+    new_folder(out)
     fitted, processor = load_model(model), load_processor(model)
     faces = face_set(data, split, packed_size(fitted.config.image_size))
     report = calibrate(fitted, processor, faces, shots=shots)

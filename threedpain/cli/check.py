@@ -27,7 +27,7 @@ def _written(report: "Report", folder: Path) -> Path:
 def command(
     folder: Annotated[Path, typer.Argument(help="Folder of a generated dataset.")] = Path("3dpain"),
     judges: Annotated[bool, typer.Option("--judges", help="Also ask independent face analysers, by cell.")] = False,
-    replays: Annotated[int, typer.Option(help="Random rows to render again and compare, from 0.")] = 10,
+    replays: Annotated[int, typer.Option(min=0, help="Random rows to render again and compare, from 0.")] = 10,
     out: Annotated[
         Path | None, typer.Option(help="Folder for report.json and report.html. Default: the dataset's own.")
     ] = None,

@@ -46,17 +46,34 @@ def command(
     if size % 2:
         raise InvalidInput(f"size is an even number of pixels for a film, not {size}.")
     writable(out)
+    head = ["frame", "seconds", *schema.AU_COLUMNS, "PSPI"]
+    labels = _free(out.with_suffix(".csv"), ",".join(head))
     need_extra("av", "video")
     pipe = PainFacePipeline.from_pretrained(device=device)
     person = pipe.person(sample_identity(seed, age=age, gender=gender, ethnicity=ethnicity, head=pipe.head))
     with tqdm(total=round(seconds * fps), unit="frame") as bar:
         clip = film(pipe, person, units, seed, size, seconds, fps, progress=lambda done: bar.update(done - bar.n))
     out.write_bytes(clip.mp4())
-    with open(out.with_suffix(".csv"), "w", newline="") as file:
+    with open(labels, "w", newline="") as file:
         table = csv.writer(file)
-        table.writerow(["frame", "seconds", *schema.AU_COLUMNS, "PSPI"])
+        table.writerow(head)
         for number, frame in enumerate(clip.action_units):
             plain = facs.strongest(frame)
             values = [plain.get(name, 0.0) for name in schema.AU_COLUMNS]
             table.writerow([number, round(number / fps, 4), *values, round(facs.pspi(frame), 3)])
-    typer.echo(f"{out} and {out.with_suffix('.csv')}: {len(clip.action_units)} frames, PSPI up to {facs.pspi(units):g}")
+    typer.echo(f"{out} and {labels}: {len(clip.action_units)} frames, PSPI up to {facs.pspi(units):g}")
+
+
+def _free(labels: Path, head: str) -> Path:
+    """The path, if the labels can be written there; nobody named it, so only labels of a former film are replaced."""
+    from threedpain.errors import InvalidInput
+
+    from .arguments import writable
+
+    if writable(labels).exists():
+        with open(labels, encoding="utf-8", errors="replace") as file:
+            if file.readline(len(head) + 2).strip() != head:
+                raise InvalidInput(
+                    f"{labels} holds no labels of a film and would be replaced by them: name another --out"
+                )
+    return labels

@@ -15,7 +15,7 @@ def command(
         str | None, typer.Option(help="Set whose validation people the thresholds come from. Default: of --data.")
     ] = None,
     shots: Annotated[int, typer.Option(min=1, max=50, help="Neutral references averaged, 1 to 50.")] = 1,
-    seed: Annotated[int, typer.Option(help="Of the choice of references.")] = 0,
+    seed: Annotated[int, typer.Option(min=0, help="Of the choice of references, from 0.")] = 0,
 ) -> None:
     """Compare models on one data set, with intervals over identities."""
     from threedpain.modeling.protocols.compare import Entrant, compare

@@ -8,15 +8,15 @@ import typer
 
 def command(
     checkpoint: Annotated[Path, typer.Argument(help="The Lightning .ckpt (or its state_dict as .pt or .safetensors).")],
-    out: Annotated[Path, typer.Option(help="Folder to write: config.json, model.safetensors, the image processor.")],
+    out: Annotated[Path, typer.Option(help="New folder: config.json, model.safetensors, the image processor.")],
     image_size: Annotated[int, typer.Option(min=16, max=1024, help="Pixels it was trained at, 16 to 1024.")] = 224,
 ) -> None:
     """Convert the published ViTPain checkpoint (timm names, LoRA) without running code it may hold."""
     from threedpain.modeling.vitpain.convert import convert
 
-    from .arguments import writable
+    from .arguments import new_folder
 
-    writable(out, folder=True)
+    new_folder(out)
     converted = convert(checkpoint, image_size=image_size)
     folder = converted.save(out)
     typer.echo(

@@ -55,6 +55,13 @@ def command(
     """Error, correlation, agreement, detection, fairness and false alarms of a model, with intervals over people."""
     from .arguments import writable
 
+    _belong(
+        protocol,
+        {"extra": extra, "pretrain": pretrain, "epochs": epochs, "batch-size": batch_size,
+         "learning-rate": learning_rate, "image-size": image_size, "age-group": age_group},
+        {"conditions": conditions, "render-aligned": render_aligned, "changes": changes, "ramp-people": ramp_people,
+         "limit": limit},
+    )  # fmt: skip
     writable(out, folder=True)
     if protocol:
         from threedpain.modeling.protocols.protocols import Settings, run
@@ -116,3 +123,12 @@ def command(
     save(out, results, tables)
     typer.echo((out / "report.md").read_text().split("## By action unit")[0].rstrip())
     typer.echo(f"\nThe whole report is {out / 'report.md'}.")
+
+
+def _belong(protocol: str | None, of_protocols: dict[str, object], of_sets: dict[str, object]) -> None:
+    """InvalidInput for an option that would do nothing: one of a protocol's without one, or the other way round."""
+    from threedpain.errors import InvalidInput
+
+    for name, value in (of_sets if protocol else of_protocols).items():
+        if value:
+            raise InvalidInput(f"--{name} {'does not go with' if protocol else 'needs'} --protocol")

@@ -25,6 +25,8 @@ def command(
             raise InvalidInput("--out belongs to --to; with --onnx the file is named there")
         _model(name, onnx, batch)
     elif to is not None:
+        if batch != 1:
+            raise InvalidInput("--batch belongs to --onnx: it is how many pictures a model takes at once")
         _set(name, to, out)
 
 

@@ -64,10 +64,11 @@ def command(
     gc.set_threshold(100_000)  # imports make many objects that stay: looking among them for garbage takes long
     from threedpain.generation.texture.aside import Aside
 
-    from .arguments import action_units, picture_file
+    from .arguments import action_units, apart, picture_file
 
     units = action_units(au or [])
     pictures = [picture_file(path) for path in (out, heatmap, neutral) if path]
+    apart(pictures, "--out, --heatmap and --neutral are different files")
     skins = texture if texture == "flat" else Aside(texture, device)  # at work from here on, beside the next import
     from threedpain import PainFacePipeline
 

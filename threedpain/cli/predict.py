@@ -45,7 +45,7 @@ def command(
     from threedpain.modeling.reading.reader import CLIPS, PainReader
     from threedpain.modeling.reading.table import Lines, Table, Told, as_lines
 
-    from .arguments import picture_file, writable
+    from .arguments import apart, picture_file, writable
 
     if json and (csv or openface):
         raise InvalidInput("--json excludes --csv and --openface")
@@ -58,6 +58,7 @@ def command(
         picture_file(heatmap)
         if len(paths) > 1:
             raise InvalidInput(f"--heatmap draws one picture; {len(paths)} files are given")
+        apart([*paths, heatmap], "--heatmap would replace a picture that is read")
     to_file = csv is not None and str(csv) != "-"
     if to_file and writable(csv).exists():
         raise InvalidInput(f"{csv} exists already: name a new file, or remove it")
