@@ -18,6 +18,8 @@ BENCHMARKS = Path(__file__).parents[2] / "benchmarks"
 def benchmark(monkeypatch):
     """A benchmark as a module, by its name."""
     monkeypatch.syspath_prepend(BENCHMARKS)
+    for setting in ("set_num_threads", "backends.cuda.enable_flash_sdp"):  # of the whole process
+        monkeypatch.setattr(f"torch.{setting}", lambda value: None)
     yield importlib.import_module
     for name in ("kept", "generate", "texture", "experiments", "experiments_page", "transfer"):
         sys.modules.pop(name, None)
