@@ -7,7 +7,6 @@ import typer
 
 from threedpain.assets import shipped
 from threedpain.assets import weights as find
-from threedpain.errors import InvalidInput
 
 
 def command(
@@ -21,15 +20,15 @@ def command(
 
     from threedpain.modeling.vitpain.folder import add_pipeline
 
+    from .arguments import new_folder
+
     if list_ or name is None:
         for known, path in shipped().items():
             files = [path] if path.is_file() else [file for file in path.rglob("*") if file.is_file()]
             typer.echo(f"{known:24} {sum(file.stat().st_size for file in files) / 1e6:8.2f} MB  {path}")
         return
     source = find(name)
-    target = out or Path(name)
-    if target.exists() and (not target.is_dir() or any(target.iterdir())):
-        raise InvalidInput(f"{target} exists already: choose another --out, or remove it")
+    target = new_folder(out or Path(name))
     target.parent.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(dir=target.parent, prefix=".weights-") as scratch:
         copy = Path(scratch) / "copy"
