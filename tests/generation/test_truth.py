@@ -225,3 +225,14 @@ def test_nothing_in_front_of_the_camera_is_background():
     away = dataclasses.replace(scene, camera=dataclasses.replace(camera, t=camera.t + [0, 0, -10]))
     sample = RENDERER.render(rig(bust, PAIN), maps, away)
     assert (sample.mask == 0).all() and (sample.heatmap == 0).all() and not sample.landmarks_visible.any()
+
+
+@pytest.mark.parametrize("change", [{"hair": "short"}, {"hair": "bald"}, {"skin_tone": 1}, {"skin_tone": 6}])
+def test_a_face_keeps_its_geometry_under_other_hair_or_skin(change):
+    """Hair and skin change what is seen of a face, never where it is."""
+    (_, one), (_, two) = photograph(5, PAIN, hair="long"), photograph(5, PAIN, **{"hair": "long", **change})
+    assert not np.array_equal(one.image, two.image)
+    for name in ("landmarks", "landmarks_3d", "bbox"):
+        assert np.asarray(getattr(one, name)).tobytes() == np.asarray(getattr(two, name)).tobytes(), name
+    if "skin_tone" in change:
+        assert np.array_equal(one.heatmap, two.heatmap) and np.array_equal(one.depth, two.depth)
